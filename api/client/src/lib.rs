@@ -1,0 +1,1 @@
+//! Client of the node API, over the Unix socket or mutual TLS

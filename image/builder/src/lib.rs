@@ -1,0 +1,1 @@
+//! Builds node images without root

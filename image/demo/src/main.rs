@@ -1,0 +1,3 @@
+//! The demo workload: a page about the box it runs in
+
+fn main() {}

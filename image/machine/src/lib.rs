@@ -1,0 +1,1 @@
+//! Starts and drives local virtual machines

@@ -1,0 +1,1 @@
+//! A small read-only OCI registry for images on this machine

@@ -1,0 +1,3 @@
+//! The host tool behind ./ampoule
+
+fn main() {}

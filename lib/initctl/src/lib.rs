@@ -1,0 +1,1 @@
+//! Client of init's control socket

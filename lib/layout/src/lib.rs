@@ -1,0 +1,1 @@
+//! Partition types, verity parameters and kernel command line of an image; pure

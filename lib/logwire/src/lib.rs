@@ -1,0 +1,1 @@
+//! Records and queries of the log service

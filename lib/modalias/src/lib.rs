@@ -1,0 +1,1 @@
+//! Kernel module aliases and dependencies; pure

@@ -1,0 +1,1 @@
+//! Wanted network state and the DHCP client state machine; pure

@@ -1,0 +1,1 @@
+//! Encoder for nftables netlink messages; pure

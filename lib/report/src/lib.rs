@@ -1,0 +1,1 @@
+//! Log lines and error chains as all programs print them

@@ -1,0 +1,1 @@
+//! The settings model: fragments, defaults, validation

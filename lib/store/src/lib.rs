@@ -1,0 +1,1 @@
+//! Numbered generations on disk, safe against power cuts

@@ -1,0 +1,1 @@
+//! Service files, the service state machine and init's messages; pure

@@ -1,0 +1,3 @@
+//! Settings store and API server
+
+fn main() {}

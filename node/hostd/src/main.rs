@@ -1,0 +1,3 @@
+//! Runs workloads through containerd
+
+fn main() {}

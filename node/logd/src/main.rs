@@ -1,0 +1,3 @@
+//! Log service
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Loads kernel modules by device alias
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Network daemon
+
+fn main() {}

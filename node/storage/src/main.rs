@@ -1,0 +1,3 @@
+//! Mounts and grows STATE and DATA at boot
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Whole-system tests in virtual machines
+
+fn main() {}
