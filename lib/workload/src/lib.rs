@@ -1,0 +1,24 @@
+//! Workloads as data: the decisions of `hostd`, without files, sockets or clocks.
+//!
+//! `workload` is what a person asked for, `change` what a new request means for what runs,
+//! `restart` what happens when it ends, `address` which address it gets, `image` and
+//! `runtime_spec` what becomes of it in the words of the OCI.
+
+pub mod address;
+pub mod change;
+pub mod image;
+pub mod publish;
+pub mod pull;
+pub mod reference;
+pub mod restart;
+pub mod runtime_spec;
+pub mod user;
+pub mod volume;
+pub mod workload;
+
+pub use change::{Change, Plan};
+pub use publish::{Protocol, Publish};
+pub use reference::Reference;
+pub use restart::{Next, Restarts};
+pub use volume::Volume;
+pub use workload::{RestartPolicy, Workload, Workloads};

@@ -1,0 +1,135 @@
+use super::*;
+use crate::workload::tests::example;
+
+fn image() -> ImageConfig {
+    ImageConfig::parse(
+        br#"{"config":{"User":"web","Env":["PATH=/bin","A=image"],"Entrypoint":["/entry"],"Cmd":["run"],"WorkingDir":"/srv"},
+             "rootfs":{"diff_ids":["sha256:1"]}}"#,
+    )
+    .expect("valid image")
+}
+
+fn built(workload: &Workload, image: &ImageConfig) -> serde_json::Value {
+    let user = User {
+        uid: 33,
+        gid: 34,
+        groups: vec![99],
+        home: Some("/srv".into()),
+    };
+    let inputs = Inputs {
+        name: "web",
+        workload,
+        image,
+        user: &user,
+        network_namespace: Path::new("/run/ns/web"),
+        files: BTreeMap::from([("/etc/hosts", PathBuf::from("/run/x/hosts"))]),
+        volumes_root: Path::new("/var/lib/ampoule/volumes"),
+        cgroup_parent: Path::new("/ampoule/workloads"),
+    };
+    let mut spec = serde_json::to_value(build(&inputs).expect("builds")).expect("serialises");
+    sort_capabilities(&mut spec);
+    spec
+}
+
+/// They are sets without an order.
+fn sort_capabilities(spec: &mut serde_json::Value) {
+    let sets = spec["process"]["capabilities"]
+        .as_object_mut()
+        .expect("sets")
+        .values_mut();
+    sets.for_each(|set| {
+        set.as_array_mut()
+            .expect("a set")
+            .sort_by_key(ToString::to_string)
+    });
+}
+
+fn golden() -> String {
+    serde_json::to_string_pretty(&built(&example(), &image())).expect("text") + "\n"
+}
+
+/// The whole document: a change of it is a change of what every workload may do, so it is reviewed.
+#[test]
+fn golden_document() {
+    assert!(
+        golden() == include_str!("golden.json"),
+        "differs; see `print_golden_document` for the new one"
+    );
+}
+
+/// `cargo test -p ampoule-workload -- --ignored --nocapture print_golden` prints what to put into `golden.json`.
+#[test]
+#[ignore = "prints; checks nothing"]
+fn print_golden_document() {
+    print!("{}", golden());
+}
+
+#[test]
+fn command_and_args_replace_what_docker_users_expect() {
+    let args = |command: &[&str], args: &[&str]| {
+        let mut workload = example();
+        workload.command = command.iter().map(|s| (*s).to_owned()).collect();
+        workload.args = args.iter().map(|s| (*s).to_owned()).collect();
+        arguments(&workload, &image())
+            .expect("something to run")
+            .join(" ")
+    };
+    assert_eq!(args(&[], &[]), "/entry run");
+    assert_eq!(args(&[], &["x"]), "/entry x");
+    assert_eq!(args(&["/other"], &[]), "/other");
+    assert_eq!(args(&["/other"], &["y"]), "/other y");
+    assert!(matches!(
+        arguments(&example(), &ImageConfig::default()),
+        Err(SpecError::NoCommand)
+    ));
+}
+
+#[test]
+fn the_workload_wins_over_the_image_in_the_environment() {
+    let mut workload = example();
+    workload.env.insert("A".into(), "workload".into());
+    let env = built(&workload, &image())["process"]["env"].clone();
+    assert_eq!(
+        env,
+        serde_json::json!(["A=workload", "HOME=/srv", "HOSTNAME=web", "PATH=/bin"])
+    );
+}
+
+#[test]
+fn no_workload_may_gain_privilege() {
+    let spec = built(&example(), &image());
+    assert_eq!(spec["process"]["noNewPrivileges"], true);
+    for set in ["bounding", "effective", "permitted"] {
+        let names = spec["process"]["capabilities"][set].to_string();
+        for dangerous in [
+            "SYS_ADMIN",
+            "SYS_MODULE",
+            "NET_ADMIN",
+            "SYS_PTRACE",
+            "SYS_RAWIO",
+            "DAC_READ_SEARCH",
+        ] {
+            assert!(!names.contains(dangerous), "{set} has {dangerous}");
+        }
+    }
+    assert_eq!(spec["linux"]["seccomp"]["defaultAction"], "SCMP_ACT_ERRNO");
+    let all = spec["linux"]["seccomp"].to_string();
+    for call in [
+        "\"mount\"",
+        "\"kexec_load\"",
+        "\"init_module\"",
+        "\"bpf\"",
+        "\"unshare\"",
+        "\"setns\"",
+    ] {
+        assert!(!all.contains(call), "{call} is allowed");
+    }
+}
+
+#[test]
+fn no_limits_unless_asked() {
+    let mut workload = example();
+    (workload.memory, workload.cpus) = (None, None);
+    let resources = built(&workload, &image())["linux"]["resources"].clone();
+    assert!(resources.get("memory").is_none() && resources.get("cpu").is_none());
+}

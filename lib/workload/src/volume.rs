@@ -1,0 +1,121 @@
+//! Volumes: `"NAME:/path[:ro]"`.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// A durable folder of the node inside a container.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Volume {
+    /// Name of the folder below the node's volumes folder; one path component.
+    pub name: String,
+    /// Absolute path inside the container, without `..`.
+    pub path: String,
+    /// True: the container may not write to it.
+    pub read_only: bool,
+}
+
+/// Why a text is not a volume.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error(
+    "volume '{0}' is not NAME:/path[:ro]: NAME has letters, digits, '.', '_' and '-' and begins with a letter or digit; the path is absolute, is not '/' and has no '..'"
+)]
+pub struct VolumeError(String);
+
+impl FromStr for Volume {
+    type Err = VolumeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse(text).ok_or_else(|| VolumeError(text.to_owned()))
+    }
+}
+
+fn parse(text: &str) -> Option<Volume> {
+    let (name, rest) = text.split_once(':')?;
+    let (path, read_only) = match rest.split_once(':') {
+        None => (rest, false),
+        Some((path, "ro")) => (path, true),
+        Some((path, "rw")) => (path, false),
+        Some(_) => return None,
+    };
+    (is_name(name) && is_path(path)).then(|| Volume {
+        name: name.to_owned(),
+        path: path.to_owned(),
+        read_only,
+    })
+}
+
+/// A name is used as one path component on the node: nothing in it may lead elsewhere.
+fn is_name(name: &str) -> bool {
+    name.len() <= 64
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+}
+
+fn is_path(path: &str) -> bool {
+    path.starts_with('/')
+        && path.len() <= 1024
+        && !path.contains('\0')
+        && path.split('/').all(|part| part != "..")
+        && path.split('/').any(|part| !part.is_empty() && part != ".")
+}
+
+impl TryFrom<String> for Volume {
+    type Error = VolumeError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Volume> for String {
+    fn from(volume: Volume) -> Self {
+        volume.to_string()
+    }
+}
+
+impl fmt::Display for Volume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}{}",
+            self.name,
+            self.path,
+            if self.read_only { ":ro" } else { "" }
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_and_prints() {
+        for text in ["data:/var/lib/data", "a.b-c_d:/x:ro"] {
+            assert_eq!(text.parse::<Volume>().expect("valid").to_string(), text);
+        }
+    }
+
+    #[test]
+    fn refuses_paths_and_names_that_lead_elsewhere() {
+        for text in [
+            "data",
+            "../x:/a",
+            ".x:/a",
+            "a/b:/a",
+            "a:b",
+            "a:/x/../..",
+            "a:/",
+            "a:/.",
+            ":/a",
+            "a:/x:suid",
+        ] {
+            assert!(text.parse::<Volume>().is_err(), "{text}");
+        }
+    }
+}
