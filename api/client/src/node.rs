@@ -1,0 +1,81 @@
+//! What the API offers, one function per thing.
+
+use serde_json::Value;
+
+use crate::{Client, ClientError, Lines, Method, Response, client::decode, query::with_query};
+
+/// Which log records to read.
+#[derive(Clone, Debug, Default)]
+pub struct LogQuery {
+    /// Names of services or workloads; empty: all.
+    pub sources: Vec<String>,
+    /// Only this syslog level and worse: 0 (emergency) to 7 (debug).
+    pub level: Option<u8>,
+    /// Only the last so many records.
+    pub tail: Option<u32>,
+    /// Keep sending what comes.
+    pub follow: bool,
+}
+
+impl LogQuery {
+    fn path(&self) -> String {
+        let sources = (!self.sources.is_empty()).then(|| self.sources.join(","));
+        with_query(
+            "/v1/logs",
+            &[
+                ("service", sources),
+                ("level", self.level.map(|level| level.to_string())),
+                ("tail", self.tail.map(|tail| tail.to_string())),
+                ("follow", self.follow.then(|| "true".to_owned())),
+            ],
+        )
+    }
+}
+
+impl Client {
+    /// The live settings; `prefix` is a plain string prefix of the dotted key.
+    pub fn settings(&self, prefix: Option<&str>) -> Result<Value, ClientError> {
+        let prefix = prefix.map(ToOwned::to_owned);
+        self.get_json(&with_query("/settings", &[("prefix", prefix)]))
+    }
+
+    /// Puts a partial settings tree (no outer `settings` key) into a transaction.
+    pub fn patch_settings(&self, transaction: &str, tree: &Value) -> Result<(), ClientError> {
+        let path = with_query("/settings", &[("tx", Some(transaction.to_owned()))]);
+        self.send_json(Method::Patch, &path, tree).map(drop)
+    }
+
+    /// Makes a transaction's settings the live ones and has them applied; the keys that changed.
+    pub fn commit_and_apply(&self, transaction: &str) -> Result<Vec<String>, ClientError> {
+        let path = with_query(
+            "/tx/commit_and_apply",
+            &[("tx", Some(transaction.to_owned()))],
+        );
+        let answer: Response = self.call(Method::Post, &path, None)?;
+        decode(&path, &answer.body)
+    }
+
+    /// Changes settings in a transaction of their own, at once.
+    pub fn change_settings(&self, tree: &Value) -> Result<Vec<String>, ClientError> {
+        let transaction = format!("client-{}-{}", std::process::id(), unique());
+        self.patch_settings(&transaction, tree)?;
+        self.commit_and_apply(&transaction)
+    }
+
+    /// Log records as JSON lines.
+    pub fn logs(&self, query: &LogQuery) -> Result<Lines, ClientError> {
+        self.lines(&query.path())
+    }
+
+    /// Asks the node to restart; returns once it has agreed.
+    pub fn reboot(&self) -> Result<(), ClientError> {
+        self.call(Method::Post, "/actions/reboot", None).map(drop)
+    }
+}
+
+/// Differs from call to call within this process.
+fn unique() -> u64 {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
