@@ -1,1 +1,4 @@
 //! System calls behind safe functions: the only unsafe code
+pub mod netns;
+
+pub mod block;

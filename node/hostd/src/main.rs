@@ -1,3 +1,110 @@
-//! Runs workloads through containerd
+//! Runs the node's workloads through containerd: follows `/etc/ampoule/workloads.json`, read at the
+//! start and on SIGHUP; on SIGTERM stops them all. Killed without that, it finds them again.
 
-fn main() {}
+mod bring_up;
+mod credentials;
+mod engine;
+mod error;
+mod files;
+mod fleet;
+mod network;
+mod options;
+mod output;
+mod report;
+mod rootfs;
+mod status;
+mod volumes;
+mod worker;
+
+use std::{collections::BTreeMap, io, os::unix::net::UnixDatagram, process::ExitCode, sync::Arc};
+
+use ampoule_workload::Workloads;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{
+    bring_up::Ground,
+    engine::Engine,
+    error::HostError,
+    fleet::{Fleet, read_wanted},
+    network::Network,
+    options::Options,
+    output::Sink,
+    status::Board,
+};
+
+fn main() -> ExitCode {
+    report::init_logger();
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(error) => {
+            log::error!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn run(options: Options) -> Result<(), HostError> {
+    let mut reload = listen(SignalKind::hangup())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    files::make_folder(&options.run)?;
+    let board = Board::default();
+    status::serve(&options.status, board.clone())?;
+    let wanted = read_wanted(&options.workloads).await?;
+    let ground = tokio::select! {
+        ground = prepare(&options, &wanted, board) => Arc::new(ground?),
+        _ = terminate.recv() => return Ok(()),
+    };
+    let mut fleet = Fleet::start(ground, wanted).await?;
+    notify("READY=1");
+    loop {
+        tokio::select! {
+            _ = reload.recv() => follow(&mut fleet, &options).await,
+            _ = terminate.recv() => break,
+        }
+    }
+    notify("STOPPING=1");
+    fleet.shut_down().await;
+    Ok(())
+}
+
+async fn prepare(options: &Options, wanted: &Workloads, board: Board) -> Result<Ground, HostError> {
+    let engine = Engine::connect(&options.containerd).await;
+    let enabled = wanted.iter().filter(|(_, workload)| workload.enabled);
+    let published: BTreeMap<_, _> = enabled.map(|(name, workload)| (name.clone(), workload.publish.clone())).collect();
+    let network = Network::start(&options.run, published).await?;
+    let sink = Sink::start(options.log.clone());
+    Ok(Ground { options: options.clone(), engine, network, board, sink })
+}
+
+/// A file that cannot be read changes nothing: what runs goes on.
+async fn follow(fleet: &mut Fleet, options: &Options) {
+    match read_wanted(&options.workloads).await {
+        Ok(wanted) => fleet.follow(wanted),
+        Err(error) => log::error!("{error}; the workloads stay as they are"),
+    }
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, HostError> {
+    signal(kind).map_err(HostError::file("listen for signals in", "/proc/self"))
+}
+
+/// Tells init; without it (on a trial) nobody is told.
+fn notify(message: &str) {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let sent = UnixDatagram::unbound().and_then(|socket| socket.send_to(message.as_bytes(), path));
+    if let Err(error) = sent.map(drop).or_else(ignore_full) {
+        log::warn!("init was not told '{message}': {error}");
+    }
+}
+
+fn ignore_full(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::WouldBlock { Ok(()) } else { Err(error) }
+}

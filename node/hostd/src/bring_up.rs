@@ -1,0 +1,172 @@
+//! The way from a workload to a living process: image, network, root file system, container, task.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use ampoule_workload::{
+    Reference, Workload,
+    image::ImageConfig,
+    pull::PullProgress,
+    runtime_spec::{self, Inputs},
+    user::{self, User},
+};
+use containerd_client::types::Mount;
+
+use crate::{
+    engine::{Engine, NewContainer, PullOptions},
+    error::HostError,
+    files,
+    network::{Attachment, Network},
+    options::Options,
+    output::{Output, Sink},
+    rootfs::Rootfs,
+    status::{Board, State},
+    volumes,
+};
+
+/// The control group above those of all workloads.
+const CGROUP: &str = "/ampoule/workloads";
+/// Larger than any real resolver file, in bytes.
+const MAX_RESOLVER_BYTES: u64 = 64 * 1024;
+
+/// What all workloads stand on.
+pub(crate) struct Ground {
+    /// Paths.
+    pub(crate) options: Options,
+    /// containerd.
+    pub(crate) engine: Engine,
+    /// Their network.
+    pub(crate) network: Network,
+    /// Their status.
+    pub(crate) board: Board,
+    /// Their output.
+    pub(crate) sink: Sink,
+}
+
+impl Ground {
+    /// A workload's own folder below `/run`, made if it is not there.
+    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf, HostError> {
+        let folder = self.options.run.join("workloads").join(name);
+        files::make_folder(&folder)?;
+        Ok(folder)
+    }
+}
+
+/// A process that was started.
+pub(crate) struct Started {
+    /// Its number on the node.
+    pub(crate) pid: u32,
+    /// The container's address.
+    pub(crate) address: String,
+}
+
+/// Makes and starts the container of a workload of which nothing is there. `output` is set as soon
+/// as something may write to it, so that the caller can clear up wherever this ends.
+pub(crate) async fn bring_up(
+    ground: &Ground,
+    name: &str,
+    workload: &Workload,
+    digest: &str,
+    output: &mut Option<Output>,
+) -> Result<Started, HostError> {
+    let reference = Reference::parse(&workload.image)?;
+    let image = ready_image(ground, name, &reference).await?;
+    ground.board.update(name, |status| status.state = State::Creating);
+    let folder = ground.folder(name)?;
+    let attachment = ground.network.attach(name, &folder).await?;
+    ground.network.publish(name, &workload.publish).await?;
+    let mounts = ground.engine.prepare_snapshot(name, &image.chain_id()?).await?;
+    let user = prepare_rootfs(ground, workload, &image, &mounts).await?;
+    let files = write_files(ground, name, &folder, &attachment).await?;
+    let inputs = Inputs {
+        name,
+        workload,
+        image: &image,
+        user: &user,
+        network_namespace: &attachment.namespace,
+        files,
+        volumes_root: &ground.options.volumes,
+        cgroup_parent: Path::new(CGROUP),
+    };
+    let container = NewContainer {
+        name,
+        image: reference.to_string(),
+        digest: digest.to_owned(),
+        stop_signal: image.stop_signal(),
+        spec: serde_json::to_vec(&runtime_spec::build(&inputs)?).unwrap_or_default(),
+    };
+    ground.engine.create_container(container).await?;
+    let out = output.insert(Output::open(&folder, name, &ground.sink)?);
+    let pid = ground.engine.start_task(name, mounts, &out.stdout, &out.stderr).await?;
+    log::info!("{name}: runs as process {pid} at {}", attachment.address);
+    Ok(Started { pid, address: attachment.address.to_string() })
+}
+
+/// The image's configuration, after pulling the image if it is not here whole. One that is here is
+/// not pulled again: a node must come up without its registry.
+async fn ready_image(ground: &Ground, name: &str, reference: &Reference) -> Result<ImageConfig, HostError> {
+    if let Some(config) = local_image(&ground.engine, reference).await? {
+        return Ok(config);
+    }
+    log::info!("{name}: pulling {reference}");
+    ground.board.update(name, |status| status.state = State::Pulling);
+    let pull = PullOptions { hosts: ground.options.hosts.clone(), credentials: ground.options.credentials.clone() };
+    let news = |progress: &PullProgress| ground.board.update(name, |status| status.pull = Some(progress.into()));
+    ground.engine.pull(reference, &pull, news).await?;
+    log::info!("{name}: pulled {reference}");
+    let lost = || HostError::Pull { reference: reference.to_string(), reason: "it was removed at once".to_owned() };
+    local_image(&ground.engine, reference).await?.ok_or_else(lost)
+}
+
+async fn local_image(engine: &Engine, reference: &Reference) -> Result<Option<ImageConfig>, HostError> {
+    let Some(digest) = engine.image_digest(&reference.to_string()).await? else { return Ok(None) };
+    let config = match engine.image_config(digest).await {
+        Ok(config) => config,
+        Err(error) if error.is_missing() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(engine.is_unpacked(&config.chain_id()?).await?.then_some(config))
+}
+
+/// Everything that needs a look into the root file system; on a thread where waiting for a disk hurts nobody.
+async fn prepare_rootfs(
+    ground: &Ground,
+    workload: &Workload,
+    image: &ImageConfig,
+    mounts: &[Mount],
+) -> Result<User, HostError> {
+    let (mounts, wanted, volumes) = (mounts.to_vec(), image.user().to_owned(), workload.volumes.clone());
+    let root = ground.options.volumes.clone();
+    let work = move || {
+        let rootfs = Rootfs::open(&mounts)?;
+        volumes::prepare(&root, &volumes, &rootfs)?;
+        Ok(user::resolve(&wanted, &rootfs.read_text("etc/passwd")?, &rootfs.read_text("etc/group")?)?)
+    };
+    let died = |error| HostError::network("look into the root file system")(error);
+    tokio::task::spawn_blocking(work).await.map_err(died)?
+}
+
+/// Writes the files about names that every container expects.
+async fn write_files(
+    ground: &Ground,
+    name: &str,
+    folder: &Path,
+    attachment: &Attachment,
+) -> Result<BTreeMap<&'static str, PathBuf>, HostError> {
+    let resolver = files::read_bounded(&ground.options.resolver, MAX_RESOLVER_BYTES).await?.unwrap_or_default();
+    let hosts = format!("127.0.0.1 localhost\n::1 localhost\n{} {name}\n", attachment.address);
+    let content = [
+        ("/etc/resolv.conf", "resolv.conf", resolver),
+        ("/etc/hosts", "hosts", hosts.into_bytes()),
+        ("/etc/hostname", "hostname", format!("{name}\n").into_bytes()),
+    ];
+    let mut paths = BTreeMap::new();
+    for (inside, file, content) in content {
+        let path = folder.join(file);
+        std::fs::write(&path, content).map_err(HostError::file("write", &path))?;
+        paths.insert(inside, path);
+    }
+    Ok(paths)
+}

@@ -1,0 +1,106 @@
+//! Tasks: the processes of containers.
+
+use std::{path::Path, time::Duration};
+
+use containerd_client::{
+    services::v1::{
+        CreateTaskRequest, DeleteTaskRequest, GetRequest, KillRequest, StartRequest, WaitRequest,
+    },
+    types::{Mount, v1::Status},
+};
+use tonic::Code;
+
+use super::{Engine, failed, request};
+use crate::error::{HostError, ignore_missing};
+
+/// Between tries to hear of a task while containerd is away.
+const RETRY_PAUSE: Duration = Duration::from_millis(300);
+/// Reported when a task vanished without anyone hearing its exit code.
+const UNKNOWN_EXIT: u32 = 255;
+
+/// What a container's process is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TaskState {
+    /// There is none.
+    Absent,
+    /// It lives.
+    Running {
+        /// Its number on the node.
+        pid: u32,
+    },
+    /// It was made but never started, or it has ended.
+    Ended(Exit),
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exit {
+    /// Exit code, 128 + signal if a signal ended it.
+    pub(crate) code: u32,
+}
+
+impl Engine {
+    /// Looks what the container's process is doing.
+    pub(crate) async fn task(&self, name: &str) -> Result<TaskState, HostError> {
+        let wanted = GetRequest { container_id: name.to_owned(), exec_id: String::new() };
+        let process = match self.client.tasks().get(request(wanted)).await.map_err(failed("look up the process")) {
+            Ok(answer) => answer.into_inner().process,
+            Err(error) if error.is_missing() => None,
+            Err(error) => return Err(error),
+        };
+        let Some(process) = process else { return Ok(TaskState::Absent) };
+        Ok(match process.status() {
+            Status::Running | Status::Paused | Status::Pausing => TaskState::Running { pid: process.pid },
+            Status::Created | Status::Stopped | Status::Unknown => TaskState::Ended(Exit { code: process.exit_status }),
+        })
+    }
+
+    /// Makes the container's process, its output going to two FIFOs, and lets it run. Gives its number.
+    pub(crate) async fn start_task(
+        &self,
+        name: &str,
+        rootfs: Vec<Mount>,
+        stdout: &Path,
+        stderr: &Path,
+    ) -> Result<u32, HostError> {
+        let create = CreateTaskRequest {
+            container_id: name.to_owned(),
+            rootfs,
+            stdout: stdout.display().to_string(),
+            stderr: stderr.display().to_string(),
+            ..Default::default()
+        };
+        let made = self.client.tasks().create(request(create)).await;
+        made.map_err(failed("create the container's process"))?;
+        let start = StartRequest { container_id: name.to_owned(), exec_id: String::new() };
+        let started = self.client.tasks().start(request(start)).await;
+        Ok(started.map_err(failed("start the container's process"))?.into_inner().pid)
+    }
+
+    /// Waits until the container's process has ended, over restarts of containerd too.
+    pub(crate) async fn wait_task(&self, name: &str) -> Exit {
+        loop {
+            let wanted = WaitRequest { container_id: name.to_owned(), exec_id: String::new() };
+            match self.client.tasks().wait(request(wanted)).await {
+                Ok(answer) => return Exit { code: answer.into_inner().exit_status },
+                Err(status) if status.code() == Code::NotFound => return Exit { code: UNKNOWN_EXIT },
+                Err(status) => log::debug!("waiting for {name}: {}", status.message()),
+            }
+            tokio::time::sleep(RETRY_PAUSE).await;
+        }
+    }
+
+    /// Sends a signal to the container's first process, or to all of them.
+    pub(crate) async fn kill_task(&self, name: &str, signal: u32, all: bool) -> Result<(), HostError> {
+        let wanted = KillRequest { container_id: name.to_owned(), signal, all, ..Default::default() };
+        let answer = self.client.tasks().kill(request(wanted)).await;
+        ignore_missing(answer.map(drop).map_err(failed("signal the container")))
+    }
+
+    /// Forgets a process that has ended.
+    pub(crate) async fn remove_task(&self, name: &str) -> Result<(), HostError> {
+        let wanted = DeleteTaskRequest { container_id: name.to_owned() };
+        let answer = self.client.tasks().delete(request(wanted)).await;
+        ignore_missing(answer.map(drop).map_err(failed("remove the container's process")))
+    }
+}

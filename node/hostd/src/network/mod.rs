@@ -1,0 +1,152 @@
+//! The node's own network for workloads: one bridge, one namespace and one address per workload,
+//! published ports.
+
+mod firewall;
+mod links;
+mod namespace;
+
+use std::{
+    collections::BTreeMap,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+};
+
+use ampoule_workload::{
+    Publish,
+    address::{Leases, Subnet},
+    publish::{Forward, forwards},
+};
+use tokio::sync::Mutex;
+
+use crate::{error::HostError, files};
+
+/// The bridge all workloads hang on.
+const BRIDGE: &str = "amp0";
+/// Outside what home routers, clouds and QEMU give out, and the same that other container tools chose.
+const SUBNET: Subnet = Subnet { gateway: Ipv4Addr::new(10, 88, 0, 1), prefix: 16 };
+const LEASES_FILE: &str = "addresses.json";
+/// More than a full network needs in the file, in bytes.
+const MAX_LEASES_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Where a workload is attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attachment {
+    /// Its address.
+    pub(crate) address: Ipv4Addr,
+    /// File of its network namespace.
+    pub(crate) namespace: PathBuf,
+}
+
+/// The network of workloads.
+pub(crate) struct Network {
+    run: PathBuf,
+    links: links::Links,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    leases: Leases,
+    published: BTreeMap<String, Vec<Publish>>,
+}
+
+impl Network {
+    /// Makes the bridge, lets the node forward, and takes over the addresses of an earlier life.
+    /// `published` are the ports of the workloads that may still run from then.
+    pub(crate) async fn start(run: &Path, published: BTreeMap<String, Vec<Publish>>) -> Result<Self, HostError> {
+        let links = links::Links::open()?;
+        links.ensure_bridge(BRIDGE, SUBNET.gateway, SUBNET.prefix).await?;
+        set_sysctl("net/ipv4/ip_forward", "1")?;
+        // A published port answers on 127.0.0.1 of the node too.
+        set_sysctl(&format!("net/ipv4/conf/{BRIDGE}/route_localnet"), "1")?;
+        let leases = read_leases(&run.join(LEASES_FILE)).await?;
+        let network = Self { run: run.to_owned(), links, state: Mutex::new(State { leases, published }) };
+        network.apply(&*network.state.lock().await)?;
+        Ok(network)
+    }
+
+    /// Attaches a workload whose files are in `folder`; the same again changes nothing.
+    pub(crate) async fn attach(&self, name: &str, folder: &Path) -> Result<Attachment, HostError> {
+        let address = self.lease(name).await?;
+        let attachment = Attachment { address, namespace: folder.join("netns") };
+        let is_new = namespace::ensure(&attachment.namespace).await?;
+        let outside = links::outside_name(name);
+        if is_new || !self.links.exists(&outside).await? {
+            self.links.remove(&outside).await?;
+            self.connect(&outside, &attachment).await?;
+        }
+        Ok(attachment)
+    }
+
+    async fn connect(&self, outside: &str, attachment: &Attachment) -> Result<(), HostError> {
+        let file = namespace::open(&attachment.namespace)?;
+        self.links.add_pair(outside, BRIDGE, &file).await?;
+        let address = attachment.address;
+        namespace::run_inside(file, move || async move {
+            links::Links::open()?.configure_inside(&links::inside_name(), address, &SUBNET).await
+        })
+        .await
+    }
+
+    async fn lease(&self, name: &str) -> Result<Ipv4Addr, HostError> {
+        let mut state = self.state.lock().await;
+        let had = state.leases.get(name);
+        let address = state.leases.assign(name, &SUBNET);
+        let full = || HostError::network("find an address")("all addresses of the workloads' network are in use");
+        let address = address.ok_or_else(full)?;
+        if had.is_none() {
+            self.save(&state)?;
+        }
+        Ok(address)
+    }
+
+    /// Lets `ports` of the node lead to the workload; none: takes them back.
+    pub(crate) async fn publish(&self, name: &str, ports: &[Publish]) -> Result<(), HostError> {
+        let mut state = self.state.lock().await;
+        let before = state.published.insert(name.to_owned(), ports.to_vec());
+        if ports.is_empty() {
+            state.published.remove(name);
+        }
+        if before.unwrap_or_default() == ports { Ok(()) } else { self.apply(&state) }
+    }
+
+    /// Takes a workload's ports, link, namespace and address away.
+    pub(crate) async fn detach(&self, name: &str, folder: &Path) -> Result<(), HostError> {
+        self.publish(name, &[]).await?;
+        self.links.remove(&links::outside_name(name)).await?;
+        namespace::remove(&folder.join("netns"))?;
+        let mut state = self.state.lock().await;
+        state.leases.release(name);
+        self.save(&state)
+    }
+
+    fn save(&self, state: &State) -> Result<(), HostError> {
+        let text = serde_json::to_vec(&state.leases).unwrap_or_default();
+        files::write_whole(&self.run.join(LEASES_FILE), &text)
+    }
+
+    /// Replaces all rules at once, so that no moment has half of them.
+    fn apply(&self, state: &State) -> Result<(), HostError> {
+        let wanted = state.published.iter().flat_map(|(name, ports)| {
+            let address = state.leases.get(name);
+            ports.iter().filter_map(move |publish| address.map(|address| Forward { publish: *publish, address }))
+        });
+        let (kept, refused) = forwards(wanted);
+        for publish in refused {
+            log::warn!("port {publish} is asked for by more than one workload; the first by name has it");
+        }
+        firewall::replace(&firewall::Rules { bridge: BRIDGE, subnet: SUBNET, forwards: &kept })
+    }
+}
+
+async fn read_leases(path: &Path) -> Result<Leases, HostError> {
+    let Some(text) = files::read_bounded(path, MAX_LEASES_BYTES).await? else { return Ok(Leases::default()) };
+    let mut leases: Leases = serde_json::from_slice(&text).unwrap_or_default();
+    leases.keep_valid(&SUBNET);
+    Ok(leases)
+}
+
+fn set_sysctl(name: &str, value: &str) -> Result<(), HostError> {
+    let path = Path::new("/proc/sys").join(name);
+    std::fs::write(&path, value).map_err(HostError::file("set", path))
+}

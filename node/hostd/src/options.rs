@@ -1,0 +1,98 @@
+//! Where things are. The defaults are a node's; flags move them for a trial elsewhere.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Every path `hostd` uses.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// containerd's socket.
+    pub(crate) containerd: PathBuf,
+    /// The workloads, as `apid` wrote them.
+    pub(crate) workloads: PathBuf,
+    /// Credentials for registries, as `apid` wrote them.
+    pub(crate) credentials: PathBuf,
+    /// A folder per registry with a `hosts.toml`, as `apid` wrote them.
+    pub(crate) hosts: PathBuf,
+    /// Our own folder below `/run`.
+    pub(crate) run: PathBuf,
+    /// The folder of all volumes.
+    pub(crate) volumes: PathBuf,
+    /// The status socket we make.
+    pub(crate) status: PathBuf,
+    /// The log service's socket.
+    pub(crate) log: PathBuf,
+    /// The node's name servers.
+    pub(crate) resolver: PathBuf,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            containerd: "/run/containerd/containerd.sock".into(),
+            workloads: "/etc/ampoule/workloads.json".into(),
+            credentials: "/etc/ampoule/registry-credentials.json".into(),
+            hosts: "/etc/containerd/certs.d".into(),
+            run: "/run/ampoule/hostd".into(),
+            volumes: "/var/lib/ampoule/volumes".into(),
+            status: "/run/ampoule/hostd.status".into(),
+            log: "/run/ampoule/log-ingest.sock".into(),
+            resolver: "/etc/resolv.conf".into(),
+        }
+    }
+}
+
+/// Why the command line is not understood.
+#[derive(Debug, Error)]
+pub(crate) enum OptionsError {
+    /// No such flag.
+    #[error("unknown flag '{0}'; known: --containerd --workloads --credentials --hosts --run --volumes --status --log --resolver, each with a path")]
+    Unknown(String),
+    /// A flag at the end.
+    #[error("flag '{0}' needs a path after it")]
+    NoValue(String),
+}
+
+impl Options {
+    /// Reads `--flag path` pairs.
+    pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, OptionsError> {
+        let mut options = Self::default();
+        while let Some(flag) = args.next() {
+            let Some(place) = options.place(&flag) else { return Err(OptionsError::Unknown(flag)) };
+            *place = args.next().ok_or(OptionsError::NoValue(flag))?.into();
+        }
+        Ok(options)
+    }
+
+    fn place(&mut self, flag: &str) -> Option<&mut PathBuf> {
+        Some(match flag {
+            "--containerd" => &mut self.containerd,
+            "--workloads" => &mut self.workloads,
+            "--credentials" => &mut self.credentials,
+            "--hosts" => &mut self.hosts,
+            "--run" => &mut self.run,
+            "--volumes" => &mut self.volumes,
+            "--status" => &mut self.status,
+            "--log" => &mut self.log,
+            "--resolver" => &mut self.resolver,
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Options, OptionsError> {
+        Options::parse(args.iter().map(|arg| (*arg).to_owned()))
+    }
+
+    #[test]
+    fn flags_move_paths() {
+        assert_eq!(parse(&["--run", "/tmp/x"]).expect("valid").run, PathBuf::from("/tmp/x"));
+        assert!(matches!(parse(&["--nope", "x"]), Err(OptionsError::Unknown(_))));
+        assert!(matches!(parse(&["--run"]), Err(OptionsError::NoValue(_))));
+    }
+}

@@ -1,0 +1,161 @@
+//! What is known about each workload, and the socket that tells it.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
+
+use ampoule_workload::pull::PullProgress;
+use serde::Serialize;
+use tokio::{io::AsyncWriteExt, net::UnixListener};
+
+use crate::error::HostError;
+
+/// Where a workload stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    /// Known, but not wanted to run.
+    Disabled,
+    /// Its image is on its way.
+    Pulling,
+    /// Its container is being made.
+    #[default]
+    Creating,
+    /// Its process lives.
+    Running,
+    /// It failed or ended and will be started again.
+    BackingOff,
+    /// It failed and stays so.
+    Failed,
+    /// It ended as it should, or was stopped.
+    Stopped,
+}
+
+/// One entry of the status document.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Status {
+    name: String,
+    /// Image reference as it was asked for.
+    pub(crate) image: String,
+    /// Where it stands.
+    pub(crate) state: State,
+    /// Number of its first process on the node.
+    pub(crate) pid: Option<u32>,
+    /// Its address on the node's bridge.
+    pub(crate) address: Option<String>,
+    /// How often it was started again.
+    pub(crate) restarts: u32,
+    /// RFC 3339.
+    pub(crate) started_at: Option<String>,
+    /// How its process ended last.
+    pub(crate) exit_code: Option<u32>,
+    /// A sentence for a person; why, when something is not as wanted.
+    pub(crate) message: String,
+    /// How far the pull is.
+    pub(crate) pull: Option<Pull>,
+}
+
+/// How far a pull is.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Pull {
+    bytes: u64,
+    total: u64,
+    percent: u8,
+}
+
+impl From<&PullProgress> for Pull {
+    fn from(progress: &PullProgress) -> Self {
+        Self { bytes: progress.bytes(), total: progress.total(), percent: progress.percent() }
+    }
+}
+
+/// A point in time as the status document has it.
+pub(crate) fn timestamp(at: SystemTime) -> String {
+    prost_types::Timestamp::from(at).to_string()
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    workloads: Vec<&'a Status>,
+}
+
+/// The status of all workloads, shared by those who write it and the socket.
+#[derive(Clone, Default)]
+pub(crate) struct Board {
+    entries: Arc<Mutex<BTreeMap<String, Status>>>,
+}
+
+impl Board {
+    /// Changes the entry of `name`, making it if it is new.
+    pub(crate) fn update(&self, name: &str, change: impl FnOnce(&mut Status)) {
+        let mut entries = self.lock();
+        let entry =
+            entries.entry(name.to_owned()).or_insert_with(|| Status { name: name.to_owned(), ..Status::default() });
+        change(entry);
+    }
+
+    /// Forgets `name`.
+    pub(crate) fn remove(&self, name: &str) {
+        self.lock().remove(name);
+    }
+
+    fn json(&self) -> Vec<u8> {
+        let entries = self.lock();
+        serde_json::to_vec(&Document { workloads: entries.values().collect() }).unwrap_or_default()
+    }
+
+    /// A writer that panicked leaves an entry that is at worst half changed; telling it is still better than not.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Status>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Opens the status socket and answers on it from now on.
+pub(crate) fn serve(path: &Path, board: Board) -> Result<(), HostError> {
+    let _ = std::fs::remove_file(path);
+    let listener = UnixListener::bind(path).map_err(HostError::file("listen on", path))?;
+    tokio::spawn(async move {
+        loop {
+            match listener.accept().await {
+                Ok((mut stream, _)) => {
+                    let document = board.json();
+                    tokio::spawn(async move { stream.write_all(&document).await });
+                }
+                Err(error) => {
+                    log::warn!("the status socket: {error}");
+                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_is_as_agreed() {
+        let board = Board::default();
+        board.update("web", |entry| {
+            entry.image = "nginx".into();
+            entry.state = State::BackingOff;
+            entry.pull = Some(Pull { bytes: 1, total: 4, percent: 25 });
+        });
+        let json: serde_json::Value = serde_json::from_slice(&board.json()).expect("valid");
+        let web = &json["workloads"][0];
+        assert_eq!((&web["name"], &web["state"]), (&"web".into(), &"backing-off".into()));
+        assert_eq!(web["pull"]["percent"], 25);
+        assert!(web["exit-code"].is_null() && web["started-at"].is_null());
+    }
+
+    #[test]
+    fn times_are_rfc_3339() {
+        assert_eq!(timestamp(SystemTime::UNIX_EPOCH), "1970-01-01T00:00:00Z");
+    }
+}
