@@ -1,1 +1,13 @@
-//! Partition types, verity parameters and kernel command line of an image; pure
+//! Partition types, verity parameters and kernel command line of an image; pure.
+
+mod command_line;
+mod guid;
+mod partition;
+mod root_hash;
+mod verity;
+
+pub use command_line::{CommandLine, CommandLineError};
+pub use guid::{Guid, GuidError};
+pub use partition::{Architecture, GIB, MIB, PARTITIONS, Partition, Role};
+pub use root_hash::{HashError, RootHash};
+pub use verity::{BLOCK_SIZE, SALT, TableError, VerityTable};
