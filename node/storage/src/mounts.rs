@@ -1,0 +1,52 @@
+//! Mounting, and what stands in when a partition cannot be used.
+
+use std::{ffi::CStr, fs, io, path::Path};
+
+use rustix::mount::{MountFlags, mount};
+
+use crate::error::StorageError;
+
+/// What every writable place of the node has.
+fn flags() -> MountFlags {
+    MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::NOATIME
+}
+
+/// Mounts the ext4 on `device`; the kernel replays its journal.
+pub(crate) fn ext4(device: &Path, target: &Path) -> Result<(), StorageError> {
+    mount(device, target, "ext4", flags(), None::<&CStr>).map_err(|error| StorageError::Mount {
+        device: device.to_owned(),
+        source: error.into(),
+    })
+}
+
+/// A memory file system of at most `options`' size.
+pub(crate) fn memory(target: &Path, options: &CStr) -> Result<(), StorageError> {
+    mount("tmpfs", target, "tmpfs", flags(), options)
+        .map_err(StorageError::io("mount a memory file system at", target))
+}
+
+/// Whether something is mounted at `target` itself.
+pub(crate) fn is_mounted(target: &Path) -> io::Result<bool> {
+    let table = fs::read_to_string("/proc/self/mountinfo")?;
+    Ok(mounted_in(&table, target))
+}
+
+fn mounted_in(table: &str, target: &Path) -> bool {
+    table
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        .any(|place| Path::new(place) == target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_place_itself_counts() {
+        let table =
+            "22 1 254:2 / / ro - erofs /dev/root ro\n30 22 0:5 / /var/lib/x rw - tmpfs t rw\n";
+        assert!(mounted_in(table, Path::new("/var/lib/x")));
+        assert!(!mounted_in(table, Path::new("/var")));
+    }
+}

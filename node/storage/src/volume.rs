@@ -1,0 +1,193 @@
+//! The two places that keep data, and the way each goes from a partition to a folder in use.
+
+use std::{
+    ffi::CStr,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{Seek, SeekFrom},
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    content::{self, Content},
+    disks::{Disks, Found, Partition},
+    error::StorageError,
+    grow, mounts,
+};
+
+const SEED: &str = "/usr/lib/ampoule/seed.ext4";
+/// How long a partition may take to appear. The root came from the same disk, so its partitions are there at once;
+/// this is for slow controllers when the root's disk is not known. Longer only delays the message.
+const WAIT: Duration = Duration::from_secs(5);
+const WAIT_STEP: Duration = Duration::from_millis(10);
+
+/// A partition with its place.
+pub(crate) struct Volume {
+    /// GPT name.
+    pub(crate) name: &'static str,
+    /// Where it is mounted.
+    pub(crate) target: &'static str,
+    /// It is the last partition and takes what the disk has left.
+    grows: bool,
+    /// Folders that its users count on, with their modes.
+    folders: &'static [(&'static str, u32)],
+    /// Options of the memory file system that stands in.
+    stand_in: &'static CStr,
+}
+
+/// Settings and identity.
+pub(crate) const STATE: Volume = Volume {
+    name: "STATE",
+    target: "/state",
+    grows: false,
+    folders: &[("settings", 0o700), ("identity", 0o700)],
+    stand_in: c"size=16m,mode=0755",
+};
+
+/// Containers, volumes, logs.
+pub(crate) const DATA: Volume = Volume {
+    name: "DATA",
+    target: "/var",
+    grows: true,
+    folders: &[
+        ("lib", 0o755),
+        ("lib/containerd", 0o711),
+        ("lib/ampoule", 0o711),
+        ("lib/ampoule/volumes", 0o711),
+        ("log", 0o755),
+        ("log/ampoule", 0o700),
+        ("tmp", 0o1777),
+    ],
+    stand_in: c"size=40%,mode=0755",
+};
+
+impl Volume {
+    /// Finds, seeds, grows, mounts; then makes the folders.
+    pub(crate) fn open(&self, disks: &Disks) -> Result<(), StorageError> {
+        let partition = self.wait_for(disks)?;
+        let target = Path::new(self.target);
+        let mounted =
+            mounts::is_mounted(target).map_err(StorageError::io("read", "/proc/self/mountinfo"))?;
+        if self.grows {
+            self.grow_partition(&partition);
+        }
+        if !mounted {
+            self.prepare(&partition.device)?;
+            mounts::ext4(&partition.device, target)?;
+        }
+        // A file system that does not grow is still one that works.
+        if let Err(error) = grow::file_system(&partition.device, target) {
+            log::warn!("{}: {}", self.name, ampoule_report::chain(&error));
+        }
+        self.make_folders()
+    }
+
+    /// The same place in memory.
+    pub(crate) fn open_in_memory(&self) -> Result<(), StorageError> {
+        let target = Path::new(self.target);
+        if !mounts::is_mounted(target).unwrap_or(false) {
+            mounts::memory(target, self.stand_in)?;
+        }
+        self.make_folders()
+    }
+
+    fn wait_for(&self, disks: &Disks) -> Result<Partition, StorageError> {
+        let started = Instant::now();
+        loop {
+            match disks.find(self.name) {
+                Found::One(partition) if partition.device.exists() => return Ok(partition),
+                Found::Several(found) => return Err(self.ambiguous(&found)),
+                _ if started.elapsed() >= WAIT => break,
+                _ => std::thread::sleep(WAIT_STEP),
+            }
+        }
+        Err(StorageError::NotFound {
+            name: self.name,
+            place: disks.place(),
+            seconds: WAIT.as_secs(),
+        })
+    }
+
+    fn ambiguous(&self, found: &[PathBuf]) -> StorageError {
+        let names: Vec<String> = found
+            .iter()
+            .map(|device| device.display().to_string())
+            .collect();
+        StorageError::Ambiguous {
+            name: self.name,
+            count: found.len(),
+            found: names.join(", "),
+        }
+    }
+
+    /// A partition that does not grow is still one that works.
+    fn grow_partition(&self, partition: &Partition) {
+        if let Err(error) = grow::partition(partition) {
+            log::warn!("{}: {}", self.name, ampoule_report::chain(&error));
+        }
+    }
+
+    fn prepare(&self, device: &Path) -> Result<(), StorageError> {
+        let open = || OpenOptions::new().read(true).write(true).open(device);
+        let mut disk = open().map_err(StorageError::io("open", device))?;
+        let mut seed = File::open(SEED).map_err(StorageError::io("open", SEED))?;
+        match content::look(&mut disk, &mut seed).map_err(StorageError::io("read", device))? {
+            Content::Ext4(superblock) if superblock.has_errors => {
+                log::warn!(
+                    "{}: the kernel found errors in this file system earlier; back up its data",
+                    self.name
+                );
+                Ok(())
+            }
+            Content::Ext4(_) => Ok(()),
+            Content::Empty => self.plant(&mut disk, &mut seed, device),
+            Content::Foreign(found) => Err(StorageError::Foreign {
+                device: device.to_owned(),
+                found,
+            }),
+        }
+    }
+
+    fn plant(&self, disk: &mut File, seed: &mut File, device: &Path) -> Result<(), StorageError> {
+        let superblock = content::seed_superblock(seed).ok().flatten();
+        let superblock = superblock.ok_or_else(|| StorageError::BadSeed(SEED.into()))?;
+        let have = disk
+            .seek(SeekFrom::End(0))
+            .map_err(StorageError::io("measure", device))?;
+        let need = superblock.bytes();
+        if have < need {
+            return Err(StorageError::TooSmall {
+                device: device.to_owned(),
+                have,
+                need,
+            });
+        }
+        content::write_seed(disk, seed, |disk| {
+            ampoule_sys::block::zero_range(disk, 0, need)
+        })
+        .map_err(StorageError::io("write the first file system to", device))?;
+        log::info!(
+            "{}: empty, a file system was put on {}",
+            self.name,
+            device.display()
+        );
+        Ok(())
+    }
+
+    fn make_folders(&self) -> Result<(), StorageError> {
+        for (folder, mode) in self.folders {
+            let path = Path::new(self.target).join(folder);
+            if !path.is_dir() {
+                make_folder(&path, *mode).map_err(StorageError::io("make the folder", path))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// With exactly `mode`, whatever the mask of this process is.
+fn make_folder(path: &Path, mode: u32) -> std::io::Result<()> {
+    DirBuilder::new().mode(mode).create(path)?;
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+}
