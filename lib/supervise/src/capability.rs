@@ -1,0 +1,65 @@
+//! Linux capabilities by name, numbered as in `linux/capability.h`.
+
+use serde::{Deserialize, Deserializer, de::Error};
+
+/// Names in the order of their numbers, without `CAP_`, as service files write them.
+const NAMES: [&str; 41] = [
+    "chown", "dac-override", "dac-read-search", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap", "linux-immutable",
+    "net-bind-service", "net-broadcast", "net-admin", "net-raw", "ipc-lock", "ipc-owner", "sys-module", "sys-rawio", "sys-chroot",
+    "sys-ptrace", "sys-pacct", "sys-admin", "sys-boot", "sys-nice", "sys-resource", "sys-time", "sys-tty-config", "mknod", "lease",
+    "audit-write", "audit-control", "setfcap", "mac-override", "mac-admin", "syslog", "wake-alarm", "block-suspend", "audit-read",
+    "perfmon", "bpf", "checkpoint-restore",
+];
+
+/// A set of capabilities.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Capabilities(u64);
+
+impl Capabilities {
+    /// Whether the capability of this number is in the set.
+    #[must_use]
+    pub fn has(self, number: u8) -> bool {
+        self.0 >> number & 1 == 1
+    }
+
+    /// Numbers the kernel may know that are not in the set.
+    pub fn absent(self) -> impl Iterator<Item = u8> {
+        (0..64).filter(move |n| !self.has(*n))
+    }
+
+    fn from_names(names: &[String]) -> Result<Self, String> {
+        if names == ["all"] {
+            return Ok(Self(u64::MAX));
+        }
+        names.iter().try_fold(Self::default(), |set, name| set.with(name))
+    }
+
+    fn with(self, name: &str) -> Result<Self, String> {
+        let number = NAMES.iter().position(|n| *n == name);
+        number.map(|n| Self(self.0 | 1 << n)).ok_or_else(|| format!("`{name}` is not a capability; write it like `net-admin`, or `all` alone"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Capabilities {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::from_names(&Vec::<String>::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_the_kernels() {
+        let set = Capabilities::from_names(&["net-admin".to_owned(), "bpf".to_owned()]).expect("known");
+        assert!(set.has(12) && set.has(39) && !set.has(21));
+        assert_eq!(set.absent().count(), 62);
+    }
+
+    #[test]
+    fn unknown_names_are_refused() {
+        assert!(Capabilities::from_names(&["net_admin".to_owned()]).is_err());
+        assert!(Capabilities::from_names(&["all".to_owned(), "bpf".to_owned()]).is_err());
+    }
+}

@@ -1,0 +1,225 @@
+//! Service files: what `init` may be told about a service. Format: `docs/architecture/contracts.md`, section 3.
+
+use crate::capability::Capabilities;
+use crate::units::{Signal, Size, Span};
+use serde::{Deserialize, Deserializer, de::Error};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Longest service file accepted, in bytes; real ones are below 2 KiB.
+pub const MAX_FILE: usize = 16 * 1024;
+/// Longest service name, in bytes: it must fit a control message and a cgroup's name.
+pub const MAX_NAME: usize = 32;
+
+/// A service file, as written.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ServiceFile {
+    /// What the service is for, in a line.
+    pub description: String,
+    /// Program and arguments; the program by absolute path.
+    #[serde(deserialize_with = "command")]
+    pub command: Vec<String>,
+    /// Started only once these are ready; stopped before them.
+    #[serde(default)]
+    pub requires: Vec<String>,
+    /// Started only once these, if the image has them, were started; stopped before them.
+    #[serde(default)]
+    pub after: Vec<String>,
+    /// How the service says that it is ready.
+    #[serde(deserialize_with = "readiness")]
+    pub readiness: Readiness,
+    /// A service not ready in this time is killed and tried again.
+    #[serde(default = "default_ready_timeout")]
+    pub ready_timeout: Span,
+    /// Added to the environment that `init` gives.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// When and how soon to start it again.
+    #[serde(default)]
+    pub restart: Restart,
+    /// How to stop it.
+    #[serde(default)]
+    pub stop: Stop,
+    /// How to make it read its files again; absent: by a restart.
+    pub reload: Option<Reload>,
+    /// Bounds of its control group and its processes.
+    #[serde(default)]
+    pub limits: Limits,
+    /// What it may do.
+    #[serde(default)]
+    pub rights: Rights,
+    /// Folders made before it starts.
+    #[serde(default)]
+    pub directories: Directories,
+}
+
+/// How a service says that it is ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// `READY=1` on the notify socket (`sd_notify(3)`).
+    Notify,
+    /// It does its work and ends with status 0.
+    Exit,
+    /// As soon as it runs.
+    Started,
+    /// A socket exists at this path.
+    Socket(String),
+}
+
+/// When a service that ended is started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// However it ended.
+    Always,
+    /// If it failed.
+    OnFailure,
+    /// Not by itself.
+    Never,
+}
+
+/// The `[restart]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Restart {
+    /// When to start it again.
+    pub policy: Policy,
+    /// Wait before the first new start; doubles with each that follows.
+    pub delay: Span,
+    /// The longest wait.
+    pub max_delay: Span,
+    /// After this long a life the next wait is `delay` again.
+    pub stable_after: Span,
+}
+
+/// The `[stop]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Stop {
+    /// Sent to the main process.
+    pub signal: Signal,
+    /// Then what `kill` names is killed.
+    pub timeout: Span,
+    /// What is killed in the end.
+    pub kill: Kill,
+}
+
+/// What is killed when a service must go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kill {
+    /// Everything in the service's control group.
+    Cgroup,
+    /// The main process alone: its children shall outlive it (containerd's shims).
+    Process,
+}
+
+/// The `[reload]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reload {
+    /// Sent to the main process.
+    pub signal: Signal,
+}
+
+/// The `[limits]` table: control group v2 and process limits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// `memory.max`
+    pub memory: Option<Size>,
+    /// `pids.max`: what a fork bomb meets.
+    pub pids: Option<u32>,
+    /// `RLIMIT_NOFILE`, soft and hard.
+    pub open_files: Option<u64>,
+    /// `/proc/PID/oom_score_adj`, -1000 to 1000.
+    pub oom_score_adjust: Option<i16>,
+}
+
+/// The `[rights]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Rights {
+    /// Capabilities kept; all others leave the bounding set.
+    pub capabilities: Capabilities,
+    /// `PR_SET_NO_NEW_PRIVS`
+    pub no_new_privileges: bool,
+}
+
+/// The `[directories]` table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Directories {
+    /// Below `/run`, mode 0700.
+    pub run: Vec<String>,
+}
+
+impl Default for Restart {
+    fn default() -> Self {
+        // 200 ms: a service that starts and dies costs at most a few percent of a core. 30 s: a person who mends the cause does not wait long.
+        Self { policy: Policy::Always, delay: ms(200), max_delay: ms(30_000), stable_after: ms(10_000) }
+    }
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self { signal: Signal::Terminate, timeout: ms(10_000), kill: Kill::Cgroup }
+    }
+}
+
+impl Default for Rights {
+    fn default() -> Self {
+        Self { capabilities: Capabilities::default(), no_new_privileges: true }
+    }
+}
+
+impl ServiceFile {
+    /// Reads a service file.
+    ///
+    /// # Errors
+    /// A sentence with line and column: what is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > MAX_FILE {
+            return Err(format!("{} bytes; the most is {MAX_FILE}", text.len()));
+        }
+        toml::from_str(text).map_err(|e| e.to_string())
+    }
+}
+
+/// Whether `name` can name a service: lower-case letters, digits and dashes, 1 to [`MAX_NAME`] bytes.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(plain)
+}
+
+fn ms(millis: u64) -> Span {
+    Span(Duration::from_millis(millis))
+}
+
+fn default_ready_timeout() -> Span {
+    ms(30_000)
+}
+
+fn command<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let words = Vec::<String>::deserialize(from)?;
+    match words.first() {
+        Some(program) if program.starts_with('/') => Ok(words),
+        Some(program) => Err(D::Error::custom(format!("`{program}` is not an absolute path"))),
+        None => Err(D::Error::custom("a command has at least one word")),
+    }
+}
+
+fn readiness<'de, D: Deserializer<'de>>(from: D) -> Result<Readiness, D::Error> {
+    let text = String::deserialize(from)?;
+    match text.as_str() {
+        "notify" => Ok(Readiness::Notify),
+        "exit" => Ok(Readiness::Exit),
+        "started" => Ok(Readiness::Started),
+        other => match other.strip_prefix("socket:") {
+            Some(path) if path.starts_with('/') => Ok(Readiness::Socket(path.to_owned())),
+            _ => Err(D::Error::custom(format!("`{other}` is not one of notify, exit, started, socket:/path"))),
+        },
+    }
+}
