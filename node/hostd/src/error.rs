@@ -2,7 +2,10 @@
 
 use std::{io, path::PathBuf};
 
-use ampoule_workload::{image::ImageError, reference::ReferenceError, runtime_spec::SpecError, user::UserError};
+use ampoule_logwire::SourceError;
+use ampoule_workload::{
+    image::ImageError, reference::ReferenceError, runtime_spec::SpecError, user::UserError,
+};
 use thiserror::Error;
 
 /// A failure that concerns one workload, or the ground all of them stand on.
@@ -36,6 +39,14 @@ pub(crate) enum HostError {
         /// Why not.
         source: io::Error,
     },
+    /// A name that the log service does not take.
+    #[error("the output of '{name}' cannot be logged: {source}")]
+    Output {
+        /// Name of the workload.
+        name: String,
+        /// Why not.
+        source: SourceError,
+    },
     /// A link, address or route.
     #[error("network: could not {action}: {reason}")]
     Network {
@@ -61,19 +72,43 @@ pub(crate) enum HostError {
 impl HostError {
     /// True if containerd said that what was asked for does not exist.
     pub(crate) fn is_missing(&self) -> bool {
-        matches!(self, HostError::Engine { is_missing: true, .. })
+        matches!(
+            self,
+            HostError::Engine {
+                is_missing: true,
+                ..
+            }
+        )
     }
 
     /// A closure for `map_err` on file operations.
-    pub(crate) fn file<E: Into<io::Error>>(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(E) -> Self {
+    pub(crate) fn file<E: Into<io::Error>>(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(E) -> Self {
         let path = path.into();
-        move |source| HostError::File { action, path, source: source.into() }
+        move |source| HostError::File {
+            action,
+            path,
+            source: source.into(),
+        }
+    }
+
+    /// A closure for `map_err` on names for the log service.
+    pub(crate) fn source(name: &str) -> impl FnOnce(SourceError) -> Self {
+        let name = name.to_owned();
+        move |source| HostError::Output { name, source }
     }
 
     /// A closure for `map_err` on network operations.
-    pub(crate) fn network<E: std::fmt::Display>(action: impl Into<String>) -> impl FnOnce(E) -> Self {
+    pub(crate) fn network<E: std::fmt::Display>(
+        action: impl Into<String>,
+    ) -> impl FnOnce(E) -> Self {
         let action = action.into();
-        move |source| HostError::Network { action, reason: source.to_string() }
+        move |source| HostError::Network {
+            action,
+            reason: source.to_string(),
+        }
     }
 }
 

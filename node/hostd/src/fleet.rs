@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use ampoule_workload::{Change, Reference, Workload, Workloads, change::plan, workload::MAX_WORKLOADS_BYTES};
+use ampoule_workload::{Change, Workload, Workloads, change::plan, workload::MAX_WORKLOADS_BYTES};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    bring_up::Ground,
     error::HostError,
     files,
+    ground::Ground,
     worker::{Goal, Worker},
 };
 
@@ -29,14 +29,21 @@ struct Member {
 
 /// Reads the workloads from `path`; no file means none.
 pub(crate) async fn read_wanted(path: &std::path::Path) -> Result<Workloads, HostError> {
-    let Some(text) = files::read_bounded(path, MAX_WORKLOADS_BYTES).await? else { return Ok(Workloads::new()) };
-    serde_json::from_slice(&text).map_err(|error| HostError::file("understand", path)(std::io::Error::other(error)))
+    let Some(text) = files::read_bounded(path, MAX_WORKLOADS_BYTES).await? else {
+        return Ok(Workloads::new());
+    };
+    serde_json::from_slice(&text)
+        .map_err(|error| HostError::file("understand", path)(std::io::Error::other(error)))
 }
 
 impl Fleet {
     /// Starts a worker for each of `wanted`, and for containers of an earlier life that are not wanted any more.
     pub(crate) async fn start(ground: Arc<Ground>, wanted: Workloads) -> Result<Self, HostError> {
-        let mut fleet = Self { ground, wanted: Workloads::new(), crew: BTreeMap::new() };
+        let mut fleet = Self {
+            ground,
+            wanted: Workloads::new(),
+            crew: BTreeMap::new(),
+        };
         for name in fleet.ground.engine.container_names().await? {
             if !wanted.contains_key(&name) {
                 fleet.set_goal(&name, Goal::Remove);
@@ -48,22 +55,28 @@ impl Fleet {
 
     /// Leads from what is wanted now to `wanted`, touching nothing else.
     pub(crate) fn follow(&mut self, wanted: Workloads) {
+        self.ground.name_wanted_images(&wanted);
         for (name, change) in plan(&self.wanted, &wanted) {
             log::info!("{name}: {change:?}");
             self.set_goal(&name, goal(change, wanted.get(&name)));
             if let Some(workload) = wanted.get(&name) {
-                self.ground.board.update(&name, |status| status.image.clone_from(&workload.image));
+                self.ground
+                    .board
+                    .update(&name, |status| status.image.clone_from(&workload.image));
                 self.republish(&name, workload);
             }
         }
         self.wanted = wanted;
         self.crew.retain(|_, member| !member.worker.is_finished());
-        self.remove_unused_images();
     }
 
     /// Tells the worker of `name`, making one if there is none.
     fn set_goal(&mut self, name: &str, goal: Goal) {
-        if let Some(member) = self.crew.get(name).filter(|member| !member.worker.is_finished() && *member.goal.borrow() != Goal::Remove) {
+        if let Some(member) = self
+            .crew
+            .get(name)
+            .filter(|member| !member.worker.is_finished() && *member.goal.borrow() != Goal::Remove)
+        {
             member.goal.send_replace(goal);
             return;
         }
@@ -77,33 +90,33 @@ impl Fleet {
             }
             worker.run().await;
         });
-        self.crew.insert(name.to_owned(), Member { goal: sender, worker });
+        self.crew.insert(
+            name.to_owned(),
+            Member {
+                goal: sender,
+                worker,
+            },
+        );
     }
 
     /// Ports change around a living process.
     fn republish(&self, name: &str, workload: &Workload) {
-        if !workload.enabled || self.wanted.get(name).is_none_or(|old| old.publish == workload.publish) {
+        if !workload.enabled
+            || self
+                .wanted
+                .get(name)
+                .is_none_or(|old| old.publish == workload.publish)
+        {
             return;
         }
-        let (ground, name, ports) = (Arc::clone(&self.ground), name.to_owned(), workload.publish.clone());
+        let (ground, name, ports) = (
+            Arc::clone(&self.ground),
+            name.to_owned(),
+            workload.publish.clone(),
+        );
         tokio::spawn(async move {
             if let Err(error) = ground.network.publish(&name, &ports).await {
                 log::warn!("{name}: {error}");
-            }
-        });
-    }
-
-    /// Forgets images that no workload names, after the workers that leave are gone.
-    fn remove_unused_images(&self) {
-        let is_leaving = self.crew.values().any(|member| *member.goal.borrow() == Goal::Remove);
-        let used: Vec<_> = self.wanted.values().filter_map(|w| Reference::parse(&w.image).ok()).map(|r| r.to_string()).collect();
-        let ground = Arc::clone(&self.ground);
-        tokio::spawn(async move {
-            if is_leaving {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-            if let Err(error) = remove_images_except(&ground, &used).await {
-                log::warn!("unused images are left: {error}");
             }
         });
     }
@@ -119,7 +132,10 @@ impl Fleet {
             }
         };
         if tokio::time::timeout(SHUTDOWN, all).await.is_err() {
-            log::warn!("some workloads did not stop within {} s", SHUTDOWN.as_secs());
+            log::warn!(
+                "some workloads did not stop within {} s",
+                SHUTDOWN.as_secs()
+            );
         }
     }
 }
@@ -131,14 +147,4 @@ fn goal(change: Change, workload: Option<&Workload>) -> Goal {
         (_, Some(workload)) if workload.enabled => Goal::Run(Arc::new(workload.clone())),
         _ => Goal::Rest,
     }
-}
-
-async fn remove_images_except(ground: &Ground, used: &[String]) -> Result<(), HostError> {
-    for name in ground.engine.image_names().await? {
-        if !used.contains(&name) {
-            log::info!("image {name} is not used any more");
-            ground.engine.remove_image(&name).await?;
-        }
-    }
-    Ok(())
 }

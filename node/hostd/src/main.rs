@@ -7,10 +7,10 @@ mod engine;
 mod error;
 mod files;
 mod fleet;
+mod ground;
 mod network;
 mod options;
 mod output;
-mod report;
 mod rootfs;
 mod status;
 mod volumes;
@@ -22,18 +22,17 @@ use ampoule_workload::Workloads;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
-    bring_up::Ground,
     engine::Engine,
     error::HostError,
     fleet::{Fleet, read_wanted},
+    ground::Ground,
     network::Network,
     options::Options,
-    output::Sink,
     status::Board,
 };
 
 fn main() -> ExitCode {
-    report::init_logger();
+    ampoule_report::init_logger();
     let options = match Options::parse(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(error) => {
@@ -78,10 +77,11 @@ async fn run(options: Options) -> Result<(), HostError> {
 async fn prepare(options: &Options, wanted: &Workloads, board: Board) -> Result<Ground, HostError> {
     let engine = Engine::connect(&options.containerd).await;
     let enabled = wanted.iter().filter(|(_, workload)| workload.enabled);
-    let published: BTreeMap<_, _> = enabled.map(|(name, workload)| (name.clone(), workload.publish.clone())).collect();
+    let published: BTreeMap<_, _> = enabled
+        .map(|(name, workload)| (name.clone(), workload.publish.clone()))
+        .collect();
     let network = Network::start(&options.run, published).await?;
-    let sink = Sink::start(options.log.clone());
-    Ok(Ground { options: options.clone(), engine, network, board, sink })
+    Ok(Ground::new(options.clone(), engine, network, board))
 }
 
 /// A file that cannot be read changes nothing: what runs goes on.
@@ -98,7 +98,9 @@ fn listen(kind: SignalKind) -> Result<Signal, HostError> {
 
 /// Tells init; without it (on a trial) nobody is told.
 fn notify(message: &str) {
-    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else {
+        return;
+    };
     let sent = UnixDatagram::unbound().and_then(|socket| socket.send_to(message.as_bytes(), path));
     if let Err(error) = sent.map(drop).or_else(ignore_full) {
         log::warn!("init was not told '{message}': {error}");
@@ -106,5 +108,9 @@ fn notify(message: &str) {
 }
 
 fn ignore_full(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::WouldBlock { Ok(()) } else { Err(error) }
+    if error.kind() == io::ErrorKind::WouldBlock {
+        Ok(())
+    } else {
+        Err(error)
+    }
 }

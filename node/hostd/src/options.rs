@@ -47,7 +47,9 @@ impl Default for Options {
 #[derive(Debug, Error)]
 pub(crate) enum OptionsError {
     /// No such flag.
-    #[error("unknown flag '{0}'; known: --containerd --workloads --credentials --hosts --run --volumes --status --log --resolver, each with a path")]
+    #[error(
+        "unknown flag '{0}'; known: --containerd --workloads --credentials --hosts --run --volumes --status --log --resolver, each with a path"
+    )]
     Unknown(String),
     /// A flag at the end.
     #[error("flag '{0}' needs a path after it")]
@@ -59,7 +61,9 @@ impl Options {
     pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, OptionsError> {
         let mut options = Self::default();
         while let Some(flag) = args.next() {
-            let Some(place) = options.place(&flag) else { return Err(OptionsError::Unknown(flag)) };
+            let Some(place) = options.place(&flag) else {
+                return Err(OptionsError::Unknown(flag));
+            };
             *place = args.next().ok_or(OptionsError::NoValue(flag))?.into();
         }
         Ok(options)
@@ -91,8 +95,14 @@ mod tests {
 
     #[test]
     fn flags_move_paths() {
-        assert_eq!(parse(&["--run", "/tmp/x"]).expect("valid").run, PathBuf::from("/tmp/x"));
-        assert!(matches!(parse(&["--nope", "x"]), Err(OptionsError::Unknown(_))));
+        assert_eq!(
+            parse(&["--run", "/tmp/x"]).expect("valid").run,
+            PathBuf::from("/tmp/x")
+        );
+        assert!(matches!(
+            parse(&["--nope", "x"]),
+            Err(OptionsError::Unknown(_))
+        ));
         assert!(matches!(parse(&["--run"]), Err(OptionsError::NoValue(_))));
     }
 }

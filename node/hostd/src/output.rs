@@ -1,9 +1,13 @@
 //! The output of workloads: from two FIFOs, line by line, to the log service.
 
-use std::{collections::VecDeque, path::{Path, PathBuf}, time::Duration};
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use ampoule_logwire::{DEFAULT_LEVEL, Ingest, Line, LineSplitter, Source, encode};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use serde::Serialize;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixStream, unix::pipe},
@@ -12,29 +16,22 @@ use tokio::{
 
 use crate::error::HostError;
 
-/// Longer lines are cut into pieces of this many bytes.
-const MAX_LINE: usize = 8 * 1024;
 /// Lines held while the log service is away. Then lines are dropped, and their number is said:
 /// a workload must not stand still because a log does.
 const QUEUE: usize = 1024;
 /// Between tries to reach the log service.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
-/// Syslog levels of the two streams: "informational" and "notice".
-const STDOUT_LEVEL: u8 = 6;
+/// Syslog level of a line on standard error that names none: "notice".
 const STDERR_LEVEL: u8 = 5;
-
-/// One line on its way to the log service.
-#[derive(Debug, Serialize)]
-struct Line {
-    source: String,
-    level: u8,
-    text: String,
-}
+/// Syslog level of our own remark that lines are missing: "warning".
+const DROPPED_LEVEL: u8 = 4;
+/// Bytes read at once.
+const CHUNK: usize = 16 * 1024;
 
 /// Takes lines for the log service.
 #[derive(Clone)]
 pub(crate) struct Sink {
-    queue: mpsc::Sender<Line>,
+    queue: mpsc::Sender<Ingest>,
 }
 
 impl Sink {
@@ -46,12 +43,15 @@ impl Sink {
     }
 }
 
-async fn send_all(socket: PathBuf, mut lines: mpsc::Receiver<Line>) {
+async fn send_all(socket: PathBuf, mut lines: mpsc::Receiver<Ingest>) {
     let mut held = VecDeque::new();
     loop {
         match UnixStream::connect(&socket).await {
             Ok(stream) => {
-                if send_until_broken(stream, &mut lines, &mut held).await.is_none() {
+                if send_until_broken(stream, &mut lines, &mut held)
+                    .await
+                    .is_none()
+                {
                     return;
                 }
             }
@@ -64,14 +64,12 @@ async fn send_all(socket: PathBuf, mut lines: mpsc::Receiver<Line>) {
 /// Gives `None` when there will be no more lines. A line that could not be sent is kept.
 async fn send_until_broken(
     mut stream: UnixStream,
-    lines: &mut mpsc::Receiver<Line>,
+    lines: &mut mpsc::Receiver<Ingest>,
     held: &mut VecDeque<Vec<u8>>,
 ) -> Option<()> {
     loop {
         if held.is_empty() {
-            let mut text = serde_json::to_vec(&lines.recv().await?).unwrap_or_default();
-            text.push(b'\n');
-            held.push_back(text);
+            held.push_back(encode(&lines.recv().await?));
         }
         if stream.write_all(&held[0]).await.is_err() {
             return Some(());
@@ -94,10 +92,14 @@ impl Output {
     pub(crate) fn open(folder: &Path, workload: &str, sink: &Sink) -> Result<Self, HostError> {
         let (stdout, stderr) = (folder.join("stdout"), folder.join("stderr"));
         let readers = vec![
-            read_fifo(&stdout, workload, STDOUT_LEVEL, sink)?,
+            read_fifo(&stdout, workload, DEFAULT_LEVEL, sink)?,
             read_fifo(&stderr, workload, STDERR_LEVEL, sink)?,
         ];
-        Ok(Self { stdout, stderr, readers })
+        Ok(Self {
+            stdout,
+            stderr,
+            readers,
+        })
     }
 
     /// Reads what is still in the FIFOs, then stops. Call it when nothing writes to them any more.
@@ -117,15 +119,24 @@ fn read_fifo(path: &Path, workload: &str, level: u8, sink: &Sink) -> Result<Read
         made.map_err(HostError::file("make the FIFO", path))?;
     }
     // Open for both: it never ends, whoever opens and closes the other side.
-    let fifo = pipe::OpenOptions::new().read_write(true).open_receiver(path);
+    let fifo = pipe::OpenOptions::new()
+        .read_write(true)
+        .open_receiver(path);
     let fifo = fifo.map_err(HostError::file("open the FIFO", path))?;
     let (stop, stopped) = oneshot::channel();
-    let lines = Lines { source: format!("workload/{workload}"), level, sink: sink.clone(), held: Vec::new(), dropped: 0 };
+    let source = format!("workload/{workload}")
+        .parse()
+        .map_err(HostError::source(workload))?;
+    let lines = Lines::new(source, level, sink.clone());
     Ok((stop, tokio::spawn(copy_lines(fifo, lines, stopped))))
 }
 
-async fn copy_lines(mut fifo: pipe::Receiver, mut lines: Lines, mut stopped: oneshot::Receiver<()>) {
-    let mut buffer = vec![0; MAX_LINE];
+async fn copy_lines(
+    mut fifo: pipe::Receiver,
+    mut lines: Lines,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let mut buffer = vec![0; CHUNK];
     loop {
         let read = tokio::select! {
             biased;
@@ -145,45 +156,59 @@ async fn copy_lines(mut fifo: pipe::Receiver, mut lines: Lines, mut stopped: one
 
 /// Cuts bytes into lines and passes them on.
 struct Lines {
-    source: String,
-    level: u8,
+    source: Source,
+    default_level: u8,
     sink: Sink,
-    held: Vec<u8>,
+    splitter: LineSplitter,
     dropped: u64,
 }
 
 impl Lines {
-    fn take(&mut self, bytes: &[u8]) {
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let mut rest = part;
-            while !rest.is_empty() {
-                let (now, later) = rest.split_at(rest.len().min(MAX_LINE - self.held.len()));
-                self.held.extend_from_slice(now);
-                rest = later;
-                if self.held.len() == MAX_LINE || self.held.ends_with(b"\n") {
-                    self.end();
-                }
-            }
+    fn new(source: Source, default_level: u8, sink: Sink) -> Self {
+        Self {
+            source,
+            default_level,
+            sink,
+            splitter: LineSplitter::default(),
+            dropped: 0,
         }
     }
 
-    /// Sends what is held as one line.
+    fn take(&mut self, bytes: &[u8]) {
+        let lines = self.splitter.feed(bytes);
+        lines.into_iter().for_each(|line| self.pass_on(line));
+    }
+
     fn end(&mut self) {
-        let text = String::from_utf8_lossy(&self.held).trim_end_matches(['\n', '\r']).to_owned();
-        self.held.clear();
-        if text.is_empty() {
-            return;
+        if let Some(line) = self.splitter.finish() {
+            self.pass_on(line);
         }
-        if self.dropped > 0 && self.send(4, format!("{} lines were dropped while the log was away", self.dropped)) {
+    }
+
+    fn pass_on(&mut self, line: Line) {
+        let notice = || format!("{} lines were dropped while the log was away", self.dropped);
+        if self.dropped > 0 && self.send(DROPPED_LEVEL, notice()) {
             self.dropped = 0;
         }
-        if !self.send(self.level, text) {
+        let level = if line.level == DEFAULT_LEVEL {
+            self.default_level
+        } else {
+            line.level
+        };
+        if !self.send(level, line.text) {
             self.dropped += 1;
         }
     }
 
     fn send(&self, level: u8, text: String) -> bool {
-        self.sink.queue.try_send(Line { source: self.source.clone(), level, text }).is_ok()
+        self.sink
+            .queue
+            .try_send(Ingest {
+                source: self.source.clone(),
+                level,
+                text,
+            })
+            .is_ok()
     }
 }
 
@@ -191,31 +216,40 @@ impl Lines {
 mod tests {
     use super::*;
 
-    fn cut(pieces: &[&[u8]]) -> Vec<String> {
-        let (queue, mut out) = mpsc::channel(64);
-        let mut lines =
-            Lines { source: "workload/x".into(), level: 6, sink: Sink { queue }, held: Vec::new(), dropped: 0 };
-        pieces.iter().for_each(|piece| lines.take(piece));
-        lines.end();
-        std::iter::from_fn(|| out.try_recv().ok()).map(|line| line.text).collect()
+    fn lines(room: usize) -> (Lines, mpsc::Receiver<Ingest>) {
+        let (queue, out) = mpsc::channel(room);
+        (
+            Lines::new(
+                "workload/x".parse().expect("source"),
+                STDERR_LEVEL,
+                Sink { queue },
+            ),
+            out,
+        )
     }
 
     #[test]
     fn lines_are_put_together_from_pieces() {
-        assert_eq!(cut(&[b"one\ntw", b"o\r\n\nthree"]), ["one", "two", "three"]);
-    }
-
-    #[test]
-    fn a_line_without_end_is_cut() {
-        let long = vec![b'x'; MAX_LINE + 10];
-        let lines = cut(&[&long[..MAX_LINE - 1], &long[MAX_LINE - 1..]]);
-        assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [MAX_LINE, 10]);
+        let (mut lines, mut out) = lines(8);
+        lines.take(b"one\n<3>tw");
+        lines.take(b"o\nthree");
+        lines.end();
+        let got: Vec<_> = std::iter::from_fn(|| out.try_recv().ok())
+            .map(|line| (line.level, line.text))
+            .collect();
+        assert_eq!(
+            got,
+            [
+                (5, "one".to_owned()),
+                (3, "two".to_owned()),
+                (5, "three".to_owned())
+            ]
+        );
     }
 
     #[test]
     fn dropped_lines_are_counted() {
-        let (queue, mut out) = mpsc::channel(1);
-        let mut lines = Lines { source: "w".into(), level: 6, sink: Sink { queue }, held: Vec::new(), dropped: 0 };
+        let (mut lines, mut out) = lines(1);
         lines.take(b"a\nb\nc\n");
         assert_eq!(lines.dropped, 2);
         assert_eq!(out.try_recv().expect("first").text, "a");

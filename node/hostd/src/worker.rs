@@ -3,15 +3,19 @@
 //! There is one way into every situation (first start, changed settings, our own restart, a crash):
 //! look at what is there, keep it if it is what the goal wants, else clear it away and make it.
 
-use std::{sync::Arc, time::{Duration, Instant, SystemTime}};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
 use ampoule_workload::{Next, RestartPolicy, Restarts, Workload};
 use tokio::sync::watch;
 
 use crate::{
-    bring_up::{Ground, bring_up},
+    bring_up::bring_up,
     engine::{Container, Exit, TaskState},
     error::HostError,
+    ground::Ground,
     output::Output,
     status::{State, timestamp},
 };
@@ -60,7 +64,12 @@ pub(crate) struct Worker {
 impl Worker {
     /// A worker for `name` that follows `goals`.
     pub(crate) fn new(ground: Arc<Ground>, name: String, goals: watch::Receiver<Goal>) -> Self {
-        Self { ground, name, goals, output: None }
+        Self {
+            ground,
+            name,
+            goals,
+            output: None,
+        }
     }
 
     /// Works until the goal is `Remove` or `Shutdown` and reached.
@@ -91,39 +100,62 @@ impl Worker {
                 () = superseded(&mut goals, &digest) => return,
                 next = self.one_life(workload, &digest, &mut restarts) => next,
             };
-            self.tell_next(next, &restarts);
+            let (policy, mut same_goals) = (self.policy(), self.goals.clone());
             tokio::select! {
                 () = superseded(&mut goals, &digest) => return,
                 () = pause(next) => {}
+                // What rests may run again under another policy.
+                () = other_policy(&mut same_goals, policy) => return,
             }
         }
     }
 
-    async fn one_life(&mut self, workload: &Workload, digest: &str, restarts: &mut Restarts) -> Next {
+    fn policy(&self) -> RestartPolicy {
+        self.goals.borrow().restart_policy()
+    }
+
+    async fn one_life(
+        &mut self,
+        workload: &Workload,
+        digest: &str,
+        restarts: &mut Restarts,
+    ) -> Next {
         match self.adopt_or_make(workload, digest).await {
             Ok(begun) => {
                 let exit = self.ground.engine.wait_task(&self.name).await;
                 log::info!("{}: ended with code {}", self.name, exit.code);
+                let next = restarts.ended(self.policy(), exit.code, begun.elapsed());
                 self.tell_exit(exit);
+                self.tell_next(next, restarts);
                 if let Err(error) = self.clear().await {
                     log::warn!("{}: {error}", self.name);
                 }
-                restarts.ended(self.goals.borrow().restart_policy(), exit.code, begun.elapsed())
+                next
             }
             Err(error) => {
                 log::warn!("{}: not started: {error}", self.name);
-                self.ground.board.update(&self.name, |status| status.message = error.to_string());
-                restarts.not_started()
+                self.ground
+                    .board
+                    .update(&self.name, |status| status.message = error.to_string());
+                let next = restarts.not_started();
+                self.tell_next(next, restarts);
+                next
             }
         }
     }
 
     /// Leads to a living process: the one that is there if it is the wanted one, else a new one.
-    async fn adopt_or_make(&mut self, workload: &Workload, digest: &str) -> Result<Instant, HostError> {
+    async fn adopt_or_make(
+        &mut self,
+        workload: &Workload,
+        digest: &str,
+    ) -> Result<Instant, HostError> {
         if let Some(container) = self.ground.engine.container(&self.name).await? {
             let task = self.ground.engine.task(&self.name).await?;
             match task {
-                TaskState::Running { pid } if container.digest == digest => return self.adopt(workload, &container, pid).await,
+                TaskState::Running { pid } if container.digest == digest => {
+                    return self.adopt(workload, &container, pid).await;
+                }
                 _ => self.end(Some(&container)).await?,
             }
         }
@@ -131,13 +163,22 @@ impl Worker {
         let ground = Arc::clone(&self.ground);
         let started = bring_up(&ground, &self.name, workload, digest, &mut self.output).await?;
         self.tell_running(started.pid, &started.address, SystemTime::now());
+        self.ground.remove_unused_images().await;
         Ok(Instant::now())
     }
 
-    async fn adopt(&mut self, workload: &Workload, container: &Container, pid: u32) -> Result<Instant, HostError> {
+    async fn adopt(
+        &mut self,
+        workload: &Workload,
+        container: &Container,
+        pid: u32,
+    ) -> Result<Instant, HostError> {
         let folder = self.ground.folder(&self.name)?;
         let attachment = self.ground.network.attach(&self.name, &folder).await?;
-        self.ground.network.publish(&self.name, &workload.publish).await?;
+        self.ground
+            .network
+            .publish(&self.name, &workload.publish)
+            .await?;
         if self.output.is_none() {
             self.output = Some(Output::open(&folder, &self.name, &self.ground.sink)?);
         }
@@ -187,8 +228,15 @@ impl Worker {
         if let Err(error) = engine.kill_task(&self.name, signal, false).await {
             log::debug!("{}: {error}", self.name);
         }
-        if tokio::time::timeout(GRACE, engine.wait_task(&self.name)).await.is_err() {
-            log::warn!("{}: did not stop within {} s and is ended", self.name, GRACE.as_secs());
+        if tokio::time::timeout(GRACE, engine.wait_task(&self.name))
+            .await
+            .is_err()
+        {
+            log::warn!(
+                "{}: did not stop within {} s and is ended",
+                self.name,
+                GRACE.as_secs()
+            );
         }
         Ok(())
     }
@@ -215,6 +263,7 @@ impl Worker {
         }
         self.ground.board.remove(&self.name);
         log::info!("{}: removed", self.name);
+        self.ground.remove_unused_images().await;
     }
 
     async fn forget(&self) -> Result<(), HostError> {
@@ -255,6 +304,17 @@ impl Worker {
                 status.message += &format!("; next try in {} s", wait.as_secs());
             }
         });
+    }
+}
+
+/// Returns when the goal has another restart policy.
+async fn other_policy(goals: &mut watch::Receiver<Goal>, policy: RestartPolicy) {
+    if goals
+        .wait_for(|goal| goal.restart_policy() != policy)
+        .await
+        .is_err()
+    {
+        std::future::pending::<()>().await;
     }
 }
 

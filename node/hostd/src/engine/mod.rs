@@ -35,7 +35,11 @@ impl Engine {
     pub(crate) async fn connect(socket: &Path) -> Self {
         loop {
             match connect(socket).await {
-                Ok(channel) => return Self { client: Client::from(channel) },
+                Ok(channel) => {
+                    return Self {
+                        client: Client::from(channel),
+                    };
+                }
                 Err(error) => log::debug!("containerd does not answer yet: {error}"),
             }
             tokio::time::sleep(CONNECT_PAUSE).await;
@@ -46,7 +50,10 @@ impl Engine {
 /// A request in our namespace.
 fn request<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.metadata_mut().insert("containerd-namespace", tonic::metadata::MetadataValue::from_static(NAMESPACE));
+    request.metadata_mut().insert(
+        "containerd-namespace",
+        tonic::metadata::MetadataValue::from_static(NAMESPACE),
+    );
     request
 }
 

@@ -1,6 +1,10 @@
 //! Pulling an image through containerd's transfer service.
 
-use std::{path::PathBuf, sync::atomic::{AtomicU64, Ordering}, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use ampoule_workload::{Reference, image::ARCHITECTURE, pull::PullProgress};
 use containerd_client::{
@@ -8,7 +12,9 @@ use containerd_client::{
     to_any,
     types::{
         Platform,
-        transfer::{AuthRequest, ImageStore, OciRegistry, Progress, RegistryResolver, UnpackConfiguration},
+        transfer::{
+            AuthRequest, ImageStore, OciRegistry, Progress, RegistryResolver, UnpackConfiguration,
+        },
     },
 };
 
@@ -42,14 +48,20 @@ impl Engine {
         options: &PullOptions,
         news: impl Fn(&PullProgress),
     ) -> Result<(), HostError> {
-        let number = format!("{}-{}", std::process::id(), NEXT_CHANNEL.fetch_add(1, Ordering::Relaxed));
+        let number = format!(
+            "{}-{}",
+            std::process::id(),
+            NEXT_CHANNEL.fetch_add(1, Ordering::Relaxed)
+        );
         let (progress_id, auth_id) = (format!("progress-{number}"), format!("auth-{number}"));
         let progress = self.side_channel(&progress_id).await?;
         let auth = self.side_channel(&auth_id).await?;
         let transfer = TransferRequest {
             source: Some(to_any(&source(reference, options, auth_id))),
             destination: Some(to_any(&destination(reference))),
-            options: Some(TransferOptions { progress_stream: progress_id }),
+            options: Some(TransferOptions {
+                progress_stream: progress_id,
+            }),
         };
         let credentials = Credentials::read(&options.credentials).await?;
         let answering = answer_auth(auth, &credentials, reference);
@@ -58,12 +70,17 @@ impl Engine {
             reason = watch(progress, news) => Err(reason),
             () = answering => Err("containerd stopped asking".to_owned()),
         };
-        outcome.map_err(|reason| HostError::Pull { reference: reference.to_string(), reason })
+        outcome.map_err(|reason| HostError::Pull {
+            reference: reference.to_string(),
+            reason,
+        })
     }
 
     async fn transfer(&self, transfer: TransferRequest) -> Result<(), String> {
         let answer = self.client.transfer().transfer(request(transfer)).await;
-        answer.map(drop).map_err(|status| status.message().to_owned())
+        answer
+            .map(drop)
+            .map_err(|status| status.message().to_owned())
     }
 }
 
@@ -75,14 +92,22 @@ fn source(reference: &Reference, options: &PullOptions, auth_stream: String) -> 
         default_scheme: "https".to_owned(),
         ..Default::default()
     };
-    OciRegistry { reference: reference.to_string(), resolver: Some(resolver) }
+    OciRegistry {
+        reference: reference.to_string(),
+        resolver: Some(resolver),
+    }
 }
 
 fn destination(reference: &Reference) -> ImageStore {
-    let platform =
-        Platform { os: "linux".to_owned(), architecture: ARCHITECTURE.to_owned(), ..Default::default() };
-    let unpack =
-        UnpackConfiguration { platform: Some(platform.clone()), snapshotter: SNAPSHOTTER.to_owned() };
+    let platform = Platform {
+        os: "linux".to_owned(),
+        architecture: ARCHITECTURE.to_owned(),
+        ..Default::default()
+    };
+    let unpack = UnpackConfiguration {
+        platform: Some(platform.clone()),
+        snapshotter: SNAPSHOTTER.to_owned(),
+    };
     ImageStore {
         name: reference.to_string(),
         platforms: vec![platform],
@@ -100,7 +125,9 @@ async fn watch(mut channel: SideChannel, news: impl Fn(&PullProgress)) -> String
             // The end of the transfer call says how it went; there is nothing more to report here.
             Ok(None) => std::future::pending().await,
             Ok(Some(message)) => {
-                let Some(report) = decode::<Progress>(&message) else { continue };
+                let Some(report) = decode::<Progress>(&message) else {
+                    continue;
+                };
                 if progress.report(&report.name, report.progress, report.total) {
                     news(&progress);
                 }
@@ -112,8 +139,14 @@ async fn watch(mut channel: SideChannel, news: impl Fn(&PullProgress)) -> String
 /// Answers containerd's questions for credentials, as long as it asks.
 async fn answer_auth(mut channel: SideChannel, credentials: &Credentials, reference: &Reference) {
     while let Some(message) = channel.receive().await {
-        let Some(question) = decode::<AuthRequest>(&message) else { continue };
-        channel.send(to_any(&credentials.answer(&question.host, reference.registry()))).await;
+        let Some(question) = decode::<AuthRequest>(&message) else {
+            continue;
+        };
+        channel
+            .send(to_any(
+                &credentials.answer(&question.host, reference.registry()),
+            ))
+            .await;
     }
     std::future::pending().await
 }

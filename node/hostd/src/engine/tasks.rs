@@ -42,16 +42,31 @@ pub(crate) struct Exit {
 impl Engine {
     /// Looks what the container's process is doing.
     pub(crate) async fn task(&self, name: &str) -> Result<TaskState, HostError> {
-        let wanted = GetRequest { container_id: name.to_owned(), exec_id: String::new() };
-        let process = match self.client.tasks().get(request(wanted)).await.map_err(failed("look up the process")) {
+        let wanted = GetRequest {
+            container_id: name.to_owned(),
+            exec_id: String::new(),
+        };
+        let process = match self
+            .client
+            .tasks()
+            .get(request(wanted))
+            .await
+            .map_err(failed("look up the process"))
+        {
             Ok(answer) => answer.into_inner().process,
             Err(error) if error.is_missing() => None,
             Err(error) => return Err(error),
         };
-        let Some(process) = process else { return Ok(TaskState::Absent) };
+        let Some(process) = process else {
+            return Ok(TaskState::Absent);
+        };
         Ok(match process.status() {
-            Status::Running | Status::Paused | Status::Pausing => TaskState::Running { pid: process.pid },
-            Status::Created | Status::Stopped | Status::Unknown => TaskState::Ended(Exit { code: process.exit_status }),
+            Status::Running | Status::Paused | Status::Pausing => {
+                TaskState::Running { pid: process.pid }
+            }
+            Status::Created | Status::Stopped | Status::Unknown => TaskState::Ended(Exit {
+                code: process.exit_status,
+            }),
         })
     }
 
@@ -72,18 +87,33 @@ impl Engine {
         };
         let made = self.client.tasks().create(request(create)).await;
         made.map_err(failed("create the container's process"))?;
-        let start = StartRequest { container_id: name.to_owned(), exec_id: String::new() };
+        let start = StartRequest {
+            container_id: name.to_owned(),
+            exec_id: String::new(),
+        };
         let started = self.client.tasks().start(request(start)).await;
-        Ok(started.map_err(failed("start the container's process"))?.into_inner().pid)
+        Ok(started
+            .map_err(failed("start the container's process"))?
+            .into_inner()
+            .pid)
     }
 
     /// Waits until the container's process has ended, over restarts of containerd too.
     pub(crate) async fn wait_task(&self, name: &str) -> Exit {
         loop {
-            let wanted = WaitRequest { container_id: name.to_owned(), exec_id: String::new() };
+            let wanted = WaitRequest {
+                container_id: name.to_owned(),
+                exec_id: String::new(),
+            };
             match self.client.tasks().wait(request(wanted)).await {
-                Ok(answer) => return Exit { code: answer.into_inner().exit_status },
-                Err(status) if status.code() == Code::NotFound => return Exit { code: UNKNOWN_EXIT },
+                Ok(answer) => {
+                    return Exit {
+                        code: answer.into_inner().exit_status,
+                    };
+                }
+                Err(status) if status.code() == Code::NotFound => {
+                    return Exit { code: UNKNOWN_EXIT };
+                }
                 Err(status) => log::debug!("waiting for {name}: {}", status.message()),
             }
             tokio::time::sleep(RETRY_PAUSE).await;
@@ -91,16 +121,32 @@ impl Engine {
     }
 
     /// Sends a signal to the container's first process, or to all of them.
-    pub(crate) async fn kill_task(&self, name: &str, signal: u32, all: bool) -> Result<(), HostError> {
-        let wanted = KillRequest { container_id: name.to_owned(), signal, all, ..Default::default() };
+    pub(crate) async fn kill_task(
+        &self,
+        name: &str,
+        signal: u32,
+        all: bool,
+    ) -> Result<(), HostError> {
+        let wanted = KillRequest {
+            container_id: name.to_owned(),
+            signal,
+            all,
+            ..Default::default()
+        };
         let answer = self.client.tasks().kill(request(wanted)).await;
         ignore_missing(answer.map(drop).map_err(failed("signal the container")))
     }
 
     /// Forgets a process that has ended.
     pub(crate) async fn remove_task(&self, name: &str) -> Result<(), HostError> {
-        let wanted = DeleteTaskRequest { container_id: name.to_owned() };
+        let wanted = DeleteTaskRequest {
+            container_id: name.to_owned(),
+        };
         let answer = self.client.tasks().delete(request(wanted)).await;
-        ignore_missing(answer.map(drop).map_err(failed("remove the container's process")))
+        ignore_missing(
+            answer
+                .map(drop)
+                .map_err(failed("remove the container's process")),
+        )
     }
 }

@@ -16,6 +16,11 @@ pub(crate) struct Rules<'a> {
 
 /// Replaces the table by `rules`.
 pub(crate) fn replace(rules: &Rules<'_>) -> Result<(), HostError> {
-    log::warn!("published ports are not forwarded yet: {} {:?} {}", rules.bridge, rules.subnet, rules.forwards.len());
+    log::warn!(
+        "published ports are not forwarded yet: {} {:?} {}",
+        rules.bridge,
+        rules.subnet,
+        rules.forwards.len()
+    );
     Ok(())
 }

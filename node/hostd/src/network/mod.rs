@@ -23,7 +23,10 @@ use crate::{error::HostError, files};
 /// The bridge all workloads hang on.
 const BRIDGE: &str = "amp0";
 /// Outside what home routers, clouds and QEMU give out, and the same that other container tools chose.
-const SUBNET: Subnet = Subnet { gateway: Ipv4Addr::new(10, 88, 0, 1), prefix: 16 };
+const SUBNET: Subnet = Subnet {
+    gateway: Ipv4Addr::new(10, 88, 0, 1),
+    prefix: 16,
+};
 const LEASES_FILE: &str = "addresses.json";
 /// More than a full network needs in the file, in bytes.
 const MAX_LEASES_BYTES: u64 = 8 * 1024 * 1024;
@@ -53,14 +56,23 @@ struct State {
 impl Network {
     /// Makes the bridge, lets the node forward, and takes over the addresses of an earlier life.
     /// `published` are the ports of the workloads that may still run from then.
-    pub(crate) async fn start(run: &Path, published: BTreeMap<String, Vec<Publish>>) -> Result<Self, HostError> {
+    pub(crate) async fn start(
+        run: &Path,
+        published: BTreeMap<String, Vec<Publish>>,
+    ) -> Result<Self, HostError> {
         let links = links::Links::open()?;
-        links.ensure_bridge(BRIDGE, SUBNET.gateway, SUBNET.prefix).await?;
+        links
+            .ensure_bridge(BRIDGE, SUBNET.gateway, SUBNET.prefix)
+            .await?;
         set_sysctl("net/ipv4/ip_forward", "1")?;
         // A published port answers on 127.0.0.1 of the node too.
         set_sysctl(&format!("net/ipv4/conf/{BRIDGE}/route_localnet"), "1")?;
         let leases = read_leases(&run.join(LEASES_FILE)).await?;
-        let network = Self { run: run.to_owned(), links, state: Mutex::new(State { leases, published }) };
+        let network = Self {
+            run: run.to_owned(),
+            links,
+            state: Mutex::new(State { leases, published }),
+        };
         network.apply(&*network.state.lock().await)?;
         Ok(network)
     }
@@ -68,7 +80,10 @@ impl Network {
     /// Attaches a workload whose files are in `folder`; the same again changes nothing.
     pub(crate) async fn attach(&self, name: &str, folder: &Path) -> Result<Attachment, HostError> {
         let address = self.lease(name).await?;
-        let attachment = Attachment { address, namespace: folder.join("netns") };
+        let attachment = Attachment {
+            address,
+            namespace: folder.join("netns"),
+        };
         let is_new = namespace::ensure(&attachment.namespace).await?;
         let outside = links::outside_name(name);
         if is_new || !self.links.exists(&outside).await? {
@@ -83,7 +98,9 @@ impl Network {
         self.links.add_pair(outside, BRIDGE, &file).await?;
         let address = attachment.address;
         namespace::run_inside(file, move || async move {
-            links::Links::open()?.configure_inside(&links::inside_name(), address, &SUBNET).await
+            links::Links::open()?
+                .configure_inside(&links::inside_name(), address, &SUBNET)
+                .await
         })
         .await
     }
@@ -92,7 +109,11 @@ impl Network {
         let mut state = self.state.lock().await;
         let had = state.leases.get(name);
         let address = state.leases.assign(name, &SUBNET);
-        let full = || HostError::network("find an address")("all addresses of the workloads' network are in use");
+        let full = || {
+            HostError::network("find an address")(
+                "all addresses of the workloads' network are in use",
+            )
+        };
         let address = address.ok_or_else(full)?;
         if had.is_none() {
             self.save(&state)?;
@@ -107,7 +128,11 @@ impl Network {
         if ports.is_empty() {
             state.published.remove(name);
         }
-        if before.unwrap_or_default() == ports { Ok(()) } else { self.apply(&state) }
+        if before.unwrap_or_default() == ports {
+            Ok(())
+        } else {
+            self.apply(&state)
+        }
     }
 
     /// Takes a workload's ports, link, namespace and address away.
@@ -129,18 +154,31 @@ impl Network {
     fn apply(&self, state: &State) -> Result<(), HostError> {
         let wanted = state.published.iter().flat_map(|(name, ports)| {
             let address = state.leases.get(name);
-            ports.iter().filter_map(move |publish| address.map(|address| Forward { publish: *publish, address }))
+            ports.iter().filter_map(move |publish| {
+                address.map(|address| Forward {
+                    publish: *publish,
+                    address,
+                })
+            })
         });
         let (kept, refused) = forwards(wanted);
         for publish in refused {
-            log::warn!("port {publish} is asked for by more than one workload; the first by name has it");
+            log::warn!(
+                "port {publish} is asked for by more than one workload; the first by name has it"
+            );
         }
-        firewall::replace(&firewall::Rules { bridge: BRIDGE, subnet: SUBNET, forwards: &kept })
+        firewall::replace(&firewall::Rules {
+            bridge: BRIDGE,
+            subnet: SUBNET,
+            forwards: &kept,
+        })
     }
 }
 
 async fn read_leases(path: &Path) -> Result<Leases, HostError> {
-    let Some(text) = files::read_bounded(path, MAX_LEASES_BYTES).await? else { return Ok(Leases::default()) };
+    let Some(text) = files::read_bounded(path, MAX_LEASES_BYTES).await? else {
+        return Ok(Leases::default());
+    };
     let mut leases: Leases = serde_json::from_slice(&text).unwrap_or_default();
     leases.keep_valid(&SUBNET);
     Ok(leases)
