@@ -1,4 +1,5 @@
 //! System calls behind safe functions: the only unsafe code
 pub mod netns;
+pub mod nfnetlink;
 
 pub mod block;
