@@ -1,0 +1,18 @@
+//! `GET /os`.
+
+use serde::{Deserialize, Serialize};
+
+/// What the node runs. Field names are snake case, as Bottlerocket has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OsInfo {
+    /// Name and version for a person.
+    pub pretty_name: String,
+    /// Variant of the image.
+    pub variant_id: String,
+    /// Version of the image.
+    pub version_id: String,
+    /// What was built, usually a commit.
+    pub build_id: String,
+    /// Machine architecture (`x86_64`).
+    pub arch: String,
+}

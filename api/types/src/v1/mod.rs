@@ -1,0 +1,15 @@
+//! Types of `/v1/…`. Field names are kebab case, except in log records, which are the log service's own.
+
+mod boot;
+mod error;
+mod logs;
+mod network;
+mod services;
+mod workloads;
+
+pub use boot::{BootReport, BootStep};
+pub use error::{ErrorBody, ErrorCode};
+pub use logs::{LogQuery, LogRecord};
+pub use network::{Dhcp4Lease, InterfaceStatus, NetworkStatus};
+pub use services::{ServiceList, ServiceState, ServiceStatus};
+pub use workloads::{PullProgress, WorkloadList, WorkloadState, WorkloadStatus};

@@ -1,0 +1,88 @@
+//! `GET /v1/workloads`; also what `hostd` writes to its status socket.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// All workloads the settings name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadList {
+    /// In order of name.
+    pub workloads: Vec<WorkloadStatus>,
+}
+
+/// One workload as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct WorkloadStatus {
+    /// Its name.
+    pub name: String,
+    /// Image reference as it was asked for.
+    pub image: String,
+    /// Where it stands.
+    pub state: WorkloadState,
+    /// Its first process, by its number on the node.
+    pub pid: Option<u32>,
+    /// Its address on the node's bridge.
+    pub address: Option<String>,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// When its process was started, RFC 3339.
+    pub started_at: Option<String>,
+    /// How its process ended last.
+    pub exit_code: Option<u32>,
+    /// A sentence for a person: why, when something is not as wanted.
+    #[serde(default)]
+    pub message: String,
+    /// How far the pull of its image is.
+    pub pull: Option<PullProgress>,
+}
+
+/// How far a pull is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullProgress {
+    /// Bytes here.
+    pub bytes: u64,
+    /// Bytes in all, as far as known.
+    pub total: u64,
+    /// 0 to 100.
+    pub percent: u8,
+}
+
+/// Where a workload stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WorkloadState {
+    /// Known, but not wanted to run.
+    Disabled,
+    /// Its image is on its way.
+    Pulling,
+    /// Its container is being made.
+    Creating,
+    /// Its process lives.
+    Running,
+    /// It failed or ended and will be started again.
+    BackingOff,
+    /// It failed and stays so.
+    Failed,
+    /// It ended as it should, or was stopped.
+    Stopped,
+    /// A state of a newer node.
+    #[serde(other)]
+    Unknown,
+}
+
+impl fmt::Display for WorkloadState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Disabled => "disabled",
+            Self::Pulling => "pulling",
+            Self::Creating => "creating",
+            Self::Running => "running",
+            Self::BackingOff => "backing-off",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+            Self::Unknown => "unknown",
+        })
+    }
+}
