@@ -1,3 +1,88 @@
-//! The host tool behind ./ampoule
+//! The host tool behind `./ampoule`.
 
-fn main() {}
+mod bench;
+mod building;
+mod clean;
+mod cli;
+mod demo;
+mod doctor;
+mod figures;
+mod inspect;
+mod interrupt;
+mod local;
+mod lock;
+mod observe;
+mod paths;
+mod programs;
+mod show;
+mod testing;
+
+use std::{io, process::ExitCode};
+
+use anyhow::Result;
+use clap::{CommandFactory, Parser};
+use cli::{BenchWhat, Cli, Command, LockWhat};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            explain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Run(args) => local::run::run(&args)?,
+        Command::Build(args) => building::command(&args)?,
+        Command::Test(args) => return testing::run(&args),
+        Command::Inspect(args) => inspect::run(&args)?,
+        Command::Bench(args) => match args.what {
+            BenchWhat::Boot {
+                runs,
+                memory,
+                cpus,
+                write,
+            } => bench::boot(runs, memory, cpus, write)?,
+        },
+        Command::Doctor => return Ok(doctor::run()),
+        Command::Ps(args) => observe::ps(&args)?,
+        Command::Logs(args) => observe::logs(&args)?,
+        Command::Console(args) => observe::console(&args)?,
+        Command::Ctl(args) => return observe::ctl(&args),
+        Command::Stop(args) => local::stop::run(&args.name)?,
+        Command::Clean(args) => clean::run(&args)?,
+        Command::Lock(args) => match args.what {
+            LockWhat::Update { name } => lock::update(&name)?,
+        },
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "ampoule", &mut io::stdout());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The error and its causes, each once, outermost first.
+fn explain(error: &anyhow::Error) {
+    let mut chain = error.chain();
+    eprintln!(
+        "error: {}",
+        chain.next().map(ToString::to_string).unwrap_or_default()
+    );
+    for cause in chain {
+        eprintln!("  because: {cause}");
+    }
+    if let Some(failed) = error.downcast_ref::<ampoule_builder::StageFailed>()
+        && let Some(log) = &failed.log
+    {
+        let text = std::fs::read_to_string(log).unwrap_or_default();
+        eprintln!(
+            "\nlast lines of {}:\n{}",
+            log.display(),
+            ampoule_machine::last_lines(&text, 20)
+        );
+    }
+}

@@ -1,0 +1,70 @@
+//! `build`, and building as a step of other commands.
+
+use std::path::PathBuf;
+
+use ampoule_builder::{BuildRequest, BuiltImage, build};
+use anyhow::{Result, bail};
+
+use crate::{cli::BuildArgs, figures, paths, show::Show};
+
+/// `./ampoule build`.
+pub(crate) fn command(args: &BuildArgs) -> Result<()> {
+    let show = Show::new();
+    let built = image(&show, &args.variant, args.out.clone(), args.locked)?;
+    let sizes = &built.manifest.sizes;
+    show.say(&format!(
+        "\nImage {} {} in {}\n  root {} (hash {}), kernel image {}, disk {}",
+        built.manifest.variant,
+        built.manifest.version,
+        built.dir.display(),
+        figures::bytes(sizes.root),
+        built.manifest.root_hash,
+        figures::bytes(sizes.uki),
+        figures::bytes(sizes.qcow2),
+    ));
+    show.say("Next: `./ampoule run` boots it, `./ampoule inspect` shows what is in it.");
+    Ok(())
+}
+
+/// Builds the image of `variant` into `out`, by default `out/VARIANT` of the checkout.
+pub(crate) fn image(
+    show: &Show,
+    variant: &str,
+    out: Option<PathBuf>,
+    locked: bool,
+) -> Result<BuiltImage> {
+    refuse_missing()?;
+    let repo = paths::repo()?;
+    let out = match out {
+        Some(out) => std::path::absolute(out)?,
+        None => paths::image(variant)?,
+    };
+    let request = BuildRequest {
+        repo,
+        variant: variant.to_owned(),
+        out,
+        cache: paths::cache(),
+        locked,
+    };
+    build(&request, show)
+}
+
+fn refuse_missing() -> Result<()> {
+    let missing = ampoule_builder::missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = missing
+        .iter()
+        .map(|need| {
+            format!(
+                "  {} ({}): Debian package {}",
+                need.program, need.purpose, need.package
+            )
+        })
+        .collect();
+    bail!(
+        "this machine lacks what the build needs:\n{}",
+        list.join("\n")
+    );
+}

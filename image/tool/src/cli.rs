@@ -1,0 +1,277 @@
+//! Everything that can be typed.
+
+use std::path::PathBuf;
+
+use ampoule_machine::Firmware;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Ampoule: a sealed Linux that only runs containers
+///
+/// Builds node images, runs them in local virtual machines and tests them. Start with `./ampoule run`.
+#[derive(Parser, Debug)]
+#[command(
+    name = "ampoule",
+    bin_name = "./ampoule",
+    version,
+    propagate_version = true
+)]
+pub(crate) struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Boot a node on this machine and have it serve a container
+    ///
+    /// Without IMAGE: a demo page from a registry inside this program; no internet is needed for it. The node keeps its
+    /// state between runs. Ctrl-C stops it in an orderly way.
+    Run(RunArgs),
+    /// Build a node image
+    Build(BuildArgs),
+    /// Run all tests, or those whose name contains FILTER
+    ///
+    /// The last line is the total. The exit code is 0 only if nothing failed.
+    Test(TestArgs),
+    /// Show what a built image consists of
+    Inspect(InspectArgs),
+    /// Measure Ampoule beside a general-purpose Linux
+    Bench(BenchArgs),
+    /// Check whether this machine has what is needed, and say what to do if not
+    Doctor,
+    /// List the workloads of the running node
+    Ps(NodeArgs),
+    /// Show the output of services and workloads of the running node
+    Logs(LogsArgs),
+    /// Show the console of the node: its kernel and first program
+    Console(ConsoleArgs),
+    /// Speak to the API of the running node: `./ampoule ctl get settings`
+    Ctl(CtlArgs),
+    /// Stop the running node in an orderly way
+    Stop(NodeArgs),
+    /// Remove what was built, or what nodes have kept
+    Clean(CleanArgs),
+    /// Move the lock of an input to the newest of its series
+    Lock(LockArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// Which local node.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct NodeArgs {
+    /// Name of the local node
+    #[arg(long, default_value = "default", value_parser = node_name)]
+    pub(crate) name: String,
+}
+
+/// `run`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct RunArgs {
+    /// What to run: a reference (docker.io/library/nginx:1), an OCI layout folder, or an image archive
+    pub(crate) image: Option<String>,
+    /// Lead a port of this machine to the container, as HOST:NODE[:CONTAINER]; may be repeated
+    #[arg(long, short, value_name = "HOST:NODE", value_parser = crate::local::publish::parse)]
+    pub(crate) publish: Vec<crate::local::publish::Publish>,
+    /// User data for the node's first boot, as Bottlerocket's TOML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) user_data: Option<PathBuf>,
+    /// Which image, from the folder variants/
+    #[arg(long, default_value = "standalone")]
+    pub(crate) variant: String,
+    /// Memory of the node in MiB
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(192..=1 << 20))]
+    pub(crate) memory: u32,
+    /// Processors of the node
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=255))]
+    pub(crate) cpus: u32,
+    /// How it boots: `direct` is quickest, `uefi` is as on real hardware
+    #[arg(long, value_enum, default_value_t = FirmwareArg::Direct)]
+    pub(crate) firmware: FirmwareArg,
+    /// Return when the node serves, and leave it running
+    #[arg(long, short)]
+    pub(crate) detach: bool,
+    /// Forget what this node has kept
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+    /// Set by `--detach` for the process that stays behind
+    #[arg(long, hide = true)]
+    pub(crate) behind: bool,
+}
+
+/// Firmware by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FirmwareArg {
+    /// QEMU loads the kernel itself
+    Direct,
+    /// OVMF, systemd-boot and the unified kernel image
+    Uefi,
+}
+
+impl From<FirmwareArg> for Firmware {
+    fn from(arg: FirmwareArg) -> Self {
+        match arg {
+            FirmwareArg::Direct => Self::Direct,
+            FirmwareArg::Uefi => Self::Uefi,
+        }
+    }
+}
+
+/// `build`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct BuildArgs {
+    /// Which image, from the folder variants/
+    #[arg(default_value = "standalone")]
+    pub(crate) variant: String,
+    /// Refuse an input that is not exactly the locked one
+    #[arg(long)]
+    pub(crate) locked: bool,
+    /// Folder for the finished image [default: out/VARIANT]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `test`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct TestArgs {
+    /// Only tests whose name contains this; stages that are no tests are left out then
+    pub(crate) filter: Option<String>,
+    /// Add the long runs that are kept out of CI
+    #[arg(long)]
+    pub(crate) soak: bool,
+}
+
+/// `inspect`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct InspectArgs {
+    /// Which image, from the folder variants/
+    #[arg(default_value = "standalone")]
+    pub(crate) variant: String,
+    /// Print the manifest as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `bench`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) what: BenchWhat,
+}
+
+/// What is measured.
+#[derive(Subcommand, Debug, Clone)]
+pub(crate) enum BenchWhat {
+    /// Boot, memory and size beside Debian 13 with systemd and containerd
+    Boot {
+        /// Boots of each system; the median counts
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+        runs: u32,
+        /// Memory of each machine in MiB
+        #[arg(long, default_value_t = 1024)]
+        memory: u32,
+        /// Processors of each machine
+        #[arg(long, default_value_t = 2)]
+        cpus: u32,
+        /// Write the table to docs/benchmarks.md
+        #[arg(long)]
+        write: bool,
+    },
+}
+
+/// `logs`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct LogsArgs {
+    /// Services or workloads [default: all]
+    pub(crate) sources: Vec<String>,
+    /// Keep showing what comes
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Only the last so many lines
+    #[arg(long, default_value_t = 200)]
+    pub(crate) tail: u32,
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+}
+
+/// `console`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct ConsoleArgs {
+    /// Keep showing what comes
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+}
+
+/// `ctl`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct CtlArgs {
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+    #[command(flatten)]
+    pub(crate) arguments: ampoule_api_cli::Arguments,
+}
+
+/// `clean`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct CleanArgs {
+    /// Also the cache: the next build starts from nothing and takes many minutes
+    #[arg(long)]
+    pub(crate) cache: bool,
+    /// Also what local nodes have kept (settings, volumes); running nodes are left alone
+    #[arg(long)]
+    pub(crate) nodes: bool,
+}
+
+/// `lock`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct LockArgs {
+    #[command(subcommand)]
+    pub(crate) what: LockWhat,
+}
+
+/// What is done to the lock.
+#[derive(Subcommand, Debug, Clone)]
+pub(crate) enum LockWhat {
+    /// Move one input, or `all`
+    Update {
+        /// Name of the input, as in image/lock.toml
+        name: String,
+    },
+}
+
+/// It becomes a folder name.
+fn node_name(text: &str) -> Result<String, String> {
+    let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=40).contains(&text.len()) && text.bytes().all(fine) && !text.starts_with('-') {
+        return Ok(text.to_owned());
+    }
+    Err("1 to 40 of a-z, 0-9 and -".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_node_name_cannot_leave_its_folder() {
+        assert!(node_name("a-1").is_ok());
+        assert!(node_name("../x").is_err());
+        assert!(node_name("").is_err());
+    }
+}

@@ -1,0 +1,186 @@
+//! `run`: a node on this machine that serves a container.
+
+use std::time::{Duration, Instant};
+
+use ampoule_builder::BuiltImage;
+use ampoule_machine::{Accelerator, Exit};
+use anyhow::{Result, bail};
+
+use crate::{
+    building,
+    cli::RunArgs,
+    figures,
+    interrupt::Interrupt,
+    local::{
+        detach, facts,
+        session::{self, Session},
+        waiting,
+        workload::{Workload, names_workloads},
+    },
+    show::Show,
+};
+
+/// The demo answers at once when it runs; anything else may need to warm up.
+const HTTP_LIMIT: Duration = Duration::from_secs(60);
+
+/// `./ampoule run`.
+pub(crate) fn run(args: &RunArgs) -> Result<()> {
+    if args.detach && !args.behind {
+        return detach::run(args);
+    }
+    let begun = Instant::now();
+    let interrupt = Interrupt::watch()?;
+    let show = Show::new();
+    let built = building::image(&show, &args.variant, None, false)?;
+    let what = workload(&show, args)?;
+    show.say(&format!("  engine: {}", Accelerator::detect()));
+    let power_on = Instant::now();
+    let mut session = Session::start(&show, args, &built, what.as_ref())?;
+    match bring_up(
+        &show,
+        args,
+        &built,
+        &mut session,
+        what.as_ref(),
+        &interrupt,
+        power_on,
+    ) {
+        Ok(text) => show.say(&format!(
+            "{text}\n\nReady after {}.",
+            figures::duration(begun.elapsed())
+        )),
+        Err(error) if interrupt.asked() => return session.stop(&show).and(Err(error)),
+        Err(error) => {
+            show.say(&format!(
+                "\nThe node's console, last lines:\n{}",
+                session.machine.describe_end()
+            ));
+            return Err(error);
+        }
+    }
+    attend(&show, session, &interrupt, args)
+}
+
+/// The demo unless the person named an image, or user data that says itself what runs.
+fn workload(show: &Show, args: &RunArgs) -> Result<Option<Workload>> {
+    match &args.image {
+        Some(image) => Workload::named(image, &args.publish).map(Some),
+        None if names_workloads(&session::read_user_data(args)?) => Ok(None),
+        None => Workload::demo(show, &args.publish).map(Some),
+    }
+}
+
+/// From power-on to serving; the text to show then.
+fn bring_up(
+    show: &Show,
+    args: &RunArgs,
+    built: &BuiltImage,
+    session: &mut Session,
+    what: Option<&Workload>,
+    interrupt: &Interrupt,
+    power_on: Instant,
+) -> Result<String> {
+    let client = waiting::for_api(show, session, interrupt)?;
+    if let Some(what) = what {
+        if session.had_state {
+            // User data counts at the first boot only, so a node with state is told through its API.
+            client
+                .clone()
+                .with_timeout(Duration::from_secs(60))
+                .change_settings(&what.settings(session.record.registry_port))?;
+        }
+        waiting::for_workload(show, session, &client, what.name, interrupt)?;
+    }
+    let served = served(show, session, what, interrupt)?;
+    session.ready()?;
+    let text = facts::describe(
+        args,
+        &built.manifest,
+        session,
+        &client,
+        what,
+        power_on.elapsed(),
+    );
+    Ok(format!("{text}\n{}", next_steps(what, &served, args)))
+}
+
+/// Host ports that answer HTTP.
+fn served(
+    show: &Show,
+    session: &mut Session,
+    what: Option<&Workload>,
+    interrupt: &Interrupt,
+) -> Result<Vec<u16>> {
+    let Some(what) = what else {
+        return Ok(Vec::new());
+    };
+    let mut answering = Vec::new();
+    for publish in &what.publish {
+        let detail = format!("waiting for an answer on port {}", publish.host);
+        let answered = show.stage("http", &detail, || {
+            waiting::for_http(session, publish.host, HTTP_LIMIT, interrupt)
+        })?;
+        if answered {
+            answering.push(publish.host);
+        } else if what.name == "demo" {
+            bail!("the demo runs but does not answer on port {}", publish.host);
+        } else {
+            show.say(&format!(
+                "  port {} is open but does not answer HTTP (some software speaks something else)",
+                publish.host
+            ));
+        }
+    }
+    Ok(answering)
+}
+
+fn next_steps(what: Option<&Workload>, served: &[u16], args: &RunArgs) -> String {
+    let mut lines = Vec::new();
+    lines.extend(
+        served
+            .iter()
+            .map(|port| format!("\n  Open  http://127.0.0.1:{port}/")),
+    );
+    if what.is_some_and(|what| what.publish.is_empty()) {
+        lines.push("\n  No port leads to it; stop and add `--publish 8080:80` to reach port 80 of the container.".into());
+    }
+    let stop = if args.behind {
+        "`./ampoule stop` ends it."
+    } else {
+        "Ctrl-C stops it."
+    };
+    lines.push(format!(
+        "\n  Try   ./ampoule ps    ./ampoule logs -f    ./ampoule ctl get settings    ./ampoule console\n  {stop} It keeps its state; `--fresh` begins anew."
+    ));
+    lines.join("\n")
+}
+
+/// Stays with the node until it ends.
+fn attend(show: &Show, mut session: Session, interrupt: &Interrupt, args: &RunArgs) -> Result<()> {
+    match session.stay(interrupt)? {
+        None => {
+            session.stop(show)?;
+            show.say(&format!(
+                "Stopped. `./ampoule run` continues where it was{}.",
+                name_hint(args)
+            ));
+            Ok(())
+        }
+        Some(Exit::PowerOff) => {
+            show.say("The node has switched itself off.");
+            Ok(())
+        }
+        Some(exit) => bail!(
+            "the machine ended unexpectedly ({exit:?}):\n{}",
+            session.machine.describe_end()
+        ),
+    }
+}
+
+fn name_hint(args: &RunArgs) -> String {
+    if args.node.name == "default" {
+        String::new()
+    } else {
+        format!(" (with --name {})", args.node.name)
+    }
+}

@@ -1,0 +1,165 @@
+//! Waiting for a node, and saying what for.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use ampoule_api_client::Client;
+use ampoule_builder::Progress;
+use anyhow::{Result, bail};
+use serde_json::Value;
+
+use crate::{figures, interrupt::Interrupt, local::session::Session, show::Show};
+
+/// Through firmware under emulation a boot takes about 20 s; slow and busy hosts several times that.
+const BOOT_LIMIT: Duration = Duration::from_secs(300);
+
+/// Pulling from afar takes its time; without a limit a wrong name would be waited for for ever.
+const WORKLOAD_LIMIT: Duration = Duration::from_secs(900);
+
+const POLL: Duration = Duration::from_millis(300);
+
+/// Waits until the API answers.
+pub(crate) fn for_api(show: &Show, session: &mut Session, interrupt: &Interrupt) -> Result<Client> {
+    let client = session.client()?.with_timeout(Duration::from_secs(5));
+    show.stage("boot", "waiting for the node's API", || {
+        let start = Instant::now();
+        loop {
+            match client.get_json::<Value>("/os") {
+                Ok(_) => return Ok(()),
+                Err(error) if !error.is_unreachable() => return Err(error.into()),
+                Err(error) if start.elapsed() > BOOT_LIMIT => {
+                    bail!(
+                        "the API does not answer after {}: {error}\n{}",
+                        figures::duration(BOOT_LIMIT),
+                        session.machine.describe_end()
+                    );
+                }
+                Err(_) => {}
+            }
+            pause(session, interrupt)?;
+            show.detail("boot", &stage_of_boot(&session.machine.serial()));
+        }
+    })?;
+    Ok(client)
+}
+
+fn stage_of_boot(console: &str) -> String {
+    let last = ampoule_machine::last_lines(console, 1);
+    match last.trim() {
+        "" => "the kernel starts".to_owned(),
+        line => format!("console: {line}"),
+    }
+}
+
+/// Sleeps a moment; fails when the node has ended or we were asked to stop.
+fn pause(session: &mut Session, interrupt: &Interrupt) -> Result<()> {
+    if !session.machine.alive() {
+        bail!(
+            "the node ended while it was waited for:\n{}",
+            session.machine.describe_end()
+        );
+    }
+    if interrupt.sleep(POLL) {
+        bail!("stopped on request");
+    }
+    Ok(())
+}
+
+/// Waits until the workload `name` runs.
+pub(crate) fn for_workload(
+    show: &Show,
+    session: &mut Session,
+    client: &Client,
+    name: &str,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    show.stage(
+        "workload",
+        "waiting for the node to pull and start it",
+        || {
+            let start = Instant::now();
+            loop {
+                let status = workload(client, name);
+                let state = status["state"].as_str().unwrap_or("unknown").to_owned();
+                let message = status["message"].as_str().unwrap_or_default().to_owned();
+                if let Some(percent) = status["pull"]["percent"].as_u64() {
+                    show.stage_progress("workload", percent, 100);
+                }
+                let sent = session.registry.as_ref().map_or(0, |registry| registry.sent());
+            show.detail("workload", &format!("{state}, {} sent {message}", figures::bytes(sent)));
+                match state.as_str() {
+                    "running" => return Ok(()),
+                    "failed" => {
+                        bail!("the workload failed: {message}; `./ampoule logs` would show more")
+                    }
+                    _ if start.elapsed() > WORKLOAD_LIMIT => {
+                        bail!("the workload is still {state} ({message})")
+                    }
+                    _ => pause(session, interrupt)?,
+                }
+            }
+        },
+    )
+}
+
+/// One entry of the workload list; null while the node does not know it yet.
+fn workload(client: &Client, name: &str) -> Value {
+    let document: Value = client.get_json("/v1/workloads").unwrap_or_default();
+    let list = document["workloads"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    list.into_iter()
+        .find(|entry| entry["name"] == name)
+        .unwrap_or_default()
+}
+
+/// Waits up to `limit` until something answers HTTP on `port` of this machine. Whether it did.
+pub(crate) fn for_http(
+    session: &mut Session,
+    port: u16,
+    limit: Duration,
+    interrupt: &Interrupt,
+) -> Result<bool> {
+    let start = Instant::now();
+    while !answers_http(port) {
+        if start.elapsed() > limit {
+            return Ok(false);
+        }
+        pause(session, interrupt)?;
+    }
+    Ok(true)
+}
+
+/// Whether an HTTP answer of any status comes. QEMU accepts connections for ports nobody listens on, so only bytes count.
+fn answers_http(port: u16) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut head = [0; 5];
+        stream.read_exact(&mut head)?;
+        Ok(&head == b"HTTP/")
+    };
+    ask().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_console_s_last_line_says_where_the_boot_is() {
+        assert_eq!(stage_of_boot(""), "the kernel starts");
+        assert_eq!(stage_of_boot("a\nb\n"), "console: b");
+    }
+
+    #[test]
+    fn nobody_answers_on_a_closed_port() {
+        let port = ampoule_machine::free_port().unwrap();
+        assert!(!answers_http(port));
+    }
+}
