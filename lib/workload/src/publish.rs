@@ -82,9 +82,11 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// A published port together with the address of the container behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A published port together with the container behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forward {
+    /// The workload's name.
+    pub name: String,
     /// The ports.
     pub publish: Publish,
     /// The container's address.
@@ -93,15 +95,11 @@ pub struct Forward {
 
 /// The ports to forward, in order; a port asked for twice goes to the first that asked
 /// and is named in the second list.
-pub fn forwards(wanted: impl IntoIterator<Item = Forward>) -> (Vec<Forward>, Vec<Publish>) {
+pub fn forwards(wanted: impl IntoIterator<Item = Forward>) -> (Vec<Forward>, Vec<Forward>) {
     let mut taken = BTreeSet::new();
-    let (kept, refused): (Vec<_>, Vec<_>) = wanted
+    wanted
         .into_iter()
-        .partition(|forward| taken.insert((forward.publish.host, forward.publish.protocol)));
-    (
-        kept,
-        refused.into_iter().map(|forward| forward.publish).collect(),
-    )
+        .partition(|forward| taken.insert((forward.publish.host, forward.publish.protocol)))
 }
 
 #[cfg(test)]
@@ -141,7 +139,8 @@ mod tests {
 
     #[test]
     fn a_port_has_one_receiver_per_protocol() {
-        let forward = |text: &str, last| Forward {
+        let forward = |text: &str, last: u8| Forward {
+            name: last.to_string(),
             publish: text.parse().expect("valid"),
             address: Ipv4Addr::new(10, 88, 0, last),
         };
@@ -151,6 +150,6 @@ mod tests {
             forward("80:3/udp", 4),
         ]);
         assert_eq!(kept, [forward("80:1", 2), forward("80:3/udp", 4)]);
-        assert_eq!(refused, [forward("80:2", 3).publish]);
+        assert_eq!(refused, [forward("80:2", 3)]);
     }
 }

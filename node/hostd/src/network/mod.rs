@@ -65,8 +65,6 @@ impl Network {
             .ensure_bridge(BRIDGE, SUBNET.gateway, SUBNET.prefix)
             .await?;
         set_sysctl("net/ipv4/ip_forward", "1")?;
-        // A published port answers on 127.0.0.1 of the node too.
-        set_sysctl(&format!("net/ipv4/conf/{BRIDGE}/route_localnet"), "1")?;
         let leases = read_leases(&run.join(LEASES_FILE)).await?;
         let network = Self {
             run: run.to_owned(),
@@ -125,14 +123,15 @@ impl Network {
     pub(crate) async fn publish(&self, name: &str, ports: &[Publish]) -> Result<(), HostError> {
         let mut state = self.state.lock().await;
         let before = state.published.insert(name.to_owned(), ports.to_vec());
-        if ports.is_empty() {
+        if before.unwrap_or_default() == ports {
+            return Ok(());
+        }
+        let applied = self.apply(&state);
+        if applied.is_err() {
+            // Not known to be in force, so that the next try does not take it for done.
             state.published.remove(name);
         }
-        if before.unwrap_or_default() == ports {
-            Ok(())
-        } else {
-            self.apply(&state)
-        }
+        applied
     }
 
     /// Takes a workload's ports, link, namespace and address away.
@@ -141,6 +140,7 @@ impl Network {
         self.links.remove(&links::outside_name(name)).await?;
         namespace::remove(&folder.join("netns"))?;
         let mut state = self.state.lock().await;
+        state.published.remove(name);
         state.leases.release(name);
         self.save(&state)
     }
@@ -154,24 +154,24 @@ impl Network {
     fn apply(&self, state: &State) -> Result<(), HostError> {
         let wanted = state.published.iter().flat_map(|(name, ports)| {
             let address = state.leases.get(name);
-            ports.iter().filter_map(move |publish| {
+            let forward = move |publish: &Publish| {
                 address.map(|address| Forward {
+                    name: name.clone(),
                     publish: *publish,
                     address,
                 })
-            })
+            };
+            ports.iter().filter_map(forward)
         });
         let (kept, refused) = forwards(wanted);
-        for publish in refused {
+        for forward in refused {
             log::warn!(
-                "port {publish} is asked for by more than one workload; the first by name has it"
+                "{}: another workload has port {} already; publish another",
+                forward.name,
+                forward.publish
             );
         }
-        firewall::replace(&firewall::Rules {
-            bridge: BRIDGE,
-            subnet: SUBNET,
-            forwards: &kept,
-        })
+        firewall::replace(BRIDGE, &SUBNET, &kept)
     }
 }
 
