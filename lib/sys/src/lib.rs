@@ -3,3 +3,6 @@ pub mod netns;
 pub mod nfnetlink;
 
 pub mod block;
+pub mod inherited;
+pub mod signals;
+pub mod spawn;

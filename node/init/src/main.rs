@@ -1,3 +1,51 @@
-//! PID 1
+//! PID 1.
+//!
+//! How it stays alive: it parses nothing from outside but fixed-size messages, `READY=1` lines and service files of the verified root; it never waits for anyone; every
+//! list it keeps is bounded; it allocates little and forks only services.
 
-fn main() {}
+mod cgroup;
+mod console;
+mod control;
+mod etc;
+mod halt;
+mod load;
+mod mounts;
+mod notify;
+mod output;
+mod power_button;
+mod spawn;
+mod supervisor;
+mod sysctl;
+mod timeline;
+
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if std::process::id() != 1 {
+        eprintln!("init is the first program of an Ampoule node; there is nothing to start here. Ask the node's services through `ampctl services`.");
+        return ExitCode::from(2);
+    }
+    console::end_the_machine_on_panic();
+    let _descriptor_3 = reserve_descriptor_3();
+    let mut timeline = timeline::Timeline::default();
+    timeline.phase(ampoule_supervise::message::Phase::Starting);
+    prepare();
+    timeline.phase(ampoule_supervise::message::Phase::Running);
+    let graph = load::services(load::FOLDER);
+    supervisor::run(graph, timeline)
+}
+
+/// A descriptor of number 3, so that the one a service gets under this number never lands on something of ours.
+fn reserve_descriptor_3() -> Option<OwnedFd> {
+    rustix::fs::open("/dev/null", rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty()).ok()
+}
+
+/// Everything a service may count on. A step that fails is named on the console and the boot goes on: a node that answers its API can be mended.
+fn prepare() {
+    mounts::mount_all();
+    etc::populate();
+    sysctl::apply();
+    cgroup::make_tree();
+    etc::make_run_folder();
+}

@@ -1,0 +1,69 @@
+//! The control socket: fixed-size requests, answered at once, never waited for.
+
+use ampoule_supervise::message::{REQUEST_SIZE, Refusal, Reply, Request, SOCKET};
+use rustix::fs::Mode;
+use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, listen, socket_with};
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::OwnedFd;
+
+/// Clients at once; one more and the oldest is closed. Each asks and leaves, so more than a few means one has gone astray.
+const MAX_CLIENTS: usize = 16;
+
+/// The socket and those connected to it.
+pub(crate) struct Control {
+    /// Readable when someone connects.
+    pub(crate) listener: OwnedFd,
+    /// Readable when someone asks.
+    pub(crate) clients: VecDeque<OwnedFd>,
+}
+
+impl Control {
+    /// Opens the socket, for root alone.
+    ///
+    /// # Errors
+    /// It cannot be bound.
+    pub(crate) fn open() -> io::Result<Self> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let listener = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        let old = rustix::process::umask(Mode::from_raw_mode(0o177));
+        let bound = bind(&listener, &SocketAddrUnix::new(SOCKET)?);
+        rustix::process::umask(old);
+        bound?;
+        listen(&listener, 16)?;
+        Ok(Self { listener, clients: VecDeque::new() })
+    }
+
+    /// Takes in everyone who waits.
+    pub(crate) fn accept(&mut self) {
+        while let Ok(client) = accept_with(&self.listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+            if self.clients.len() == MAX_CLIENTS {
+                self.clients.pop_front();
+            }
+            self.clients.push_back(client);
+        }
+    }
+
+    /// Lets each client that asked have its answer; who closed, or does not read, is dropped.
+    pub(crate) fn serve(&mut self, mut answer: impl FnMut(Request) -> Reply) {
+        self.clients.retain(|client| serve_one(client, &mut answer));
+    }
+}
+
+/// `false` when the client is to be dropped.
+fn serve_one(client: &OwnedFd, answer: &mut impl FnMut(Request) -> Reply) -> bool {
+    // One byte more than a request, so that a longer datagram is seen to be one.
+    let mut bytes = [0u8; REQUEST_SIZE + 1];
+    loop {
+        let size = match rustix::io::read(client, &mut bytes) {
+            Ok(0) => return false,
+            Ok(size) => size,
+            Err(rustix::io::Errno::AGAIN) => return true,
+            Err(_) => return false,
+        };
+        let reply = Request::decode(&bytes[..size]).map_or(Reply::Refused(Refusal::Malformed), &mut *answer);
+        if rustix::net::send(client, &reply.encode(), SendFlags::NOSIGNAL).is_err() {
+            return false;
+        }
+    }
+}

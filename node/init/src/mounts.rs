@@ -1,0 +1,53 @@
+//! The kernel's file systems, each with the strictest options that work.
+
+use crate::console::note;
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change, mount_remount};
+use std::ffi::CStr;
+
+struct Mount {
+    kind: &'static str,
+    target: &'static str,
+    options: &'static CStr,
+    flags: MountFlags,
+}
+
+const STRICT: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC);
+/// For device folders: devices are their purpose.
+const DEVICES: MountFlags = MountFlags::NOSUID.union(MountFlags::NOEXEC);
+
+const MOUNTS: &[Mount] = &[
+    Mount { kind: "proc", target: "/proc", options: c"", flags: STRICT },
+    Mount { kind: "sysfs", target: "/sys", options: c"", flags: STRICT },
+    Mount { kind: "securityfs", target: "/sys/kernel/security", options: c"", flags: STRICT },
+    Mount { kind: "cgroup2", target: "/sys/fs/cgroup", options: c"nsdelegate,memory_recursiveprot", flags: STRICT },
+    // Bounded, so that a program that fills them hurts itself before the node.
+    Mount { kind: "tmpfs", target: "/run", options: c"mode=755,size=20%", flags: STRICT },
+    Mount { kind: "tmpfs", target: "/tmp", options: c"mode=1777,size=10%", flags: STRICT },
+    Mount { kind: "tmpfs", target: "/etc", options: c"mode=755,size=16m", flags: STRICT },
+];
+
+const DEVICE_MOUNTS: &[Mount] = &[
+    Mount { kind: "devpts", target: "/dev/pts", options: c"gid=5,mode=620,ptmxmode=000", flags: DEVICES },
+    Mount { kind: "tmpfs", target: "/dev/shm", options: c"mode=1777,size=10%", flags: STRICT },
+    Mount { kind: "mqueue", target: "/dev/mqueue", options: c"", flags: STRICT },
+];
+
+/// Mounts everything; a failure is logged and the rest goes on.
+pub(crate) fn mount_all() {
+    MOUNTS.iter().for_each(mount_one);
+    // The kernel has mounted /dev already; only its options are ours.
+    note("Restrict /dev", mount_remount("/dev", DEVICES, c"mode=755,size=1m"));
+    for target in ["/dev/pts", "/dev/shm", "/dev/mqueue"] {
+        note(target, std::fs::create_dir_all(target));
+    }
+    DEVICE_MOUNTS.iter().for_each(mount_one);
+    if std::path::Path::new("/sys/firmware/efi/efivars").exists() {
+        mount_one(&Mount { kind: "efivarfs", target: "/sys/firmware/efi/efivars", options: c"", flags: STRICT.union(MountFlags::RDONLY) });
+    }
+    // Mounts made here must reach containers that ask for it, and a kubelet expects this.
+    note("Share mounts", mount_change("/", MountPropagationFlags::SHARED | MountPropagationFlags::REC));
+}
+
+fn mount_one(m: &Mount) {
+    note(&format!("Mount {}", m.target), mount(m.kind, m.target, m.kind, m.flags, Some(m.options)));
+}

@@ -1,0 +1,51 @@
+//! From a service file to a running process.
+
+use crate::{cgroup, output::Output};
+use ampoule_supervise::service::ServiceFile;
+use ampoule_sys::spawn::{Confinement, spawn_confined};
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::process::{Command, Stdio};
+
+/// The service that takes everyone's output.
+const LOG_SERVICE: &str = "logd";
+/// Where services say that they are ready.
+pub(crate) const NOTIFY_SOCKET: &str = "/run/ampoule/notify.sock";
+
+/// Starts a service and returns its process number.
+///
+/// # Errors
+/// The step that failed.
+pub(crate) fn start(name: &str, file: &ServiceFile, output: &mut Output) -> io::Result<u32> {
+    make_directories(file)?;
+    let confinement = confinement(name, file, output)?;
+    let mut command = command(file);
+    command.stdin(Stdio::null()).stdout(output.writer(name)?).stderr(output.writer(name)?);
+    // The child is reaped by number with all the others; std's handle is not needed, and dropping it does nothing to the process.
+    spawn_confined(&mut command, confinement).map(|child| child.id())
+}
+
+fn command(file: &ServiceFile) -> Command {
+    let mut command = Command::new(&file.command[0]);
+    command.args(&file.command[1..]).env_clear().current_dir("/");
+    command.env("PATH", "/usr/bin").env("NOTIFY_SOCKET", NOTIFY_SOCKET).envs(&file.environment);
+    command
+}
+
+fn confinement(name: &str, file: &ServiceFile, output: &mut Output) -> io::Result<Confinement> {
+    Ok(Confinement {
+        cgroup_procs: cgroup::prepare(name, &file.limits)?,
+        open_files: file.limits.open_files,
+        oom_score_adjust: file.limits.oom_score_adjust,
+        capabilities_dropped: file.rights.capabilities.absent().collect(),
+        no_new_privileges: file.rights.no_new_privileges,
+        descriptor_3: if name == LOG_SERVICE { Some(output.connect_logd()?) } else { None },
+    })
+}
+
+fn make_directories(file: &ServiceFile) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    file.directories.run.iter().try_for_each(|folder| builder.create(format!("/run/{folder}")))
+}

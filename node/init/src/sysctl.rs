@@ -1,0 +1,37 @@
+//! Kernel settings every node has, before the first service starts.
+
+use crate::console::note;
+
+/// File below `/proc/sys`, value, and who would be hurt without it.
+const SETTINGS: &[(&str, &str, &str)] = &[
+    ("kernel/printk_devkmsg", "on", "lines of init would be dropped under load"),
+    ("kernel/modprobe", "/usr/bin/modload", "the kernel would look for a program that is not there"),
+    ("kernel/core_pattern", "|/nonexistent", "core files would land on a disk, with secrets in them"),
+    ("kernel/kptr_restrict", "2", "kernel addresses help an attacker"),
+    ("kernel/dmesg_restrict", "1", "so does the kernel log"),
+    ("kernel/unprivileged_bpf_disabled", "1", "unprivileged BPF is a way into the kernel"),
+    ("kernel/yama/ptrace_scope", "1", "one process could read another's memory"),
+    ("kernel/panic", "10", "a crashed node would stay down"),
+    ("kernel/pid_max", "4194304", "a busy node would run out of process numbers"),
+    ("net/core/bpf_jit_harden", "2", "JIT spraying"),
+    ("fs/protected_hardlinks", "1", "link attacks in shared folders"),
+    ("fs/protected_symlinks", "1", "link attacks in shared folders"),
+    ("fs/protected_fifos", "2", "writes into somebody else's pipe"),
+    ("fs/protected_regular", "2", "writes into somebody else's file"),
+    ("fs/suid_dumpable", "0", "memory of privileged programs would reach a core file"),
+    ("fs/inotify/max_user_instances", "8192", "containers share this number"),
+    ("fs/inotify/max_user_watches", "524288", "containers share this number"),
+    ("vm/max_map_count", "262144", "databases in containers map much"),
+    ("net/ipv4/conf/all/rp_filter", "2", "spoofed source addresses"),
+    ("net/ipv4/conf/all/accept_redirects", "0", "routes changed from outside"),
+    ("net/ipv4/conf/default/accept_redirects", "0", "routes changed from outside"),
+    ("net/ipv6/conf/all/accept_redirects", "0", "routes changed from outside"),
+    ("net/ipv4/conf/all/send_redirects", "0", "a node is no router for its neighbours"),
+];
+
+/// Writes them all; one this kernel lacks is logged.
+pub(crate) fn apply() {
+    for (name, value, _why) in SETTINGS {
+        note(name, std::fs::write(format!("/proc/sys/{name}"), value));
+    }
+}
