@@ -1,0 +1,183 @@
+//! The output of the services: read ends of pipes, handed over by init.
+
+use std::{
+    fs::File,
+    io::{self, IoSliceMut, Read},
+    mem::MaybeUninit,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
+
+use ampoule_logwire::{LineSplitter, Source};
+use rustix::{
+    io::Errno,
+    net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketType, recvmsg, sockopt},
+};
+
+use crate::{clock::Moment, draft::Draft};
+
+/// Most pipes: more than services fit in an image. Further ones are refused, their services' output waits in init.
+const MAX_PIPES: usize = 256;
+/// Longest name in a message of init.
+const MAX_NAME: usize = 256;
+/// Read from one pipe in one round: what a pipe holds. So no service waits longer than one such piece of each other.
+const PIECE: usize = 64 * 1024;
+/// Where init left its socket.
+const HANDOVER: i32 = 3;
+
+/// The socket over which init hands pipes: one message = name of the service + descriptor.
+#[derive(Debug)]
+pub(crate) struct Handover(OwnedFd);
+
+impl Handover {
+    /// `None` if this was not started by init.
+    pub(crate) fn inherited() -> Option<Self> {
+        Self::over(ampoule_sys::inherited::duplicate(HANDOVER).ok()?)
+    }
+
+    /// `None` if `socket` is none of the right kind.
+    pub(crate) fn over(socket: OwnedFd) -> Option<Self> {
+        (sockopt::socket_type(&socket) == Ok(SocketType::SEQPACKET)).then_some(Self(socket))
+    }
+
+    /// The next pipe that is waiting. `Ok(None)`: none now. An error: there will be none any more.
+    pub(crate) fn next(&self) -> io::Result<Option<Pipe>> {
+        let mut name = [0; MAX_NAME];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut rights = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+        let message = match recvmsg(
+            &self.0,
+            &mut [IoSliceMut::new(&mut name)],
+            &mut rights,
+            flags,
+        ) {
+            Ok(message) => message,
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let descriptor = rights.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+            _ => None,
+        });
+        match (message.bytes, descriptor) {
+            (0, None) => Err(io::ErrorKind::UnexpectedEof.into()),
+            (length, Some(descriptor)) => Ok(Pipe::named(&name[..length], descriptor)),
+            (_, None) => Ok(None),
+        }
+    }
+}
+
+impl AsFd for Handover {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// One service's output.
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    source: Source,
+    file: File,
+    lines: LineSplitter,
+}
+
+impl Pipe {
+    fn named(name: &[u8], descriptor: OwnedFd) -> Option<Self> {
+        let name = String::from_utf8_lossy(name);
+        match name.trim_end_matches(['\0', '\n']).parse() {
+            Ok(source) => Some(Self {
+                source,
+                file: descriptor.into(),
+                lines: LineSplitter::default(),
+            }),
+            Err(error) => {
+                log::warn!("a pipe from init was left aside: {error}");
+                None
+            }
+        }
+    }
+
+    /// Reads what is there. `Err`: the pipe has ended, these are its last lines.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<Vec<Draft>, Vec<Draft>> {
+        let now = Moment::now();
+        match self.file.read(buffer) {
+            Ok(0) => Err(self
+                .lines
+                .finish()
+                .map(|line| Draft::of_line(&self.source, line, now))
+                .into_iter()
+                .collect()),
+            Ok(length) => {
+                let lines = self.lines.feed(&buffer[..length]);
+                Ok(lines
+                    .into_iter()
+                    .map(|line| Draft::of_line(&self.source, line, now))
+                    .collect())
+            }
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) =>
+            {
+                Ok(Vec::new())
+            }
+            Err(_) => Err(Vec::new()),
+        }
+    }
+}
+
+impl AsFd for Pipe {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// All pipes.
+#[derive(Debug)]
+pub(crate) struct Pipes {
+    all: Vec<Pipe>,
+    buffer: Vec<u8>,
+}
+
+impl Pipes {
+    pub(crate) fn new() -> Self {
+        Self {
+            all: Vec::new(),
+            buffer: vec![0; PIECE],
+        }
+    }
+
+    pub(crate) fn add(&mut self, pipe: Pipe) {
+        if self.all.len() < MAX_PIPES {
+            self.all.push(pipe);
+        } else {
+            log::warn!(
+                "{}: there are {MAX_PIPES} pipes already, its output is not kept",
+                pipe.source
+            );
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Pipe> {
+        self.all.iter()
+    }
+
+    /// Reads once from each pipe of which `ready` says so (by position); forgets those that ended.
+    pub(crate) fn read(&mut self, mut ready: impl Iterator<Item = bool>) -> Vec<Draft> {
+        let mut drafts = Vec::new();
+        let buffer = &mut self.buffer;
+        self.all.retain_mut(|pipe| {
+            if !ready.next().unwrap_or(false) {
+                return true;
+            }
+            let (keep, more) = match pipe.read(buffer) {
+                Ok(more) => (true, more),
+                Err(last) => (false, last),
+            };
+            drafts.extend(more);
+            keep
+        });
+        drafts
+    }
+}
