@@ -32,6 +32,6 @@ const SETTINGS: &[(&str, &str, &str)] = &[
 /// Writes them all; one this kernel lacks is logged.
 pub(crate) fn apply() {
     for (name, value, _why) in SETTINGS {
-        note(name, std::fs::write(format!("/proc/sys/{name}"), value));
+        note(name, std::fs::write(format!("/proc/sys/{name}"), format!("{value}\n")));
     }
 }
