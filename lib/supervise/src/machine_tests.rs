@@ -104,7 +104,8 @@ fn shutdown_goes_against_the_order_of_starting() {
 
 #[test]
 fn a_bad_service_and_those_that_require_it_are_left_out_and_the_rest_runs() {
-    let files = [("a", "requires = [\"gone\"]"), ("b", "requires = [\"a\"]"), ("c", ""), ("d", "requires = [\"e\"]"), ("e", "after = [\"d\"]")];
+    let files =
+        [("a", "requires = [\"gone\"]"), ("b", "requires = [\"a\"]"), ("c", ""), ("d", "requires = [\"e\"]"), ("e", "after = [\"d\"]")];
     let (graph, rejected) = Graph::new(files.iter().map(|(n, f)| ((*n).to_owned(), file(f))).collect());
     let left: Vec<_> = graph.ids().map(|i| graph.name(i).to_owned()).collect();
     // Of the cycle d-e one is left out; e only wished to come after d, so it stays.

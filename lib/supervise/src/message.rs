@@ -130,16 +130,8 @@ impl Name {
 }
 
 impl Phase {
-    const ALL: [Self; 8] = [
-        Self::Waiting,
-        Self::Starting,
-        Self::Running,
-        Self::Done,
-        Self::BackingOff,
-        Self::Stopping,
-        Self::Stopped,
-        Self::Failed,
-    ];
+    const ALL: [Self; 8] =
+        [Self::Waiting, Self::Starting, Self::Running, Self::Done, Self::BackingOff, Self::Stopping, Self::Stopped, Self::Failed];
 
     /// The word the API and logs use.
     #[must_use]

@@ -23,7 +23,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     if std::process::id() != 1 {
-        eprintln!("init is the first program of an Ampoule node; there is nothing to start here. Ask the node's services through `ampctl services`.");
+        eprintln!(
+            "init is the first program of an Ampoule node; there is nothing to start here. Ask the node's services through `ampctl services`."
+        );
         return ExitCode::from(2);
     }
     console::end_the_machine_on_panic();

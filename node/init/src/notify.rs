@@ -2,8 +2,8 @@
 
 use crate::cgroup;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SocketAddrUnix, SocketFlags, SocketType, bind, recvmsg,
-    socket_with, sockopt,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SocketAddrUnix, SocketFlags, SocketType, bind,
+    recvmsg, socket_with, sockopt,
 };
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;

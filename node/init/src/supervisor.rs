@@ -230,9 +230,11 @@ impl Supervisor {
 
     fn awaiting_socket(&self) -> impl Iterator<Item = (Id, &str)> {
         let graph = self.machine.graph();
-        graph.ids().filter(|id| matches!(self.machine.state(*id), State::Starting { .. })).filter_map(|id| match &graph.file(id).readiness {
-            Readiness::Socket(path) => Some((id, path.as_str())),
-            _ => None,
+        graph.ids().filter(|id| matches!(self.machine.state(*id), State::Starting { .. })).filter_map(|id| {
+            match &graph.file(id).readiness {
+                Readiness::Socket(path) => Some((id, path.as_str())),
+                _ => None,
+            }
         })
     }
 
