@@ -48,16 +48,8 @@ impl Superblock {
         if half(56) != 0xef53 || log_size > 6 {
             return None;
         }
-        let high = if at(96) & WIDE != 0 {
-            u64::from(at(336)) << 32
-        } else {
-            0
-        };
-        Some(Self {
-            blocks: u64::from(at(4)) | high,
-            block_size: 1024 << log_size,
-            has_errors: half(58) & HAS_ERRORS != 0,
-        })
+        let high = if at(96) & WIDE != 0 { u64::from(at(336)) << 32 } else { 0 };
+        Some(Self { blocks: u64::from(at(4)) | high, block_size: 1024 << log_size, has_errors: half(58) & HAS_ERRORS != 0 })
     }
 
     /// Length of the file system in bytes.
@@ -78,11 +70,7 @@ pub(crate) fn look(device: &mut File, seed: &mut File) -> io::Result<Content> {
         return Ok(Content::Foreign("no ext4 file system"));
     }
     let untouched = chunks_agree(device, seed)?;
-    Ok(if untouched {
-        Content::Empty
-    } else {
-        Content::Foreign("an empty first block, but data after it")
-    })
+    Ok(if untouched { Content::Empty } else { Content::Foreign("an empty first block, but data after it") })
 }
 
 /// Whether each block of `device` as far as the seed goes is zeros or the seed's.
@@ -96,13 +84,8 @@ fn chunks_agree(device: &mut File, seed: &mut File) -> io::Result<bool> {
             return Ok(true);
         }
         let have = read_full(device, &mut on_disk[..length])?;
-        let pairs = on_disk[..have]
-            .chunks(BLOCK)
-            .zip(wanted[..length].chunks(BLOCK));
-        if !pairs
-            .into_iter()
-            .all(|(disk, seed)| is_zero(disk) || disk == seed)
-        {
+        let pairs = on_disk[..have].chunks(BLOCK).zip(wanted[..length].chunks(BLOCK));
+        if !pairs.into_iter().all(|(disk, seed)| is_zero(disk) || disk == seed) {
             return Ok(false);
         }
     }
@@ -118,11 +101,7 @@ pub(crate) fn seed_superblock(seed: &mut File) -> io::Result<Option<Superblock>>
 }
 
 /// Writes the seed over an empty device, whose first bytes (as many as the file system has) `zero` makes zeros first.
-pub(crate) fn write_seed(
-    device: &mut File,
-    seed: &mut File,
-    zero: impl FnOnce(&File) -> io::Result<()>,
-) -> io::Result<()> {
+pub(crate) fn write_seed(device: &mut File, seed: &mut File, zero: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
     zero(device)?;
     let mut chunk = vec![0; CHUNK];
     let mut first = Vec::new();
@@ -148,11 +127,7 @@ pub(crate) fn write_seed(
 
 /// Only the blocks that are not zeros: the others are zeros already.
 fn write_blocks(device: &mut File, offset: u64, bytes: &[u8]) -> io::Result<()> {
-    for (index, block) in bytes
-        .chunks(BLOCK)
-        .enumerate()
-        .filter(|(_, block)| !is_zero(block))
-    {
+    for (index, block) in bytes.chunks(BLOCK).enumerate().filter(|(_, block)| !is_zero(block)) {
         device.seek(SeekFrom::Start(offset + (index * BLOCK) as u64))?;
         device.write_all(block)?;
     }
@@ -173,9 +148,7 @@ fn read_full(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
 fn is_zero(bytes: &[u8]) -> bool {
     // Compared in large pieces: byte by byte takes a tenth of a second per partition on an emulated machine.
     const ZEROS: [u8; BLOCK] = [0; BLOCK];
-    bytes
-        .chunks(BLOCK)
-        .all(|piece| *piece == ZEROS[..piece.len()])
+    bytes.chunks(BLOCK).all(|piece| *piece == ZEROS[..piece.len()])
 }
 
 #[cfg(test)]

@@ -31,15 +31,8 @@ fn an_empty_device_is_seeded_and_then_known() {
     let (mut device, mut seed) = (file(&[0; 20 * BLOCK]), seed());
     assert_eq!(look(&mut device, &mut seed).expect("look"), Content::Empty);
     write_seed(&mut device, &mut seed, |_| Ok(())).expect("seed");
-    let written = Superblock {
-        blocks: 20,
-        block_size: 4096,
-        has_errors: false,
-    };
-    assert_eq!(
-        look(&mut device, &mut seed).expect("look"),
-        Content::Ext4(written.clone())
-    );
+    let written = Superblock { blocks: 20, block_size: 4096, has_errors: false };
+    assert_eq!(look(&mut device, &mut seed).expect("look"), Content::Ext4(written.clone()));
     assert_eq!(seed_superblock(&mut seed).expect("seed"), Some(written));
     assert_eq!(bytes_of(&mut device)[..8 * BLOCK], bytes_of(&mut seed));
 }
@@ -49,21 +42,12 @@ fn an_interrupted_seed_is_empty_but_data_is_not() {
     let mut seed = seed();
     let mut half = vec![0u8; 20 * BLOCK];
     half[3 * BLOCK..4 * BLOCK].fill(7);
-    assert_eq!(
-        look(&mut file(&half), &mut seed).expect("look"),
-        Content::Empty
-    );
+    assert_eq!(look(&mut file(&half), &mut seed).expect("look"), Content::Empty);
     half[5 * BLOCK + 17] = 1;
-    assert!(matches!(
-        look(&mut file(&half), &mut seed).expect("look"),
-        Content::Foreign(_)
-    ));
+    assert!(matches!(look(&mut file(&half), &mut seed).expect("look"), Content::Foreign(_)));
     let mut other = vec![0u8; 20 * BLOCK];
     other[..4].copy_from_slice(b"XFSB");
-    assert!(matches!(
-        look(&mut file(&other), &mut seed).expect("look"),
-        Content::Foreign(_)
-    ));
+    assert!(matches!(look(&mut file(&other), &mut seed).expect("look"), Content::Foreign(_)));
 }
 
 #[test]

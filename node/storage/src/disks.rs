@@ -43,32 +43,24 @@ impl Disks {
     /// With the disk that the file system at `/` lies on (through device mapper if need be).
     pub(crate) fn of_this_node() -> Self {
         let sys = PathBuf::from("/sys");
-        let root_disk = fs::metadata("/")
-            .ok()
-            .and_then(|root| disk_of(&sys, major(root.dev()), minor(root.dev())));
-        Self {
-            sys,
-            dev: PathBuf::from("/dev"),
-            root_disk,
-        }
+        let root_disk = fs::metadata("/").ok().and_then(|root| disk_of(&sys, major(root.dev()), minor(root.dev())));
+        Self { sys, dev: PathBuf::from("/dev"), root_disk }
     }
 
     /// For messages: where is searched.
     pub(crate) fn place(&self) -> String {
-        let name = self
-            .root_disk
-            .as_deref()
-            .and_then(Path::file_name)
-            .and_then(|name| name.to_str());
+        let name = self.root_disk.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
         name.map_or_else(|| "any disk".to_owned(), |name| format!("the disk {name}"))
+    }
+
+    /// Whether the disk of the root is known, so that no other counts.
+    pub(crate) fn is_known(&self) -> bool {
+        self.root_disk.is_some()
     }
 
     /// The partitions called `name`.
     pub(crate) fn find(&self, name: &str) -> Found {
-        let disks = self
-            .root_disk
-            .clone()
-            .map_or_else(|| children(&self.sys.join("block")), |disk| vec![disk]);
+        let disks = self.root_disk.clone().map_or_else(|| children(&self.sys.join("block")), |disk| vec![disk]);
         let mut found: Vec<Partition> = disks
             .iter()
             .flat_map(|disk| children(disk).into_iter().map(move |child| (disk, child)))
@@ -77,23 +69,14 @@ impl Disks {
         match found.len() {
             0 => Found::None,
             1 => Found::One(found.remove(0)),
-            _ => Found::Several(
-                found
-                    .into_iter()
-                    .map(|partition| partition.device)
-                    .collect(),
-            ),
+            _ => Found::Several(found.into_iter().map(|partition| partition.device).collect()),
         }
     }
 
     fn named(&self, disk: &Path, child: &Path, wanted: &str) -> Option<Partition> {
         let number = read_number(&child.join("partition"))?;
         let facts = fs::read_to_string(child.join("uevent")).ok()?;
-        let fact = |key: &str| {
-            facts
-                .lines()
-                .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
-        };
+        let fact = |key: &str| facts.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         if fact("PARTNAME")? != wanted {
             return None;
         }
@@ -113,20 +96,11 @@ fn disk_of(sys: &Path, major: u32, minor: u32) -> Option<PathBuf> {
     if let Some(below) = children(&device.join("slaves")).into_iter().next() {
         device = fs::canonicalize(below).ok()?;
     }
-    if device.join("partition").exists() {
-        device.parent().map(Path::to_owned)
-    } else {
-        Some(device)
-    }
+    if device.join("partition").exists() { device.parent().map(Path::to_owned) } else { Some(device) }
 }
 
 fn children(folder: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .collect();
+    let mut found: Vec<PathBuf> = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     found.sort();
     found
 }
@@ -145,9 +119,7 @@ mod tests {
         let folder = disk.join(name);
         fs::create_dir_all(&folder).expect("folder");
         fs::write(folder.join("partition"), format!("{number}\n")).expect("number");
-        let facts = format!(
-            "MAJOR=254\nMINOR={number}\nDEVNAME={name}\nDEVTYPE=partition\nPARTNAME={label}\n"
-        );
+        let facts = format!("MAJOR=254\nMINOR={number}\nDEVNAME={name}\nDEVTYPE=partition\nPARTNAME={label}\n");
         fs::write(folder.join("uevent"), facts).expect("facts");
     }
 
@@ -175,33 +147,17 @@ mod tests {
     #[test]
     fn the_disk_of_the_root_wins_over_a_twin() {
         let (sys, root) = sysfs();
-        let disks = Disks {
-            sys: sys.path().to_owned(),
-            dev: "/dev".into(),
-            root_disk: Some(root),
-        };
-        let Found::One(data) = disks.find("DATA") else {
-            panic!("one DATA")
-        };
-        assert_eq!(
-            (data.device, data.disk, data.number),
-            ("/dev/vda7".into(), "/dev/vda".into(), 7)
-        );
+        let disks = Disks { sys: sys.path().to_owned(), dev: "/dev".into(), root_disk: Some(root) };
+        let Found::One(data) = disks.find("DATA") else { panic!("one DATA") };
+        assert_eq!((data.device, data.disk, data.number), ("/dev/vda7".into(), "/dev/vda".into(), 7));
         assert_eq!(disks.find("ESP"), Found::None);
     }
 
     #[test]
     fn without_a_known_root_twins_are_refused() {
         let (sys, _) = sysfs();
-        let disks = Disks {
-            sys: sys.path().to_owned(),
-            dev: "/dev".into(),
-            root_disk: None,
-        };
-        assert_eq!(
-            disks.find("DATA"),
-            Found::Several(vec!["/dev/vda7".into(), "/dev/vdb7".into()])
-        );
+        let disks = Disks { sys: sys.path().to_owned(), dev: "/dev".into(), root_disk: None };
+        assert_eq!(disks.find("DATA"), Found::Several(vec!["/dev/vda7".into(), "/dev/vdb7".into()]));
         assert!(matches!(disks.find("STATE"), Found::One(_)));
     }
 }

@@ -14,9 +14,7 @@ const ALIGNMENT: u64 = 1024 * 1024;
 /// Why a table was not touched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GptError {
-    #[error(
-        "the primary table is damaged ({0}); the disk was not grown: restore the table from its backup with a partition tool"
-    )]
+    #[error("the primary table is damaged ({0}); the disk was not grown: restore the table from its backup with a partition tool")]
     Damaged(&'static str),
     #[error("the table has a form this program does not grow ({0})")]
     Unusual(&'static str),
@@ -46,17 +44,10 @@ pub(crate) struct Growth {
 
 /// How to grow partition `number` (from 1) to the end of a disk of `disk_bytes` whose first bytes are `head`.
 /// `None`: the table already fits the disk.
-pub(crate) fn plan(
-    head: &[u8],
-    sector: u64,
-    disk_bytes: u64,
-    number: u32,
-) -> Result<Option<Growth>, GptError> {
+pub(crate) fn plan(head: &[u8], sector: u64, disk_bytes: u64, number: u32) -> Result<Option<Growth>, GptError> {
     let table = Table::parse(head, sector)?;
     let sectors = disk_bytes / sector;
-    let usable_end = sectors
-        .checked_sub(1 + table.entry_sectors())
-        .ok_or(GptError::DiskShrunk)?;
+    let usable_end = sectors.checked_sub(1 + table.entry_sectors()).ok_or(GptError::DiskShrunk)?;
     if table.highest_end()? >= usable_end {
         return Err(GptError::DiskShrunk);
     }
@@ -67,11 +58,7 @@ pub(crate) fn plan(
         return Ok(None);
     }
     let writes = table.grown(number, new_last, sectors).writes(sectors);
-    Ok(Some(Growth {
-        writes,
-        start: first * sector,
-        length: (new_last + 1 - first) * sector,
-    }))
+    Ok(Some(Growth { writes, start: first * sector, length: (new_last + 1 - first) * sector }))
 }
 
 struct Table {
@@ -87,31 +74,19 @@ impl Table {
             512 | 4096 => sector as usize,
             _ => return Err(GptError::Unusual("sector size")),
         };
-        let header = head
-            .get(sector..2 * sector)
-            .ok_or(GptError::Damaged("too short"))?;
+        let header = head.get(sector..2 * sector).ok_or(GptError::Damaged("too short"))?;
         check_header(header)?;
         let (entry_count, entry_size) = (u32_at(header, 80) as usize, u32_at(header, 84) as usize);
         let entry_bytes = entry_count.saturating_mul(entry_size);
         if entry_size != 128 || u64_at(header, 72) != 2 || entry_bytes % sector != 0 {
             return Err(GptError::Unusual("place or size of its entries"));
         }
-        let end = entry_bytes
-            .checked_add(2 * sector)
-            .ok_or(GptError::Unusual("number of entries"))?;
-        let head = head
-            .get(..end)
-            .ok_or(GptError::Unusual("number of entries"))?
-            .to_vec();
+        let end = entry_bytes.checked_add(2 * sector).ok_or(GptError::Unusual("number of entries"))?;
+        let head = head.get(..end).ok_or(GptError::Unusual("number of entries"))?.to_vec();
         if crc32fast::hash(&head[2 * sector..]) != u32_at(&head, sector + 88) {
             return Err(GptError::Damaged("checksum of the entries"));
         }
-        Ok(Self {
-            head,
-            sector,
-            entry_size,
-            entry_count,
-        })
+        Ok(Self { head, sector, entry_size, entry_count })
     }
 
     fn header_u64(&self, at: usize) -> u64 {
@@ -129,27 +104,19 @@ impl Table {
     /// First and last sector of a partition in use.
     fn extent_of(&self, number: u32) -> Option<(u64, u64)> {
         let entry = &self.head[self.entry_offset(number)..];
-        entry[..16]
-            .iter()
-            .any(|byte| *byte != 0)
-            .then(|| (u64_at(entry, 32), u64_at(entry, 40)))
+        entry[..16].iter().any(|byte| *byte != 0).then(|| (u64_at(entry, 32), u64_at(entry, 40)))
     }
 
     fn highest_end(&self) -> Result<u64, GptError> {
         let extents = (1..=self.entry_count as u32).filter_map(|number| self.extent_of(number));
-        extents
-            .map(|(_, last)| last)
-            .max()
-            .ok_or(GptError::Damaged("no partition"))
+        extents.map(|(_, last)| last).max().ok_or(GptError::Damaged("no partition"))
     }
 
     fn extent(&self, number: u32) -> Result<(u64, u64), GptError> {
         if number == 0 || number as usize > self.entry_count {
             return Err(GptError::Unusual("number of the partition"));
         }
-        let (first, last) = self
-            .extent_of(number)
-            .ok_or(GptError::Damaged("partition not in the table"))?;
+        let (first, last) = self.extent_of(number).ok_or(GptError::Damaged("partition not in the table"))?;
         if last < first {
             return Err(GptError::Damaged("partition ends before it starts"));
         }
@@ -190,17 +157,8 @@ impl Table {
         put_u64(&mut header, 72, entries_at);
         seal(&mut header);
         backup.extend_from_slice(&header);
-        let backup = Write {
-            offset: entries_at * self.sector as u64,
-            bytes: backup,
-        };
-        vec![
-            backup,
-            Write {
-                offset: 0,
-                bytes: self.head,
-            },
-        ]
+        let backup = Write { offset: entries_at * self.sector as u64, bytes: backup };
+        vec![backup, Write { offset: 0, bytes: self.head }]
     }
 }
 
@@ -209,9 +167,7 @@ fn check_header(header: &[u8]) -> Result<(), GptError> {
         return Err(GptError::Damaged("no signature"));
     }
     if u64_at(header, 24) != 1 {
-        return Err(GptError::Damaged(
-            "the header names another place than its own",
-        ));
+        return Err(GptError::Damaged("the header names another place than its own"));
     }
     let mut copy = header.to_vec();
     if !(92..=header.len()).contains(&(u32_at(header, 12) as usize)) {

@@ -11,14 +11,9 @@ fn disk(bytes: u64) -> Vec<u8> {
     let mut device = Cursor::new(vec![0u8; bytes as usize]);
     let mbr = gpt::mbr::ProtectiveMBR::with_lb_size((bytes / 512 - 1) as u32);
     mbr.overwrite_lba0(&mut device).expect("mbr");
-    let mut table = gpt::GptConfig::new()
-        .writable(true)
-        .create_from_device(device, None)
-        .expect("table");
+    let mut table = gpt::GptConfig::new().writable(true).create_from_device(device, None).expect("table");
     for name in ["STATE", "DATA"] {
-        table
-            .add_partition(name, 4 * MIB, gpt::partition_types::LINUX_FS, 7, Some(2048))
-            .expect("partition");
+        table.add_partition(name, 4 * MIB, gpt::partition_types::LINUX_FS, 7, Some(2048)).expect("partition");
     }
     table.write_inplace().expect("write");
     table.device_mut().flush().expect("flush");
@@ -30,12 +25,8 @@ fn apply(disk: &mut [u8], write: &Write) {
 }
 
 fn read_back(disk: &[u8], only_valid: bool) -> gpt::GptDisk<Cursor<Vec<u8>>> {
-    let config = gpt::GptConfig::new()
-        .writable(false)
-        .only_valid_headers(only_valid);
-    config
-        .open_from_device(Cursor::new(disk.to_vec()))
-        .expect("another implementation reads it")
+    let config = gpt::GptConfig::new().writable(false).only_valid_headers(only_valid);
+    config.open_from_device(Cursor::new(disk.to_vec())).expect("another implementation reads it")
 }
 
 #[test]
@@ -43,55 +34,27 @@ fn grows_to_the_end_and_another_implementation_agrees() {
     let mut disk = disk(16 * MIB);
     disk.resize(64 * MIB as usize, 0);
     let before = read_back(&disk, false).partitions().clone();
-    let growth = plan(&disk, 512, 64 * MIB, 2)
-        .expect("plan")
-        .expect("something to do");
-    growth
-        .writes
-        .iter()
-        .for_each(|write| apply(&mut disk, write));
+    let growth = plan(&disk, 512, 64 * MIB, 2).expect("plan").expect("something to do");
+    growth.writes.iter().for_each(|write| apply(&mut disk, write));
     let after = read_back(&disk, true);
     assert_eq!(after.partitions()[&1], before[&1]);
     let data = &after.partitions()[&2];
-    assert_eq!(
-        (data.first_lba * 512, (data.last_lba + 1) * 512),
-        (growth.start, growth.start + growth.length)
-    );
-    assert_eq!(
-        growth.start + growth.length,
-        63 * MIB,
-        "whole megabytes before the backup table"
-    );
-    assert_eq!(
-        (data.part_guid, &data.name, data.flags),
-        (before[&2].part_guid, &before[&2].name, before[&2].flags)
-    );
-    assert_eq!(
-        after.backup_header().expect("backup").crc32_parts,
-        after.primary_header().expect("primary").crc32_parts
-    );
+    assert_eq!((data.first_lba * 512, (data.last_lba + 1) * 512), (growth.start, growth.start + growth.length));
+    assert_eq!(growth.start + growth.length, 63 * MIB, "whole megabytes before the backup table");
+    assert_eq!((data.part_guid, &data.name, data.flags), (before[&2].part_guid, &before[&2].name, before[&2].flags));
+    assert_eq!(after.backup_header().expect("backup").crc32_parts, after.primary_header().expect("primary").crc32_parts);
     assert_eq!(u32_at(&disk, 446 + 12) as u64, 64 * MIB / 512 - 1);
-    assert_eq!(
-        plan(&disk, 512, 64 * MIB, 2),
-        Ok(None),
-        "a second time there is nothing to do"
-    );
+    assert_eq!(plan(&disk, 512, 64 * MIB, 2), Ok(None), "a second time there is nothing to do");
 }
 
 #[test]
 fn power_may_fail_between_the_writes() {
     let mut disk = disk(16 * MIB);
     disk.resize(64 * MIB as usize, 0);
-    let growth = plan(&disk, 512, 64 * MIB, 2)
-        .expect("plan")
-        .expect("growth");
+    let growth = plan(&disk, 512, 64 * MIB, 2).expect("plan").expect("growth");
     apply(&mut disk, &growth.writes[0]);
     assert_eq!(read_back(&disk, false).partitions().len(), 2);
-    assert_eq!(
-        plan(&disk, 512, 64 * MIB, 2),
-        Ok(Some(growth)),
-        "the next boot does it all again"
-    );
+    assert_eq!(plan(&disk, 512, 64 * MIB, 2), Ok(Some(growth)), "the next boot does it all again");
 }
 
 #[test]

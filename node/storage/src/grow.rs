@@ -11,34 +11,19 @@ use crate::{disks::Partition, error::StorageError, gpt};
 /// Makes `partition`, the last one of its disk, reach the disk's end: table first, then the kernel's own view of it.
 pub(crate) fn partition(partition: &Partition) -> Result<(), StorageError> {
     let path = &partition.disk;
-    let mut disk = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(path)
-        .map_err(StorageError::io("open", path))?;
-    let size = disk
-        .seek(SeekFrom::End(0))
-        .map_err(StorageError::io("measure", path))?;
-    let head =
-        read_head(&mut disk).map_err(StorageError::io("read the partition table of", path))?;
+    let mut disk = OpenOptions::new().read(true).write(true).open(path).map_err(StorageError::io("open", path))?;
+    let size = disk.seek(SeekFrom::End(0)).map_err(StorageError::io("measure", path))?;
+    let head = read_head(&mut disk).map_err(StorageError::io("read the partition table of", path))?;
     let planned = gpt::plan(&head, partition.sector, size, partition.number);
-    let growth = planned.map_err(|source| StorageError::Table {
-        device: path.clone(),
-        source,
-    })?;
+    let growth = planned.map_err(|source| StorageError::Table { device: path.clone(), source })?;
     let Some(growth) = growth else { return Ok(()) };
     for write in &growth.writes {
         put(&mut disk, write).map_err(StorageError::io("write the partition table of", path))?;
     }
     let (start, length) = (growth.start, growth.length);
-    ampoule_sys::block::resize_partition(&disk, partition.number, start, length).map_err(
-        StorageError::io("tell the kernel the new size of", &partition.device),
-    )?;
-    log::info!(
-        "{} grown to {} MiB",
-        partition.device.display(),
-        length >> 20
-    );
+    ampoule_sys::block::resize_partition(&disk, partition.number, start, length)
+        .map_err(StorageError::io("tell the kernel the new size of", &partition.device))?;
+    log::info!("{} grown to {} MiB", partition.device.display(), length >> 20);
     Ok(())
 }
 
@@ -64,14 +49,8 @@ pub(crate) fn file_system(device: &Path, target: &Path) -> Result<(), StorageErr
     let Some(now) = now.filter(|now| bytes / now.block_size > now.blocks) else {
         return Ok(());
     };
-    ampoule_sys::block::grow_ext4(&folder, bytes / now.block_size)
-        .map_err(StorageError::io("grow", target))?;
-    log::info!(
-        "{} grown from {} to {} MiB",
-        target.display(),
-        now.bytes() >> 20,
-        bytes >> 20
-    );
+    ampoule_sys::block::grow_ext4(&folder, bytes / now.block_size).map_err(StorageError::io("grow", target))?;
+    log::info!("{} grown from {} to {} MiB", target.display(), now.bytes() >> 20, bytes >> 20);
     Ok(())
 }
 

@@ -25,21 +25,11 @@ fn main() -> ExitCode {
     ampoule_report::init_logger();
     let disks = Disks::of_this_node();
     // Side by side: most of the time goes into waiting for the disk.
-    let results = thread::scope(|scope| {
-        [&STATE, &DATA]
-            .map(|volume| scope.spawn(|| bring_up(volume, &disks)))
-            .map(|running| running.join())
-    });
-    let results: Vec<Outcome> = results
-        .into_iter()
-        .map(|result| result.unwrap_or(Outcome::Nothing))
-        .collect();
+    let results =
+        thread::scope(|scope| [&STATE, &DATA].map(|volume| scope.spawn(|| bring_up(volume, &disks))).map(|running| running.join()));
+    let results: Vec<Outcome> = results.into_iter().map(|result| result.unwrap_or(Outcome::Nothing)).collect();
     report(&results);
-    if results.contains(&Outcome::Nothing) {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    }
+    if results.contains(&Outcome::Nothing) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// How a volume ended up.
@@ -62,35 +52,14 @@ fn bring_up(volume: &Volume, disks: &Disks) -> Outcome {
         log::error!("{}: {}", volume.name, ampoule_report::chain(&error));
         return Outcome::Nothing;
     }
-    log::error!(
-        "{} is in MEMORY: all that is written to {} is lost at power-off",
-        volume.name,
-        volume.target
-    );
-    Outcome::InMemory(format!(
-        "{} {}: {}\n",
-        volume.name,
-        volume.target,
-        ampoule_report::chain(&reason)
-    ))
+    log::error!("{} is in MEMORY: all that is written to {} is lost at power-off", volume.name, volume.target);
+    Outcome::InMemory(format!("{} {}: {}\n", volume.name, volume.target, ampoule_report::chain(&reason)))
 }
 
 fn report(results: &[Outcome]) {
-    let lines: String = results
-        .iter()
-        .filter_map(|result| {
-            if let Outcome::InMemory(line) = result {
-                Some(line.as_str())
-            } else {
-                None
-            }
-        })
-        .collect();
-    let written = if lines.is_empty() {
-        remove()
-    } else {
-        fs::write(DEGRADED, lines)
-    };
+    let lines: String =
+        results.iter().filter_map(|result| if let Outcome::InMemory(line) = result { Some(line.as_str()) } else { None }).collect();
+    let written = if lines.is_empty() { remove() } else { fs::create_dir_all("/run/ampoule").and_then(|()| fs::write(DEGRADED, lines)) };
     if let Err(error) = written {
         log::warn!("{DEGRADED}: {error}");
     }

@@ -13,29 +13,25 @@ fn flags() -> MountFlags {
 
 /// Mounts the ext4 on `device`; the kernel replays its journal.
 pub(crate) fn ext4(device: &Path, target: &Path) -> Result<(), StorageError> {
-    mount(device, target, "ext4", flags(), None::<&CStr>).map_err(|error| StorageError::Mount {
-        device: device.to_owned(),
-        source: error.into(),
-    })
+    mount(device, target, "ext4", flags(), None::<&CStr>)
+        .map_err(|error| StorageError::Mount { device: device.to_owned(), source: error.into() })
 }
 
 /// A memory file system of at most `options`' size.
 pub(crate) fn memory(target: &Path, options: &CStr) -> Result<(), StorageError> {
-    mount("tmpfs", target, "tmpfs", flags(), options)
-        .map_err(StorageError::io("mount a memory file system at", target))
+    mount("tmpfs", target, "tmpfs", flags(), options).map_err(StorageError::io("mount a memory file system at", target))
 }
 
-/// Whether something is mounted at `target` itself.
-pub(crate) fn is_mounted(target: &Path) -> io::Result<bool> {
+/// The type of the file system mounted at `target` itself, if there is one.
+pub(crate) fn mounted_type(target: &Path) -> io::Result<Option<String>> {
     let table = fs::read_to_string("/proc/self/mountinfo")?;
-    Ok(mounted_in(&table, target))
+    Ok(type_in(&table, target).map(str::to_owned))
 }
 
-fn mounted_in(table: &str, target: &Path) -> bool {
-    table
-        .lines()
-        .filter_map(|line| line.split(' ').nth(4))
-        .any(|place| Path::new(place) == target)
+/// The last line counts: it lies on top.
+fn type_in<'a>(table: &'a str, target: &Path) -> Option<&'a str> {
+    let here = |line: &&str| line.split(' ').nth(4).is_some_and(|place| Path::new(place) == target);
+    table.lines().rfind(here)?.split(" - ").nth(1)?.split(' ').next()
 }
 
 #[cfg(test)]
@@ -44,9 +40,9 @@ mod tests {
 
     #[test]
     fn only_the_place_itself_counts() {
-        let table =
-            "22 1 254:2 / / ro - erofs /dev/root ro\n30 22 0:5 / /var/lib/x rw - tmpfs t rw\n";
-        assert!(mounted_in(table, Path::new("/var/lib/x")));
-        assert!(!mounted_in(table, Path::new("/var")));
+        let table = "22 1 254:2 / / ro - erofs /dev/root ro\n30 22 0:5 / /var/lib/x rw - tmpfs t rw\n";
+        assert_eq!(type_in(table, Path::new("/var/lib/x")), Some("tmpfs"));
+        assert_eq!(type_in(table, Path::new("/")), Some("erofs"));
+        assert_eq!(type_in(table, Path::new("/var")), None);
     }
 }

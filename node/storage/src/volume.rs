@@ -17,9 +17,10 @@ use crate::{
 };
 
 const SEED: &str = "/usr/lib/ampoule/seed.ext4";
-/// How long a partition may take to appear. The root came from the same disk, so its partitions are there at once;
-/// this is for slow controllers when the root's disk is not known. Longer only delays the message.
+/// How long a partition may take to appear. Longer only delays the message.
 const WAIT: Duration = Duration::from_secs(5);
+/// The same if the root came from that disk: the kernel may still be adding the last of its partitions.
+const WAIT_ON_ROOT_DISK: Duration = Duration::from_secs(1);
 const WAIT_STEP: Duration = Duration::from_millis(10);
 
 /// A partition with its place.
@@ -67,14 +68,16 @@ impl Volume {
     pub(crate) fn open(&self, disks: &Disks) -> Result<(), StorageError> {
         let partition = self.wait_for(disks)?;
         let target = Path::new(self.target);
-        let mounted =
-            mounts::is_mounted(target).map_err(StorageError::io("read", "/proc/self/mountinfo"))?;
-        if self.grows {
-            self.grow_partition(&partition);
-        }
-        if !mounted {
-            self.prepare(&partition.device)?;
-            mounts::ext4(&partition.device, target)?;
+        let mounted = mounts::mounted_type(target).map_err(StorageError::io("read", "/proc/self/mountinfo"))?;
+        match mounted.as_deref() {
+            Some("ext4") => self.grow_partition(&partition),
+            Some(_) => return Err(StorageError::StandIn(self.target)),
+            None => {
+                // First a look: of a partition that is not ours not even the length is changed.
+                self.prepare(&partition.device)?;
+                self.grow_partition(&partition);
+                mounts::ext4(&partition.device, target)?;
+            }
         }
         // A file system that does not grow is still one that works.
         if let Err(error) = grow::file_system(&partition.device, target) {
@@ -86,7 +89,7 @@ impl Volume {
     /// The same place in memory.
     pub(crate) fn open_in_memory(&self) -> Result<(), StorageError> {
         let target = Path::new(self.target);
-        if !mounts::is_mounted(target).unwrap_or(false) {
+        if mounts::mounted_type(target).is_ok_and(|mounted| mounted.is_none()) {
             mounts::memory(target, self.stand_in)?;
         }
         self.make_folders()
@@ -94,35 +97,28 @@ impl Volume {
 
     fn wait_for(&self, disks: &Disks) -> Result<Partition, StorageError> {
         let started = Instant::now();
+        let patience = if disks.is_known() { WAIT_ON_ROOT_DISK } else { WAIT };
         loop {
             match disks.find(self.name) {
                 Found::One(partition) if partition.device.exists() => return Ok(partition),
                 Found::Several(found) => return Err(self.ambiguous(&found)),
-                _ if started.elapsed() >= WAIT => break,
+                _ if started.elapsed() >= patience => break,
                 _ => std::thread::sleep(WAIT_STEP),
             }
         }
-        Err(StorageError::NotFound {
-            name: self.name,
-            place: disks.place(),
-            seconds: WAIT.as_secs(),
-        })
+        Err(StorageError::NotFound { name: self.name, place: disks.place(), seconds: patience.as_secs() })
     }
 
     fn ambiguous(&self, found: &[PathBuf]) -> StorageError {
-        let names: Vec<String> = found
-            .iter()
-            .map(|device| device.display().to_string())
-            .collect();
-        StorageError::Ambiguous {
-            name: self.name,
-            count: found.len(),
-            found: names.join(", "),
-        }
+        let names: Vec<String> = found.iter().map(|device| device.display().to_string()).collect();
+        StorageError::Ambiguous { name: self.name, count: found.len(), found: names.join(", ") }
     }
 
     /// A partition that does not grow is still one that works.
     fn grow_partition(&self, partition: &Partition) {
+        if !self.grows {
+            return;
+        }
         if let Err(error) = grow::partition(partition) {
             log::warn!("{}: {}", self.name, ampoule_report::chain(&error));
         }
@@ -134,44 +130,26 @@ impl Volume {
         let mut seed = File::open(SEED).map_err(StorageError::io("open", SEED))?;
         match content::look(&mut disk, &mut seed).map_err(StorageError::io("read", device))? {
             Content::Ext4(superblock) if superblock.has_errors => {
-                log::warn!(
-                    "{}: the kernel found errors in this file system earlier; back up its data",
-                    self.name
-                );
+                log::warn!("{}: the kernel found errors in this file system earlier; back up its data", self.name);
                 Ok(())
             }
             Content::Ext4(_) => Ok(()),
             Content::Empty => self.plant(&mut disk, &mut seed, device),
-            Content::Foreign(found) => Err(StorageError::Foreign {
-                device: device.to_owned(),
-                found,
-            }),
+            Content::Foreign(found) => Err(StorageError::Foreign { device: device.to_owned(), found }),
         }
     }
 
     fn plant(&self, disk: &mut File, seed: &mut File, device: &Path) -> Result<(), StorageError> {
         let superblock = content::seed_superblock(seed).ok().flatten();
         let superblock = superblock.ok_or_else(|| StorageError::BadSeed(SEED.into()))?;
-        let have = disk
-            .seek(SeekFrom::End(0))
-            .map_err(StorageError::io("measure", device))?;
+        let have = disk.seek(SeekFrom::End(0)).map_err(StorageError::io("measure", device))?;
         let need = superblock.bytes();
         if have < need {
-            return Err(StorageError::TooSmall {
-                device: device.to_owned(),
-                have,
-                need,
-            });
+            return Err(StorageError::TooSmall { device: device.to_owned(), have, need });
         }
-        content::write_seed(disk, seed, |disk| {
-            ampoule_sys::block::zero_range(disk, 0, need)
-        })
-        .map_err(StorageError::io("write the first file system to", device))?;
-        log::info!(
-            "{}: empty, a file system was put on {}",
-            self.name,
-            device.display()
-        );
+        content::write_seed(disk, seed, |disk| ampoule_sys::block::zero_range(disk, 0, need))
+            .map_err(StorageError::io("write the first file system to", device))?;
+        log::info!("{}: empty, a file system was put on {}", self.name, device.display());
         Ok(())
     }
 
