@@ -35,17 +35,12 @@ impl Subnet {
         let first = u32::from(self.network()) + 1;
         let last = (u32::from(self.network()) | !self.mask()) - 1;
         let gateway = u32::from(self.gateway);
-        (first..=last)
-            .filter(move |address| *address != gateway)
-            .map(Ipv4Addr::from)
+        (first..=last).filter(move |address| *address != gateway).map(Ipv4Addr::from)
     }
 
     fn has_host(&self, address: Ipv4Addr) -> bool {
-        let is_edge = address == self.network()
-            || u32::from(address) == u32::from(self.network()) | !self.mask();
-        u32::from(address) & self.mask() == u32::from(self.network())
-            && !is_edge
-            && address != self.gateway
+        let is_edge = address == self.network() || u32::from(address) == u32::from(self.network()) | !self.mask();
+        u32::from(address) & self.mask() == u32::from(self.network()) && !is_edge && address != self.gateway
     }
 }
 
@@ -55,9 +50,7 @@ impl Leases {
         if let Some(address) = self.leases.get(name) {
             return Some(*address);
         }
-        let free = subnet
-            .hosts()
-            .find(|address| !self.leases.values().any(|taken| taken == address))?;
+        let free = subnet.hosts().find(|address| !self.leases.values().any(|taken| taken == address))?;
         self.leases.insert(name.to_owned(), free);
         Some(free)
     }
@@ -76,8 +69,7 @@ impl Leases {
     /// network and addresses given twice.
     pub fn keep_valid(&mut self, subnet: &Subnet) {
         let mut seen = std::collections::BTreeSet::new();
-        self.leases
-            .retain(|_, address| subnet.has_host(*address) && seen.insert(*address));
+        self.leases.retain(|_, address| subnet.has_host(*address) && seen.insert(*address));
     }
 }
 
@@ -89,25 +81,17 @@ mod tests {
 
     use super::*;
 
-    const SMALL: Subnet = Subnet {
-        gateway: Ipv4Addr::new(10, 88, 0, 1),
-        prefix: 28,
-    };
+    const SMALL: Subnet = Subnet { gateway: Ipv4Addr::new(10, 88, 0, 1), prefix: 28 };
 
     #[test]
     fn first_address_follows_the_gateway() {
-        assert_eq!(
-            Leases::default().assign("a", &SMALL),
-            Some(Ipv4Addr::new(10, 88, 0, 2))
-        );
+        assert_eq!(Leases::default().assign("a", &SMALL), Some(Ipv4Addr::new(10, 88, 0, 2)));
     }
 
     #[test]
     fn a_full_network_says_so() {
         let mut leases = Leases::default();
-        let given = (0..20)
-            .filter_map(|n| leases.assign(&format!("w{n}"), &SMALL))
-            .count();
+        let given = (0..20).filter_map(|n| leases.assign(&format!("w{n}"), &SMALL)).count();
         assert_eq!(given, 13);
     }
 

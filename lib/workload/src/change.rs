@@ -24,13 +24,8 @@ pub type Plan = BTreeMap<String, Change>;
 
 /// What leads from `old` to `new`.
 pub fn plan(old: &Workloads, new: &Workloads) -> Plan {
-    let gone = old
-        .keys()
-        .filter(|name| !new.contains_key(*name))
-        .map(|name| (name.clone(), Change::Remove));
-    let changed = new.iter().filter_map(|(name, workload)| {
-        change(old.get(name), workload).map(|change| (name.clone(), change))
-    });
+    let gone = old.keys().filter(|name| !new.contains_key(*name)).map(|name| (name.clone(), Change::Remove));
+    let changed = new.iter().filter_map(|(name, workload)| change(old.get(name), workload).map(|change| (name.clone(), change)));
     gone.chain(changed).collect()
 }
 
@@ -55,10 +50,7 @@ mod tests {
     use crate::{RestartPolicy, workload::tests::example};
 
     fn named(entries: &[(&str, Workload)]) -> Workloads {
-        entries
-            .iter()
-            .map(|(name, workload)| ((*name).to_owned(), workload.clone()))
-            .collect()
+        entries.iter().map(|(name, workload)| ((*name).to_owned(), workload.clone())).collect()
     }
 
     fn edited(edit: impl FnOnce(&mut Workload)) -> Workload {
@@ -71,10 +63,7 @@ mod tests {
     fn only_the_changed_one_is_named() {
         let old = named(&[("a", example()), ("b", example())]);
         let new = named(&[("a", example()), ("b", edited(|w| w.image.push('2')))]);
-        assert_eq!(
-            plan(&old, &new),
-            Plan::from([("b".to_owned(), Change::Replace)])
-        );
+        assert_eq!(plan(&old, &new), Plan::from([("b".to_owned(), Change::Replace)]));
     }
 
     #[test]
@@ -86,10 +75,7 @@ mod tests {
         assert_eq!(change(Some(&example()), &off), Some(Change::Disable));
         assert_eq!(change(Some(&off), &example()), Some(Change::Start));
         assert_eq!(change(Some(&example()), &never), Some(Change::Adjust));
-        assert_eq!(
-            plan(&named(&[("a", example())]), &Workloads::new())["a"],
-            Change::Remove
-        );
+        assert_eq!(plan(&named(&[("a", example())]), &Workloads::new())["a"], Change::Remove);
     }
 
     fn any_workload() -> impl Strategy<Value = Workload> {
@@ -97,9 +83,7 @@ mod tests {
             edited(|w| {
                 w.image = image;
                 w.enabled = enabled;
-                w.publish = (0..port)
-                    .filter_map(|p| format!("{}:80", p + 1).parse().ok())
-                    .collect();
+                w.publish = (0..port).filter_map(|p| format!("{}:80", p + 1).parse().ok()).collect();
             })
         })
     }

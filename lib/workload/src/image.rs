@@ -12,11 +12,7 @@ use crate::workload::hex;
 pub const MAX_DOCUMENT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The architecture of this build in the words of the OCI.
-pub const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") {
-    "arm64"
-} else {
-    "amd64"
-};
+pub const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
 
 /// Why an image cannot be used.
 #[derive(Debug, Error)]
@@ -70,10 +66,7 @@ struct Platform {
 
 /// Reads an index or a manifest and says where to go on.
 pub fn follow(json: &[u8]) -> Result<Target, ImageError> {
-    let document: Document = serde_json::from_slice(json).map_err(|source| ImageError::Json {
-        document: "manifest",
-        source,
-    })?;
+    let document: Document = serde_json::from_slice(json).map_err(|source| ImageError::Json { document: "manifest", source })?;
     if let Some(config) = document.config {
         return Ok(Target::Config(config.digest));
     }
@@ -94,11 +87,7 @@ impl Platform {
 }
 
 fn platforms(entries: &[Entry]) -> String {
-    let names: Vec<_> = entries
-        .iter()
-        .filter_map(|e| e.platform.as_ref())
-        .map(|p| format!("{}/{}", p.os, p.architecture))
-        .collect();
+    let names: Vec<_> = entries.iter().filter_map(|e| e.platform.as_ref()).map(|p| format!("{}/{}", p.os, p.architecture)).collect();
     names.join(", ")
 }
 
@@ -137,19 +126,14 @@ struct Layers {
 }
 
 /// Builders write `null` where they mean nothing.
-fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 impl ImageConfig {
     /// Reads an image's configuration document.
     pub fn parse(json: &[u8]) -> Result<Self, ImageError> {
-        serde_json::from_slice(json).map_err(|source| ImageError::Json {
-            document: "configuration",
-            source,
-        })
+        serde_json::from_slice(json).map_err(|source| ImageError::Json { document: "configuration", source })
     }
 
     /// `USER`: a name or number, perhaps with a group; empty means root.
@@ -174,11 +158,7 @@ impl ImageConfig {
 
     /// The folder the program starts in; `/` when the image names none.
     pub fn working_dir(&self) -> &str {
-        if self.config.working_dir.is_empty() {
-            "/"
-        } else {
-            &self.config.working_dir
-        }
+        if self.config.working_dir.is_empty() { "/" } else { &self.config.working_dir }
     }
 
     /// The number of the signal that asks the program to end; TERM unless the image says otherwise.
@@ -188,17 +168,8 @@ impl ImageConfig {
 
     /// The name under which the snapshotter keeps the unpacked layers.
     pub fn chain_id(&self) -> Result<String, ImageError> {
-        let (first, rest) = self
-            .rootfs
-            .diff_ids
-            .split_first()
-            .ok_or(ImageError::NoLayers)?;
-        let join = |chain: String, layer: &String| {
-            format!(
-                "sha256:{}",
-                hex(&Sha256::digest(format!("{chain} {layer}")))
-            )
-        };
+        let (first, rest) = self.rootfs.diff_ids.split_first().ok_or(ImageError::NoLayers)?;
+        let join = |chain: String, layer: &String| format!("sha256:{}", hex(&Sha256::digest(format!("{chain} {layer}"))));
         Ok(rest.iter().fold(first.clone(), join))
     }
 }
@@ -210,27 +181,10 @@ fn signal_number(text: &str) -> Option<u32> {
     }
     let name = text.strip_prefix("SIG").unwrap_or(text);
     if let Some(offset) = name.strip_prefix("RTMIN+") {
-        return offset
-            .parse::<u32>()
-            .ok()
-            .filter(|n| *n <= 30)
-            .map(|n| 34 + n);
+        return offset.parse::<u32>().ok().filter(|n| *n <= 30).map(|n| 34 + n);
     }
-    let names = [
-        ("HUP", 1),
-        ("INT", 2),
-        ("QUIT", 3),
-        ("KILL", 9),
-        ("USR1", 10),
-        ("USR2", 12),
-        ("TERM", 15),
-        ("WINCH", 28),
-        ("PWR", 30),
-    ];
-    names
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, number)| *number)
+    let names = [("HUP", 1), ("INT", 2), ("QUIT", 3), ("KILL", 9), ("USR1", 10), ("USR2", 12), ("TERM", 15), ("WINCH", 28), ("PWR", 30)];
+    names.iter().find(|(known, _)| *known == name).map(|(_, number)| *number)
 }
 
 #[cfg(test)]
@@ -243,30 +197,19 @@ mod tests {
             r#"{{"manifests":[{{"digest":"sha256:a","platform":{{"os":"linux","architecture":"s390x"}}}},
                 {{"digest":"sha256:b","platform":{{"os":"linux","architecture":"{ARCHITECTURE}"}}}}]}}"#
         );
-        assert_eq!(
-            follow(json.as_bytes()).expect("valid"),
-            Target::Manifest("sha256:b".into())
-        );
+        assert_eq!(follow(json.as_bytes()).expect("valid"), Target::Manifest("sha256:b".into()));
     }
 
     #[test]
     fn an_index_without_our_platform_says_what_it_has() {
         let json = r#"{"manifests":[{"digest":"sha256:a","platform":{"os":"linux","architecture":"s390x"}}]}"#;
-        assert!(
-            follow(json.as_bytes())
-                .expect_err("no build")
-                .to_string()
-                .contains("linux/s390x")
-        );
+        assert!(follow(json.as_bytes()).expect_err("no build").to_string().contains("linux/s390x"));
     }
 
     #[test]
     fn a_manifest_leads_to_its_configuration() {
         let json = r#"{"config":{"digest":"sha256:c","mediaType":"x","size":1},"layers":[]}"#;
-        assert_eq!(
-            follow(json.as_bytes()).expect("valid"),
-            Target::Config("sha256:c".into())
-        );
+        assert_eq!(follow(json.as_bytes()).expect("valid"), Target::Config("sha256:c".into()));
         assert!(follow(b"{}").is_err() && follow(b"<html>").is_err());
     }
 
@@ -274,10 +217,7 @@ mod tests {
     fn nulls_mean_nothing() {
         let json = r#"{"architecture":"amd64","config":{"Env":null,"Cmd":["x"],"Labels":null,"Volumes":{"/data":{}}},"rootfs":{"type":"layers","diff_ids":["sha256:1"]}}"#;
         let config = ImageConfig::parse(json.as_bytes()).expect("valid");
-        assert_eq!(
-            (config.cmd(), config.working_dir(), config.stop_signal()),
-            (&["x".to_owned()][..], "/", 15)
-        );
+        assert_eq!((config.cmd(), config.working_dir(), config.stop_signal()), (&["x".to_owned()][..], "/", 15));
     }
 
     /// The empty layer over the empty layer: a value every OCI implementation agrees on.
@@ -287,10 +227,7 @@ mod tests {
         let json = format!(r#"{{"rootfs":{{"diff_ids":["{empty}","{empty}"]}}}}"#);
         let config = ImageConfig::parse(json.as_bytes()).expect("valid");
         let expected = hex(&Sha256::digest(format!("{empty} {empty}")));
-        assert_eq!(
-            config.chain_id().expect("layers"),
-            format!("sha256:{expected}")
-        );
+        assert_eq!(config.chain_id().expect("layers"), format!("sha256:{expected}"));
         assert!(ImageConfig::default().chain_id().is_err());
     }
 

@@ -46,11 +46,7 @@ fn parse(text: &str) -> Option<Publish> {
         Some(_) => return None,
     };
     let (host, container) = ports.split_once(':')?;
-    Some(Publish {
-        host: host.parse().ok()?,
-        container: container.parse().ok()?,
-        protocol,
-    })
+    Some(Publish { host: host.parse().ok()?, container: container.parse().ok()?, protocol })
 }
 
 impl TryFrom<String> for Publish {
@@ -97,9 +93,7 @@ pub struct Forward {
 /// and is named in the second list.
 pub fn forwards(wanted: impl IntoIterator<Item = Forward>) -> (Vec<Forward>, Vec<Forward>) {
     let mut taken = BTreeSet::new();
-    wanted
-        .into_iter()
-        .partition(|forward| taken.insert((forward.publish.host, forward.publish.protocol)))
+    wanted.into_iter().partition(|forward| taken.insert((forward.publish.host, forward.publish.protocol)))
 }
 
 #[cfg(test)]
@@ -110,29 +104,13 @@ mod tests {
     fn reads_and_prints() {
         let publish: Publish = "8080:80".parse().expect("valid");
         assert_eq!(publish.to_string(), "8080:80/tcp");
-        assert_eq!(
-            "53:53/udp".parse::<Publish>().expect("valid").protocol,
-            Protocol::Udp
-        );
-        assert_eq!(
-            "1:2/tcp".parse::<Publish>().expect("valid").to_string(),
-            "1:2/tcp"
-        );
+        assert_eq!("53:53/udp".parse::<Publish>().expect("valid").protocol, Protocol::Udp);
+        assert_eq!("1:2/tcp".parse::<Publish>().expect("valid").to_string(), "1:2/tcp");
     }
 
     #[test]
     fn refuses_what_is_not_two_ports() {
-        for text in [
-            "",
-            "80",
-            "0:80",
-            "80:0",
-            "70000:80",
-            "80:80/sctp",
-            "a:b",
-            "80:80/tcp/udp",
-            "80:80:80",
-        ] {
+        for text in ["", "80", "0:80", "80:0", "70000:80", "80:80/sctp", "a:b", "80:80/tcp/udp", "80:80:80"] {
             assert!(text.parse::<Publish>().is_err(), "{text}");
         }
     }
@@ -144,11 +122,7 @@ mod tests {
             publish: text.parse().expect("valid"),
             address: Ipv4Addr::new(10, 88, 0, last),
         };
-        let (kept, refused) = forwards([
-            forward("80:1", 2),
-            forward("80:2", 3),
-            forward("80:3/udp", 4),
-        ]);
+        let (kept, refused) = forwards([forward("80:1", 2), forward("80:2", 3), forward("80:3/udp", 4)]);
         assert_eq!(kept, [forward("80:1", 2), forward("80:3/udp", 4)]);
         assert_eq!(refused, [forward("80:2", 3)]);
     }

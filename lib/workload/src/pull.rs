@@ -39,11 +39,7 @@ impl PullProgress {
 
     /// Share fetched, 0 to 100.
     pub fn percent(&self) -> u8 {
-        let percent = self
-            .bytes()
-            .saturating_mul(100)
-            .checked_div(self.total())
-            .unwrap_or(0);
+        let percent = self.bytes().saturating_mul(100).checked_div(self.total()).unwrap_or(0);
         u8::try_from(percent).unwrap_or(100)
     }
 }
@@ -57,10 +53,7 @@ mod tests {
         let mut progress = PullProgress::default();
         assert!(progress.report("layer", 50, 100));
         assert!(progress.report("config", 100, 100));
-        assert_eq!(
-            (progress.bytes(), progress.total(), progress.percent()),
-            (150, 200, 75)
-        );
+        assert_eq!((progress.bytes(), progress.total(), progress.percent()), (150, 200, 75));
         assert!(!progress.report("layer", 0, 100));
         assert_eq!(progress.bytes(), 150);
     }

@@ -13,9 +13,7 @@ pub struct Reference {
 
 /// Why a text is not an image reference.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error(
-    "'{0}' is not an image reference; write it like registry.example/name:tag or registry.example/name@sha256:…"
-)]
+#[error("'{0}' is not an image reference; write it like registry.example/name:tag or registry.example/name@sha256:…")]
 pub struct ReferenceError(String);
 
 /// The registry meant by a name without one, as every container tool has it.
@@ -34,16 +32,9 @@ impl Reference {
         if name.is_empty() || name.split('/').any(str::is_empty) || registry.is_empty() {
             return Err(error());
         }
-        let tag = if path.contains(['@', ':']) {
-            ""
-        } else {
-            ":latest"
-        };
+        let tag = if path.contains(['@', ':']) { "" } else { ":latest" };
         let library = if is_bare { "library/" } else { "" };
-        Ok(Self {
-            registry: registry.to_owned(),
-            rest: format!("{library}{path}{tag}"),
-        })
+        Ok(Self { registry: registry.to_owned(), rest: format!("{library}{path}{tag}") })
     }
 
     /// Host and port of the registry.
@@ -90,15 +81,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for text in [
-            "",
-            "a b",
-            "x//y",
-            "r.example/",
-            "a\n",
-            "r.example/:tag",
-            "\u{e9}",
-        ] {
+        for text in ["", "a b", "x//y", "r.example/", "a\n", "r.example/:tag", "\u{e9}"] {
             assert!(Reference::parse(text).is_err(), "{text:?}");
         }
     }

@@ -77,9 +77,7 @@ mod tests {
     #[test]
     fn waits_double_up_to_the_longest() {
         let mut restarts = Restarts::default();
-        let waits: Vec<_> = (0..9)
-            .map(|_| restarts.ended(RestartPolicy::Always, 1, SHORT))
-            .collect();
+        let waits: Vec<_> = (0..9).map(|_| restarts.ended(RestartPolicy::Always, 1, SHORT)).collect();
         let seconds = [1, 2, 4, 8, 16, 32, 60, 60, 60];
         assert_eq!(waits, seconds.map(|s| Next::Again(Duration::from_secs(s))));
         assert_eq!(restarts.total(), 9);
@@ -91,10 +89,7 @@ mod tests {
         for _ in 0..5 {
             restarts.ended(RestartPolicy::Always, 1, SHORT);
         }
-        assert_eq!(
-            restarts.ended(RestartPolicy::Always, 1, STABLE_AFTER),
-            Next::Again(FIRST_DELAY)
-        );
+        assert_eq!(restarts.ended(RestartPolicy::Always, 1, STABLE_AFTER), Next::Again(FIRST_DELAY));
     }
 
     #[test]

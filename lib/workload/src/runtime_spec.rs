@@ -11,8 +11,8 @@ use std::{
 use oci_spec::{
     OciSpecError,
     runtime::{
-        LinuxCpuBuilder, LinuxMemoryBuilder, LinuxNamespace, LinuxNamespaceBuilder,
-        LinuxNamespaceType, LinuxResources, LinuxSeccomp, Mount, MountBuilder, Spec, UserBuilder,
+        LinuxCpuBuilder, LinuxMemoryBuilder, LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, LinuxResources, LinuxSeccomp,
+        Mount, MountBuilder, Spec, UserBuilder,
     },
 };
 use thiserror::Error;
@@ -73,11 +73,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Spec, SpecError> {
 
 fn fill_process(spec: &mut Spec, inputs: &Inputs<'_>) -> Result<(), SpecError> {
     let mut process = spec.process().clone().unwrap_or_default();
-    let user = UserBuilder::default()
-        .uid(inputs.user.uid)
-        .gid(inputs.user.gid)
-        .additional_gids(inputs.user.groups.clone())
-        .build()?;
+    let user = UserBuilder::default().uid(inputs.user.uid).gid(inputs.user.gid).additional_gids(inputs.user.groups.clone()).build()?;
     process.set_user(user);
     process.set_args(Some(arguments(inputs.workload, inputs.image)?));
     process.set_env(Some(environment(inputs)));
@@ -90,23 +86,11 @@ fn fill_process(spec: &mut Spec, inputs: &Inputs<'_>) -> Result<(), SpecError> {
 /// point, those too; `args` replaces the arguments alone.
 fn arguments(workload: &Workload, image: &ImageConfig) -> Result<Vec<String>, SpecError> {
     let has_command = !workload.command.is_empty();
-    let program = if has_command {
-        &workload.command[..]
-    } else {
-        image.entrypoint()
-    };
+    let program = if has_command { &workload.command[..] } else { image.entrypoint() };
     let image_args = if has_command { &[] } else { image.cmd() };
-    let args = if workload.args.is_empty() {
-        image_args
-    } else {
-        &workload.args[..]
-    };
+    let args = if workload.args.is_empty() { image_args } else { &workload.args[..] };
     let all = [program, args].concat();
-    if all.is_empty() {
-        Err(SpecError::NoCommand)
-    } else {
-        Ok(all)
-    }
+    if all.is_empty() { Err(SpecError::NoCommand) } else { Ok(all) }
 }
 
 /// Later wins: what every container has, the image, the workload. Sorted, so the document is the
@@ -114,30 +98,13 @@ fn arguments(workload: &Workload, image: &ImageConfig) -> Result<Vec<String>, Sp
 fn environment(inputs: &Inputs<'_>) -> Vec<String> {
     let home = inputs.user.home.as_deref().unwrap_or("/");
     let mut all = BTreeMap::from([
-        (
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        ),
+        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
         ("HOME", home),
         ("HOSTNAME", inputs.name),
     ]);
-    all.extend(
-        inputs
-            .image
-            .env()
-            .iter()
-            .filter_map(|entry| entry.split_once('=')),
-    );
-    all.extend(
-        inputs
-            .workload
-            .env
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str())),
-    );
-    all.into_iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect()
+    all.extend(inputs.image.env().iter().filter_map(|entry| entry.split_once('=')));
+    all.extend(inputs.workload.env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    all.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
 }
 
 fn fill_mounts(spec: &mut Spec, inputs: &Inputs<'_>) -> Result<(), SpecError> {
@@ -146,11 +113,7 @@ fn fill_mounts(spec: &mut Spec, inputs: &Inputs<'_>) -> Result<(), SpecError> {
         mounts.push(volume_mount(volume, inputs.volumes_root)?);
     }
     for (inside, outside) in &inputs.files {
-        mounts.push(bind(
-            Path::new(inside),
-            outside,
-            &["rbind", "ro", "nosuid", "nodev", "noexec"],
-        )?);
+        mounts.push(bind(Path::new(inside), outside, &["rbind", "ro", "nosuid", "nodev", "noexec"])?);
     }
     spec.set_mounts(Some(mounts));
     Ok(())
@@ -164,33 +127,19 @@ fn volume_mount(volume: &Volume, root: &Path) -> Result<Mount, OciSpecError> {
 
 fn bind(inside: &Path, outside: &Path, options: &[&str]) -> Result<Mount, OciSpecError> {
     let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
-    MountBuilder::default()
-        .destination(inside)
-        .source(outside)
-        .typ("bind")
-        .options(options)
-        .build()
+    MountBuilder::default().destination(inside).source(outside).typ("bind").options(options).build()
 }
 
 fn fill_linux(spec: &mut Spec, inputs: &Inputs<'_>) -> Result<(), SpecError> {
     let mut linux = spec.linux().clone().unwrap_or_default();
     linux.set_cgroups_path(Some(inputs.cgroup_parent.join(inputs.name)));
     linux.set_namespaces(Some(namespaces(inputs.network_namespace)?));
-    linux.set_resources(Some(limits(
-        linux.resources().clone().unwrap_or_default(),
-        inputs.workload,
-    )?));
+    linux.set_resources(Some(limits(linux.resources().clone().unwrap_or_default(), inputs.workload)?));
     linux.set_seccomp(Some(serde_json::from_str::<LinuxSeccomp>(SECCOMP)?));
     // A container has its own network: low ports and ping need no privilege there.
     linux.set_sysctl(Some(HashMap::from([
-        (
-            "net.ipv4.ip_unprivileged_port_start".to_owned(),
-            "0".to_owned(),
-        ),
-        (
-            "net.ipv4.ping_group_range".to_owned(),
-            "0 2147483647".to_owned(),
-        ),
+        ("net.ipv4.ip_unprivileged_port_start".to_owned(), "0".to_owned()),
+        ("net.ipv4.ping_group_range".to_owned(), "0 2147483647".to_owned()),
     ])));
     spec.set_linux(Some(linux));
     Ok(())
@@ -198,37 +147,20 @@ fn fill_linux(spec: &mut Spec, inputs: &Inputs<'_>) -> Result<(), SpecError> {
 
 fn namespaces(network: &Path) -> Result<Vec<LinuxNamespace>, OciSpecError> {
     use LinuxNamespaceType::{Cgroup, Ipc, Mount, Network, Pid, Uts};
-    let own =
-        [Pid, Ipc, Uts, Mount, Cgroup].map(|typ| LinuxNamespaceBuilder::default().typ(typ).build());
-    let joined = LinuxNamespaceBuilder::default()
-        .typ(Network)
-        .path(network)
-        .build();
+    let own = [Pid, Ipc, Uts, Mount, Cgroup].map(|typ| LinuxNamespaceBuilder::default().typ(typ).build());
+    let joined = LinuxNamespaceBuilder::default().typ(Network).path(network).build();
     own.into_iter().chain([joined]).collect()
 }
 
-fn limits(
-    mut resources: LinuxResources,
-    workload: &Workload,
-) -> Result<LinuxResources, OciSpecError> {
+fn limits(mut resources: LinuxResources, workload: &Workload) -> Result<LinuxResources, OciSpecError> {
     if let Some(bytes) = workload.memory {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         // Swap equal to memory means none: a workload over its limit is ended, not slowed.
-        resources.set_memory(Some(
-            LinuxMemoryBuilder::default()
-                .limit(bytes)
-                .swap(bytes)
-                .build()?,
-        ));
+        resources.set_memory(Some(LinuxMemoryBuilder::default().limit(bytes).swap(bytes).build()?));
     }
     if let Some(cpus) = workload.cpus {
         let quota = ((cpus * CPU_PERIOD as f64) as i64).max(MIN_CPU_QUOTA);
-        resources.set_cpu(Some(
-            LinuxCpuBuilder::default()
-                .quota(quota)
-                .period(CPU_PERIOD)
-                .build()?,
-        ));
+        resources.set_cpu(Some(LinuxCpuBuilder::default().quota(quota).period(CPU_PERIOD).build()?));
     }
     Ok(resources)
 }

@@ -45,60 +45,33 @@ struct Group<'a> {
 /// Resolves `user` (`""`, `name`, `1000`, `name:group`, `1000:1000`) with the texts of the
 /// image's `/etc/passwd` and `/etc/group` (empty when it has none).
 pub fn resolve(user: &str, passwd: &str, group: &str) -> Result<User, UserError> {
-    let (user, wanted_group) = user
-        .split_once(':')
-        .map_or((user, None), |(user, group)| (user, Some(group)));
+    let (user, wanted_group) = user.split_once(':').map_or((user, None), |(user, group)| (user, Some(group)));
     let user = if user.is_empty() { "0" } else { user };
-    let account =
-        accounts(passwd).find(|account| account.name == user || user.parse() == Ok(account.uid));
+    let account = accounts(passwd).find(|account| account.name == user || user.parse() == Ok(account.uid));
     let uid = match &account {
         Some(account) => account.uid,
-        None => user
-            .parse()
-            .map_err(|_| UserError::NoUser(user.to_owned()))?,
+        None => user.parse().map_err(|_| UserError::NoUser(user.to_owned()))?,
     };
     let gid = match wanted_group.filter(|group| !group.is_empty()) {
         Some(wanted) => group_number(wanted, group)?,
         None => account.as_ref().map_or(0, |account| account.gid),
     };
     let name = account.as_ref().map(|account| account.name);
-    let home = account
-        .as_ref()
-        .map(|account| account.home)
-        .filter(|home| home.starts_with('/'));
-    let groups = if wanted_group.is_some() {
-        Vec::new()
-    } else {
-        further_groups(name, gid, group)
-    };
-    Ok(User {
-        uid,
-        gid,
-        groups,
-        home: home.map(str::to_owned),
-    })
+    let home = account.as_ref().map(|account| account.home).filter(|home| home.starts_with('/'));
+    let groups = if wanted_group.is_some() { Vec::new() } else { further_groups(name, gid, group) };
+    Ok(User { uid, gid, groups, home: home.map(str::to_owned) })
 }
 
 fn group_number(wanted: &str, text: &str) -> Result<u32, UserError> {
-    let found = groups(text)
-        .find(|group| group.name == wanted)
-        .map(|group| group.gid);
-    found
-        .or_else(|| wanted.parse().ok())
-        .ok_or_else(|| UserError::NoGroup(wanted.to_owned()))
+    let found = groups(text).find(|group| group.name == wanted).map(|group| group.gid);
+    found.or_else(|| wanted.parse().ok()).ok_or_else(|| UserError::NoGroup(wanted.to_owned()))
 }
 
 /// Groups that name the user as a member. Bounded: the kernel takes 65536, no real image has 64.
 fn further_groups(name: Option<&str>, gid: u32, text: &str) -> Vec<u32> {
     let Some(name) = name else { return Vec::new() };
-    let is_member = |group: &Group<'_>| {
-        group.gid != gid && group.members.split(',').any(|member| member == name)
-    };
-    groups(text)
-        .filter(is_member)
-        .map(|group| group.gid)
-        .take(64)
-        .collect()
+    let is_member = |group: &Group<'_>| group.gid != gid && group.members.split(',').any(|member| member == name);
+    groups(text).filter(is_member).map(|group| group.gid).take(64).collect()
 }
 
 fn accounts(text: &str) -> impl Iterator<Item = Account<'_>> {
@@ -107,12 +80,7 @@ fn accounts(text: &str) -> impl Iterator<Item = Account<'_>> {
         let [name, _, uid, gid, _, home, ..] = fields[..] else {
             return None;
         };
-        Some(Account {
-            name,
-            uid: uid.parse().ok()?,
-            gid: gid.parse().ok()?,
-            home,
-        })
+        Some(Account { name, uid: uid.parse().ok()?, gid: gid.parse().ok()?, home })
     })
 }
 
@@ -122,11 +90,7 @@ fn groups(text: &str) -> impl Iterator<Item = Group<'_>> {
         let [name, _, gid, members] = fields[..] else {
             return None;
         };
-        Some(Group {
-            name,
-            gid: gid.parse().ok()?,
-            members,
-        })
+        Some(Group { name, gid: gid.parse().ok()?, members })
     })
 }
 
@@ -136,8 +100,7 @@ mod tests {
 
     use super::*;
 
-    const PASSWD: &str =
-        "root:x:0:0:root:/root:/bin/sh\npostgres:x:70:71::/var/lib/postgresql:/bin/sh\nbroken\n";
+    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\npostgres:x:70:71::/var/lib/postgresql:/bin/sh\nbroken\n";
     const GROUP: &str = "root:x:0:\npostgres:x:71:\nssl:x:99:other,postgres\nweb:x:33:\n";
 
     fn numbers(user: &str) -> (u32, u32, Vec<u32>) {
@@ -160,10 +123,7 @@ mod tests {
         assert_eq!(resolve("", "", "").expect("root").uid, 0);
         assert_eq!(resolve("10:20", "", "").expect("numbers").gid, 20);
         assert_eq!(resolve("web", "", ""), Err(UserError::NoUser("web".into())));
-        assert_eq!(
-            resolve("0:web", "", ""),
-            Err(UserError::NoGroup("web".into()))
-        );
+        assert_eq!(resolve("0:web", "", ""), Err(UserError::NoGroup("web".into())));
     }
 
     proptest! {

@@ -40,20 +40,14 @@ fn parse(text: &str) -> Option<Volume> {
         Some((path, "rw")) => (path, false),
         Some(_) => return None,
     };
-    (is_name(name) && is_path(path)).then(|| Volume {
-        name: name.to_owned(),
-        path: path.to_owned(),
-        read_only,
-    })
+    (is_name(name) && is_path(path)).then(|| Volume { name: name.to_owned(), path: path.to_owned(), read_only })
 }
 
 /// A name is used as one path component on the node: nothing in it may lead elsewhere.
 fn is_name(name: &str) -> bool {
     name.len() <= 64
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
 fn is_path(path: &str) -> bool {
@@ -80,13 +74,7 @@ impl From<Volume> for String {
 
 impl fmt::Display for Volume {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{}{}",
-            self.name,
-            self.path,
-            if self.read_only { ":ro" } else { "" }
-        )
+        write!(f, "{}:{}{}", self.name, self.path, if self.read_only { ":ro" } else { "" })
     }
 }
 
@@ -103,18 +91,7 @@ mod tests {
 
     #[test]
     fn refuses_paths_and_names_that_lead_elsewhere() {
-        for text in [
-            "data",
-            "../x:/a",
-            ".x:/a",
-            "a/b:/a",
-            "a:b",
-            "a:/x/../..",
-            "a:/",
-            "a:/.",
-            ":/a",
-            "a:/x:suid",
-        ] {
+        for text in ["data", "../x:/a", ".x:/a", "a/b:/a", "a:b", "a:/x/../..", "a:/", "a:/.", ":/a", "a:/x:suid"] {
             assert!(text.parse::<Volume>().is_err(), "{text}");
         }
     }

@@ -50,16 +50,11 @@ pub(crate) async fn bring_up(
 ) -> Result<Started, HostError> {
     let reference = Reference::parse(&workload.image)?;
     let image = ready_image(ground, name, &reference).await?;
-    ground
-        .board
-        .update(name, |status| status.state = State::Creating);
+    ground.board.update(name, |status| status.state = State::Creating);
     let folder = ground.folder(name)?;
     let attachment = ground.network.attach(name, &folder).await?;
     ground.network.publish(name, &workload.publish).await?;
-    let mounts = ground
-        .engine
-        .prepare_snapshot(name, &image.chain_id()?)
-        .await?;
+    let mounts = ground.engine.prepare_snapshot(name, &image.chain_id()?).await?;
     let user = prepare_rootfs(ground, workload, &image, &mounts).await?;
     let files = write_files(ground, name, &folder, &attachment).await?;
     let inputs = Inputs {
@@ -81,55 +76,28 @@ pub(crate) async fn bring_up(
     };
     ground.engine.create_container(container).await?;
     let out = output.insert(Output::open(&folder, name, &ground.sink)?);
-    let pid = ground
-        .engine
-        .start_task(name, mounts, &out.stdout, &out.stderr)
-        .await?;
+    let pid = ground.engine.start_task(name, mounts, &out.stdout, &out.stderr).await?;
     log::info!("{name}: runs as process {pid} at {}", attachment.address);
-    Ok(Started {
-        pid,
-        address: attachment.address.to_string(),
-    })
+    Ok(Started { pid, address: attachment.address.to_string() })
 }
 
 /// The image's configuration, after pulling the image if it is not here whole. One that is here is
 /// not pulled again: a node must come up without its registry.
-async fn ready_image(
-    ground: &Ground,
-    name: &str,
-    reference: &Reference,
-) -> Result<ImageConfig, HostError> {
+async fn ready_image(ground: &Ground, name: &str, reference: &Reference) -> Result<ImageConfig, HostError> {
     if let Some(config) = local_image(&ground.engine, reference).await? {
         return Ok(config);
     }
     log::info!("{name}: pulling {reference}");
-    ground
-        .board
-        .update(name, |status| status.state = State::Pulling);
-    let pull = PullOptions {
-        hosts: ground.options.hosts.clone(),
-        credentials: ground.options.credentials.clone(),
-    };
-    let news = |progress: &PullProgress| {
-        ground
-            .board
-            .update(name, |status| status.pull = Some(progress.into()))
-    };
+    ground.board.update(name, |status| status.state = State::Pulling);
+    let pull = PullOptions { hosts: ground.options.hosts.clone(), credentials: ground.options.credentials.clone() };
+    let news = |progress: &PullProgress| ground.board.update(name, |status| status.pull = Some(progress.into()));
     ground.engine.pull(reference, &pull, news).await?;
     log::info!("{name}: pulled {reference}");
-    let lost = || HostError::Pull {
-        reference: reference.to_string(),
-        reason: "it was removed at once".to_owned(),
-    };
-    local_image(&ground.engine, reference)
-        .await?
-        .ok_or_else(lost)
+    let lost = || HostError::Pull { reference: reference.to_string(), reason: "it was removed at once".to_owned() };
+    local_image(&ground.engine, reference).await?.ok_or_else(lost)
 }
 
-async fn local_image(
-    engine: &Engine,
-    reference: &Reference,
-) -> Result<Option<ImageConfig>, HostError> {
+async fn local_image(engine: &Engine, reference: &Reference) -> Result<Option<ImageConfig>, HostError> {
     let Some(digest) = engine.image_digest(&reference.to_string()).await? else {
         return Ok(None);
     };
@@ -138,33 +106,17 @@ async fn local_image(
         Err(error) if error.is_missing() => return Ok(None),
         Err(error) => return Err(error),
     };
-    Ok(engine
-        .is_unpacked(&config.chain_id()?)
-        .await?
-        .then_some(config))
+    Ok(engine.is_unpacked(&config.chain_id()?).await?.then_some(config))
 }
 
 /// Everything that needs a look into the root file system; on a thread where waiting for a disk hurts nobody.
-async fn prepare_rootfs(
-    ground: &Ground,
-    workload: &Workload,
-    image: &ImageConfig,
-    mounts: &[Mount],
-) -> Result<User, HostError> {
-    let (mounts, wanted, volumes) = (
-        mounts.to_vec(),
-        image.user().to_owned(),
-        workload.volumes.clone(),
-    );
+async fn prepare_rootfs(ground: &Ground, workload: &Workload, image: &ImageConfig, mounts: &[Mount]) -> Result<User, HostError> {
+    let (mounts, wanted, volumes) = (mounts.to_vec(), image.user().to_owned(), workload.volumes.clone());
     let root = ground.options.volumes.clone();
     let work = move || {
         let rootfs = Rootfs::open(&mounts)?;
         volumes::prepare(&root, &volumes, &rootfs)?;
-        Ok(user::resolve(
-            &wanted,
-            &rootfs.read_text("etc/passwd")?,
-            &rootfs.read_text("etc/group")?,
-        )?)
+        Ok(user::resolve(&wanted, &rootfs.read_text("etc/passwd")?, &rootfs.read_text("etc/group")?)?)
     };
     let died = |error| HostError::network("look into the root file system")(error);
     tokio::task::spawn_blocking(work).await.map_err(died)?
@@ -177,21 +129,12 @@ async fn write_files(
     folder: &Path,
     attachment: &Attachment,
 ) -> Result<BTreeMap<&'static str, PathBuf>, HostError> {
-    let resolver = files::read_bounded(&ground.options.resolver, MAX_RESOLVER_BYTES)
-        .await?
-        .unwrap_or_default();
-    let hosts = format!(
-        "127.0.0.1 localhost\n::1 localhost\n{} {name}\n",
-        attachment.address
-    );
+    let resolver = files::read_bounded(&ground.options.resolver, MAX_RESOLVER_BYTES).await?.unwrap_or_default();
+    let hosts = format!("127.0.0.1 localhost\n::1 localhost\n{} {name}\n", attachment.address);
     let content = [
         ("/etc/resolv.conf", "resolv.conf", resolver),
         ("/etc/hosts", "hosts", hosts.into_bytes()),
-        (
-            "/etc/hostname",
-            "hostname",
-            format!("{name}\n").into_bytes(),
-        ),
+        ("/etc/hostname", "hostname", format!("{name}\n").into_bytes()),
     ];
     let mut paths = BTreeMap::new();
     for (inside, file, content) in content {

@@ -44,20 +44,15 @@ impl Credentials {
             return Ok(Self::default());
         };
         let invalid = |error: serde_json::Error| std::io::Error::other(plain(&error));
-        serde_json::from_slice(&text)
-            .map_err(|error| HostError::file("understand", path)(invalid(error)))
+        serde_json::from_slice(&text).map_err(|error| HostError::file("understand", path)(invalid(error)))
     }
 
     /// What to say to `host`, which wants to know who we are for an image of `registry`. Only
     /// credentials that were given for `host` itself are ever sent to it: a mirror does not get
     /// those of the registry it mirrors.
     pub(crate) fn answer(&self, host: &str, registry: &str) -> AuthResponse {
-        let is_same =
-            |name: &str| name == host || (DOCKER.contains(&name) && DOCKER.contains(&host));
-        let found = self
-            .all
-            .iter()
-            .find(|credential| is_same(&credential.registry));
+        let is_same = |name: &str| name == host || (DOCKER.contains(&name) && DOCKER.contains(&host));
+        let found = self.all.iter().find(|credential| is_same(&credential.registry));
         if found.is_none() {
             log::debug!("no credentials for {host} (image of {registry})");
         }
@@ -67,43 +62,25 @@ impl Credentials {
 
 /// The position only: the message of a JSON error may quote what it read.
 fn plain(error: &serde_json::Error) -> String {
-    format!(
-        "not a list of credentials (line {}, column {})",
-        error.line(),
-        error.column()
-    )
+    format!("not a list of credentials (line {}, column {})", error.line(), error.column())
 }
 
 impl Credential {
     fn answer(&self) -> AuthResponse {
         if let Some(token) = &self.identitytoken {
-            return AuthResponse {
-                auth_type: AuthType::Refresh.into(),
-                secret: token.clone(),
-                ..Default::default()
-            };
+            return AuthResponse { auth_type: AuthType::Refresh.into(), secret: token.clone(), ..Default::default() };
         }
-        let pair = self
-            .username
-            .clone()
-            .zip(self.password.clone())
-            .or_else(|| self.auth.as_deref().and_then(pair));
+        let pair = self.username.clone().zip(self.password.clone()).or_else(|| self.auth.as_deref().and_then(pair));
         let Some((username, secret)) = pair else {
             return AuthResponse::default();
         };
-        AuthResponse {
-            auth_type: AuthType::Credentials.into(),
-            username,
-            secret,
-            ..Default::default()
-        }
+        AuthResponse { auth_type: AuthType::Credentials.into(), username, secret, ..Default::default() }
     }
 }
 
 fn pair(auth: &str) -> Option<(String, String)> {
     let text = String::from_utf8(base64(auth.trim())?).ok()?;
-    text.split_once(':')
-        .map(|(username, password)| (username.to_owned(), password.to_owned()))
+    text.split_once(':').map(|(username, password)| (username.to_owned(), password.to_owned()))
 }
 
 /// Standard base64 with or without padding; small enough not to be worth a dependency.
@@ -146,10 +123,7 @@ mod tests {
         let all = credentials();
         let name = |host: &str| (all.answer(host, "").username, all.answer(host, "").secret);
         assert_eq!(name("r.example:5000"), ("u".into(), "p".into()));
-        assert_eq!(
-            name("registry-1.docker.io"),
-            ("name".into(), "secret".into())
-        );
+        assert_eq!(name("registry-1.docker.io"), ("name".into(), "secret".into()));
         assert_eq!(all.answer("t.example", "").auth_type(), AuthType::Refresh);
     }
 
@@ -162,20 +136,13 @@ mod tests {
     #[test]
     fn nothing_secret_is_printed() {
         assert!(!format!("{:?}", credentials()).contains("secret"));
-        let error = serde_json::from_str::<Credentials>(r#"[{"registry":1,"password":"secret"}]"#)
-            .expect_err("wrong");
+        let error = serde_json::from_str::<Credentials>(r#"[{"registry":1,"password":"secret"}]"#).expect_err("wrong");
         assert!(!plain(&error).contains("secret"));
     }
 
     #[test]
     fn base64_of_every_length() {
-        for (text, bytes) in [
-            ("", ""),
-            ("YQ==", "a"),
-            ("YWI=", "ab"),
-            ("YWJj", "abc"),
-            ("YWJjZA", "abcd"),
-        ] {
+        for (text, bytes) in [("", ""), ("YQ==", "a"), ("YWI=", "ab"), ("YWJj", "abc"), ("YWJjZA", "abcd")] {
             assert_eq!(base64(text).as_deref(), Some(bytes.as_bytes()));
         }
         assert_eq!(base64("a b"), None);

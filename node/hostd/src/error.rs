@@ -3,9 +3,7 @@
 use std::{io, path::PathBuf};
 
 use ampoule_logwire::SourceError;
-use ampoule_workload::{
-    image::ImageError, reference::ReferenceError, runtime_spec::SpecError, user::UserError,
-};
+use ampoule_workload::{image::ImageError, reference::ReferenceError, runtime_spec::SpecError, user::UserError};
 use thiserror::Error;
 
 /// A failure that concerns one workload, or the ground all of them stand on.
@@ -72,26 +70,13 @@ pub(crate) enum HostError {
 impl HostError {
     /// True if containerd said that what was asked for does not exist.
     pub(crate) fn is_missing(&self) -> bool {
-        matches!(
-            self,
-            HostError::Engine {
-                is_missing: true,
-                ..
-            }
-        )
+        matches!(self, HostError::Engine { is_missing: true, .. })
     }
 
     /// A closure for `map_err` on file operations.
-    pub(crate) fn file<E: Into<io::Error>>(
-        action: &'static str,
-        path: impl Into<PathBuf>,
-    ) -> impl FnOnce(E) -> Self {
+    pub(crate) fn file<E: Into<io::Error>>(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(E) -> Self {
         let path = path.into();
-        move |source| HostError::File {
-            action,
-            path,
-            source: source.into(),
-        }
+        move |source| HostError::File { action, path, source: source.into() }
     }
 
     /// A closure for `map_err` on names for the log service.
@@ -101,14 +86,9 @@ impl HostError {
     }
 
     /// A closure for `map_err` on network operations.
-    pub(crate) fn network<E: std::fmt::Display>(
-        action: impl Into<String>,
-    ) -> impl FnOnce(E) -> Self {
+    pub(crate) fn network<E: std::fmt::Display>(action: impl Into<String>) -> impl FnOnce(E) -> Self {
         let action = action.into();
-        move |source| HostError::Network {
-            action,
-            reason: source.to_string(),
-        }
+        move |source| HostError::Network { action, reason: source.to_string() }
     }
 }
 

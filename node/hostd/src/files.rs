@@ -14,14 +14,9 @@ pub(crate) async fn read_bounded(path: &Path, max: u64) -> Result<Option<Vec<u8>
         Err(error) => return Err(HostError::file("open", path)(error)),
     };
     let mut content = Vec::new();
-    file.take(max + 1)
-        .read_to_end(&mut content)
-        .await
-        .map_err(HostError::file("read", path))?;
+    file.take(max + 1).read_to_end(&mut content).await.map_err(HostError::file("read", path))?;
     if content.len() as u64 > max {
-        return Err(HostError::file("read", path)(io::Error::other(format!(
-            "larger than {max} bytes"
-        ))));
+        return Err(HostError::file("read", path)(io::Error::other(format!("larger than {max} bytes"))));
     }
     Ok(Some(content))
 }

@@ -32,18 +32,13 @@ pub(crate) async fn read_wanted(path: &std::path::Path) -> Result<Workloads, Hos
     let Some(text) = files::read_bounded(path, MAX_WORKLOADS_BYTES).await? else {
         return Ok(Workloads::new());
     };
-    serde_json::from_slice(&text)
-        .map_err(|error| HostError::file("understand", path)(std::io::Error::other(error)))
+    serde_json::from_slice(&text).map_err(|error| HostError::file("understand", path)(std::io::Error::other(error)))
 }
 
 impl Fleet {
     /// Starts a worker for each of `wanted`, and for containers of an earlier life that are not wanted any more.
     pub(crate) async fn start(ground: Arc<Ground>, wanted: Workloads) -> Result<Self, HostError> {
-        let mut fleet = Self {
-            ground,
-            wanted: Workloads::new(),
-            crew: BTreeMap::new(),
-        };
+        let mut fleet = Self { ground, wanted: Workloads::new(), crew: BTreeMap::new() };
         for name in fleet.ground.engine.container_names().await? {
             if !wanted.contains_key(&name) {
                 fleet.set_goal(&name, Goal::Remove);
@@ -60,9 +55,7 @@ impl Fleet {
             log::info!("{name}: {change:?}");
             self.set_goal(&name, goal(change, wanted.get(&name)));
             if let Some(workload) = wanted.get(&name) {
-                self.ground
-                    .board
-                    .update(&name, |status| status.image.clone_from(&workload.image));
+                self.ground.board.update(&name, |status| status.image.clone_from(&workload.image));
                 self.republish(&name, workload);
             }
         }
@@ -72,11 +65,7 @@ impl Fleet {
 
     /// Tells the worker of `name`, making one if there is none.
     fn set_goal(&mut self, name: &str, goal: Goal) {
-        if let Some(member) = self
-            .crew
-            .get(name)
-            .filter(|member| !member.worker.is_finished() && *member.goal.borrow() != Goal::Remove)
-        {
+        if let Some(member) = self.crew.get(name).filter(|member| !member.worker.is_finished() && *member.goal.borrow() != Goal::Remove) {
             member.goal.send_replace(goal);
             return;
         }
@@ -90,30 +79,15 @@ impl Fleet {
             }
             worker.run().await;
         });
-        self.crew.insert(
-            name.to_owned(),
-            Member {
-                goal: sender,
-                worker,
-            },
-        );
+        self.crew.insert(name.to_owned(), Member { goal: sender, worker });
     }
 
     /// Ports change around a living process.
     fn republish(&self, name: &str, workload: &Workload) {
-        if !workload.enabled
-            || self
-                .wanted
-                .get(name)
-                .is_none_or(|old| old.publish == workload.publish)
-        {
+        if !workload.enabled || self.wanted.get(name).is_none_or(|old| old.publish == workload.publish) {
             return;
         }
-        let (ground, name, ports) = (
-            Arc::clone(&self.ground),
-            name.to_owned(),
-            workload.publish.clone(),
-        );
+        let (ground, name, ports) = (Arc::clone(&self.ground), name.to_owned(), workload.publish.clone());
         tokio::spawn(async move {
             if let Err(error) = ground.network.publish(&name, &ports).await {
                 log::warn!("{name}: {error}");
@@ -132,10 +106,7 @@ impl Fleet {
             }
         };
         if tokio::time::timeout(SHUTDOWN, all).await.is_err() {
-            log::warn!(
-                "some workloads did not stop within {} s",
-                SHUTDOWN.as_secs()
-            );
+            log::warn!("some workloads did not stop within {} s", SHUTDOWN.as_secs());
         }
     }
 }

@@ -8,10 +8,7 @@ use std::{
 
 use ampoule_workload::{Reference, Workloads};
 
-use crate::{
-    engine::Engine, error::HostError, files, network::Network, options::Options, output::Sink,
-    status::Board,
-};
+use crate::{engine::Engine, error::HostError, files, network::Network, options::Options, output::Sink, status::Board};
 
 /// What every worker uses.
 pub(crate) struct Ground {
@@ -32,14 +29,7 @@ impl Ground {
     /// Puts the parts together.
     pub(crate) fn new(options: Options, engine: Engine, network: Network, board: Board) -> Self {
         let sink = Sink::start(options.log.clone());
-        Self {
-            options,
-            engine,
-            network,
-            board,
-            sink,
-            wanted_images: Mutex::default(),
-        }
+        Self { options, engine, network, board, sink, wanted_images: Mutex::default() }
     }
 
     /// A workload's own folder below `/run`, made if it is not there.
@@ -51,14 +41,9 @@ impl Ground {
 
     /// Says which images may stay.
     pub(crate) fn name_wanted_images(&self, wanted: &Workloads) {
-        let names = wanted
-            .values()
-            .filter_map(|workload| Reference::parse(&workload.image).ok());
+        let names = wanted.values().filter_map(|workload| Reference::parse(&workload.image).ok());
         let names = names.map(|reference| reference.to_string()).collect();
-        *self
-            .wanted_images
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = names;
+        *self.wanted_images.lock().unwrap_or_else(PoisonError::into_inner) = names;
     }
 
     /// Forgets images that no workload names. Called when one may have become free: after a
@@ -72,12 +57,7 @@ impl Ground {
     async fn try_remove_unused_images(&self) -> Result<(), HostError> {
         for name in self.engine.image_names().await? {
             // Looked up for each: what is wanted may change while we wait for containerd.
-            if !self
-                .wanted_images
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .contains(&name)
-            {
+            if !self.wanted_images.lock().unwrap_or_else(PoisonError::into_inner).contains(&name) {
                 log::info!("image {name} is not used any more");
                 self.engine.remove_image(&name).await?;
             }

@@ -77,9 +77,7 @@ async fn run(options: Options) -> Result<(), HostError> {
 async fn prepare(options: &Options, wanted: &Workloads, board: Board) -> Result<Ground, HostError> {
     let engine = Engine::connect(&options.containerd).await;
     let enabled = wanted.iter().filter(|(_, workload)| workload.enabled);
-    let published: BTreeMap<_, _> = enabled
-        .map(|(name, workload)| (name.clone(), workload.publish.clone()))
-        .collect();
+    let published: BTreeMap<_, _> = enabled.map(|(name, workload)| (name.clone(), workload.publish.clone())).collect();
     let network = Network::start(&options.run, published).await?;
     Ok(Ground::new(options.clone(), engine, network, board))
 }
@@ -108,9 +106,5 @@ fn notify(message: &str) {
 }
 
 fn ignore_full(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::WouldBlock {
-        Ok(())
-    } else {
-        Err(error)
-    }
+    if error.kind() == io::ErrorKind::WouldBlock { Ok(()) } else { Err(error) }
 }

@@ -95,14 +95,8 @@ mod tests {
 
     #[test]
     fn flags_move_paths() {
-        assert_eq!(
-            parse(&["--run", "/tmp/x"]).expect("valid").run,
-            PathBuf::from("/tmp/x")
-        );
-        assert!(matches!(
-            parse(&["--nope", "x"]),
-            Err(OptionsError::Unknown(_))
-        ));
+        assert_eq!(parse(&["--run", "/tmp/x"]).expect("valid").run, PathBuf::from("/tmp/x"));
+        assert!(matches!(parse(&["--nope", "x"]), Err(OptionsError::Unknown(_))));
         assert!(matches!(parse(&["--run"]), Err(OptionsError::NoValue(_))));
     }
 }

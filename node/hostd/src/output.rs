@@ -48,10 +48,7 @@ async fn send_all(socket: PathBuf, mut lines: mpsc::Receiver<Ingest>) {
     loop {
         match UnixStream::connect(&socket).await {
             Ok(stream) => {
-                if send_until_broken(stream, &mut lines, &mut held)
-                    .await
-                    .is_none()
-                {
+                if send_until_broken(stream, &mut lines, &mut held).await.is_none() {
                     return;
                 }
             }
@@ -62,11 +59,7 @@ async fn send_all(socket: PathBuf, mut lines: mpsc::Receiver<Ingest>) {
 }
 
 /// Gives `None` when there will be no more lines. A line that could not be sent is kept.
-async fn send_until_broken(
-    mut stream: UnixStream,
-    lines: &mut mpsc::Receiver<Ingest>,
-    held: &mut VecDeque<Vec<u8>>,
-) -> Option<()> {
+async fn send_until_broken(mut stream: UnixStream, lines: &mut mpsc::Receiver<Ingest>, held: &mut VecDeque<Vec<u8>>) -> Option<()> {
     loop {
         if held.is_empty() {
             held.push_back(encode(&lines.recv().await?));
@@ -91,15 +84,8 @@ impl Output {
     /// Makes the FIFOs in `folder` if they are not there, and begins to read them.
     pub(crate) fn open(folder: &Path, workload: &str, sink: &Sink) -> Result<Self, HostError> {
         let (stdout, stderr) = (folder.join("stdout"), folder.join("stderr"));
-        let readers = vec![
-            read_fifo(&stdout, workload, DEFAULT_LEVEL, sink)?,
-            read_fifo(&stderr, workload, STDERR_LEVEL, sink)?,
-        ];
-        Ok(Self {
-            stdout,
-            stderr,
-            readers,
-        })
+        let readers = vec![read_fifo(&stdout, workload, DEFAULT_LEVEL, sink)?, read_fifo(&stderr, workload, STDERR_LEVEL, sink)?];
+        Ok(Self { stdout, stderr, readers })
     }
 
     /// Reads what is still in the FIFOs, then stops. Call it when nothing writes to them any more.
@@ -119,23 +105,15 @@ fn read_fifo(path: &Path, workload: &str, level: u8, sink: &Sink) -> Result<Read
         made.map_err(HostError::file("make the FIFO", path))?;
     }
     // Open for both: it never ends, whoever opens and closes the other side.
-    let fifo = pipe::OpenOptions::new()
-        .read_write(true)
-        .open_receiver(path);
+    let fifo = pipe::OpenOptions::new().read_write(true).open_receiver(path);
     let fifo = fifo.map_err(HostError::file("open the FIFO", path))?;
     let (stop, stopped) = oneshot::channel();
-    let source = format!("workload/{workload}")
-        .parse()
-        .map_err(HostError::source(workload))?;
+    let source = format!("workload/{workload}").parse().map_err(HostError::source(workload))?;
     let lines = Lines::new(source, level, sink.clone());
     Ok((stop, tokio::spawn(copy_lines(fifo, lines, stopped))))
 }
 
-async fn copy_lines(
-    mut fifo: pipe::Receiver,
-    mut lines: Lines,
-    mut stopped: oneshot::Receiver<()>,
-) {
+async fn copy_lines(mut fifo: pipe::Receiver, mut lines: Lines, mut stopped: oneshot::Receiver<()>) {
     let mut buffer = vec![0; CHUNK];
     loop {
         let read = tokio::select! {
@@ -165,13 +143,7 @@ struct Lines {
 
 impl Lines {
     fn new(source: Source, default_level: u8, sink: Sink) -> Self {
-        Self {
-            source,
-            default_level,
-            sink,
-            splitter: LineSplitter::default(),
-            dropped: 0,
-        }
+        Self { source, default_level, sink, splitter: LineSplitter::default(), dropped: 0 }
     }
 
     fn take(&mut self, bytes: &[u8]) {
@@ -190,25 +162,14 @@ impl Lines {
         if self.dropped > 0 && self.send(DROPPED_LEVEL, notice()) {
             self.dropped = 0;
         }
-        let level = if line.level == DEFAULT_LEVEL {
-            self.default_level
-        } else {
-            line.level
-        };
+        let level = if line.level == DEFAULT_LEVEL { self.default_level } else { line.level };
         if !self.send(level, line.text) {
             self.dropped += 1;
         }
     }
 
     fn send(&self, level: u8, text: String) -> bool {
-        self.sink
-            .queue
-            .try_send(Ingest {
-                source: self.source.clone(),
-                level,
-                text,
-            })
-            .is_ok()
+        self.sink.queue.try_send(Ingest { source: self.source.clone(), level, text }).is_ok()
     }
 }
 
@@ -218,14 +179,7 @@ mod tests {
 
     fn lines(room: usize) -> (Lines, mpsc::Receiver<Ingest>) {
         let (queue, out) = mpsc::channel(room);
-        (
-            Lines::new(
-                "workload/x".parse().expect("source"),
-                STDERR_LEVEL,
-                Sink { queue },
-            ),
-            out,
-        )
+        (Lines::new("workload/x".parse().expect("source"), STDERR_LEVEL, Sink { queue }), out)
     }
 
     #[test]
@@ -234,17 +188,8 @@ mod tests {
         lines.take(b"one\n<3>tw");
         lines.take(b"o\nthree");
         lines.end();
-        let got: Vec<_> = std::iter::from_fn(|| out.try_recv().ok())
-            .map(|line| (line.level, line.text))
-            .collect();
-        assert_eq!(
-            got,
-            [
-                (5, "one".to_owned()),
-                (3, "two".to_owned()),
-                (5, "three".to_owned())
-            ]
-        );
+        let got: Vec<_> = std::iter::from_fn(|| out.try_recv().ok()).map(|line| (line.level, line.text)).collect();
+        assert_eq!(got, [(5, "one".to_owned()), (3, "two".to_owned()), (5, "three".to_owned())]);
     }
 
     #[test]

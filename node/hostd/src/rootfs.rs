@@ -15,10 +15,7 @@ use containerd_client::types::Mount;
 use rustix::{
     fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2},
     io::Errno,
-    mount::{
-        FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag,
-        fsconfig_set_string, fsmount, fsopen,
-    },
+    mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen},
 };
 
 use crate::error::HostError;
@@ -38,9 +35,7 @@ impl Rootfs {
         if mount.r#type != "overlay" {
             return Err(fail(unexpected(&mount.r#type)));
         }
-        open_overlay(&mount.options)
-            .map(|root| Self { root })
-            .map_err(fail)
+        open_overlay(&mount.options).map(|root| Self { root }).map_err(fail)
     }
 
     /// The text of a file of the image; empty if there is none. What is not UTF-8 is replaced.
@@ -59,9 +54,7 @@ impl Rootfs {
             return Err(io::Error::other("not a regular file"));
         }
         let mut bytes = Vec::new();
-        File::from(file)
-            .take(MAX_USER_FILE_BYTES)
-            .read_to_end(&mut bytes)?;
+        File::from(file).take(MAX_USER_FILE_BYTES).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
@@ -76,20 +69,12 @@ impl Rootfs {
 
     fn resolve(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
         let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        openat2(
-            self.root.as_fd(),
-            path,
-            flags | OFlags::CLOEXEC,
-            Mode::empty(),
-            inside,
-        )
+        openat2(self.root.as_fd(), path, flags | OFlags::CLOEXEC, Mode::empty(), inside)
     }
 }
 
 fn unexpected(what: &str) -> io::Error {
-    io::Error::other(format!(
-        "containerd describes it in a way we do not know ({what})"
-    ))
+    io::Error::other(format!("containerd describes it in a way we do not know ({what})"))
 }
 
 fn open_overlay(options: &[String]) -> io::Result<OwnedFd> {
@@ -98,21 +83,13 @@ fn open_overlay(options: &[String]) -> io::Result<OwnedFd> {
         match option.split_once('=') {
             // One by one: images have more layers than one string may name.
             Some(("lowerdir", layers)) => {
-                layers
-                    .split(':')
-                    .try_for_each(|layer| fsconfig_set_string(&context, "lowerdir+", layer))?;
+                layers.split(':').try_for_each(|layer| fsconfig_set_string(&context, "lowerdir+", layer))?;
             }
             Some((key, value)) => fsconfig_set_string(&context, key, value)?,
             None => fsconfig_set_flag(&context, option.as_str())?,
         }
     }
     fsconfig_create(&context)?;
-    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
-        | MountAttrFlags::MOUNT_ATTR_NODEV
-        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    Ok(fsmount(
-        &context,
-        FsMountFlags::FSMOUNT_CLOEXEC,
-        attributes,
-    )?)
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
 }

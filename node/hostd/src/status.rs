@@ -69,11 +69,7 @@ pub(crate) struct Pull {
 
 impl From<&PullProgress> for Pull {
     fn from(progress: &PullProgress) -> Self {
-        Self {
-            bytes: progress.bytes(),
-            total: progress.total(),
-            percent: progress.percent(),
-        }
+        Self { bytes: progress.bytes(), total: progress.total(), percent: progress.percent() }
     }
 }
 
@@ -97,10 +93,7 @@ impl Board {
     /// Changes the entry of `name`, making it if it is new.
     pub(crate) fn update(&self, name: &str, change: impl FnOnce(&mut Status)) {
         let mut entries = self.lock();
-        let entry = entries.entry(name.to_owned()).or_insert_with(|| Status {
-            name: name.to_owned(),
-            ..Status::default()
-        });
+        let entry = entries.entry(name.to_owned()).or_insert_with(|| Status { name: name.to_owned(), ..Status::default() });
         change(entry);
     }
 
@@ -111,10 +104,7 @@ impl Board {
 
     fn json(&self) -> Vec<u8> {
         let entries = self.lock();
-        serde_json::to_vec(&Document {
-            workloads: entries.values().collect(),
-        })
-        .unwrap_or_default()
+        serde_json::to_vec(&Document { workloads: entries.values().collect() }).unwrap_or_default()
     }
 
     /// A writer that panicked leaves an entry that is at worst half changed; telling it is still better than not.
@@ -154,18 +144,11 @@ mod tests {
         board.update("web", |entry| {
             entry.image = "nginx".into();
             entry.state = State::BackingOff;
-            entry.pull = Some(Pull {
-                bytes: 1,
-                total: 4,
-                percent: 25,
-            });
+            entry.pull = Some(Pull { bytes: 1, total: 4, percent: 25 });
         });
         let json: serde_json::Value = serde_json::from_slice(&board.json()).expect("valid");
         let web = &json["workloads"][0];
-        assert_eq!(
-            (&web["name"], &web["state"]),
-            (&"web".into(), &"backing-off".into())
-        );
+        assert_eq!((&web["name"], &web["state"]), (&"web".into(), &"backing-off".into()));
         assert_eq!(web["pull"]["percent"], 25);
         assert!(web["exit-code"].is_null() && web["started-at"].is_null());
     }

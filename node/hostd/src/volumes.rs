@@ -11,8 +11,8 @@ use std::{
 
 use ampoule_workload::Volume;
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, fchmod, fchown, fstat,
-    mkdirat, openat, readlinkat, statat, symlinkat, syncfs,
+    AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, fchmod, fchown, fstat, mkdirat, openat, readlinkat, statat,
+    symlinkat, syncfs,
 };
 
 use crate::{error::HostError, files::make_folder, rootfs::Rootfs};
@@ -23,18 +23,12 @@ const MAX_DEPTH: usize = 64;
 /// Makes the folders of `volumes` below `root` that do not exist yet.
 pub(crate) fn prepare(root: &Path, volumes: &[Volume], image: &Rootfs) -> Result<(), HostError> {
     make_folder(root)?;
-    volumes
-        .iter()
-        .filter(|volume| !root.join(&volume.name).exists())
-        .try_for_each(|volume| make(root, volume, image))
+    volumes.iter().filter(|volume| !root.join(&volume.name).exists()).try_for_each(|volume| make(root, volume, image))
 }
 
 /// Filled beside its place and then renamed: a volume that exists is whole, whenever the power goes.
 fn make(root: &Path, volume: &Volume, image: &Rootfs) -> Result<(), HostError> {
-    let (place, draft) = (
-        root.join(&volume.name),
-        root.join(format!(".new-{}", volume.name)),
-    );
+    let (place, draft) = (root.join(&volume.name), root.join(format!(".new-{}", volume.name)));
     if draft.exists() {
         std::fs::remove_dir_all(&draft).map_err(HostError::file("clear", &draft))?;
     }
@@ -65,9 +59,7 @@ fn folder_flags() -> OFlags {
 
 fn copy_folder(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: usize) -> io::Result<()> {
     if depth > MAX_DEPTH {
-        return Err(io::Error::other(format!(
-            "the image's folder is more than {MAX_DEPTH} folders deep"
-        )));
+        return Err(io::Error::other(format!("the image's folder is more than {MAX_DEPTH} folders deep")));
     }
     for entry in Dir::read_from(from)? {
         let entry = entry?;
@@ -80,12 +72,7 @@ fn copy_folder(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: usize) -> io::Re
 }
 
 /// Devices, sockets and FIFOs are left out: they are no data.
-fn copy_entry(
-    from: BorrowedFd<'_>,
-    to: BorrowedFd<'_>,
-    name: &CStr,
-    depth: usize,
-) -> io::Result<()> {
+fn copy_entry(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr, depth: usize) -> io::Result<()> {
     let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => {
@@ -98,13 +85,7 @@ fn copy_entry(
         FileType::RegularFile => copy_file(from, to, name, &stat),
         FileType::Symlink => {
             symlinkat(readlinkat(from, name, Vec::new())?, to, name)?;
-            Ok(chownat(
-                to,
-                name,
-                Some(owner(&stat)),
-                Some(group(&stat)),
-                AtFlags::SYMLINK_NOFOLLOW,
-            )?)
+            Ok(chownat(to, name, Some(owner(&stat)), Some(group(&stat)), AtFlags::SYMLINK_NOFOLLOW)?)
         }
         _ => Ok(()),
     }
@@ -146,27 +127,13 @@ mod tests {
         std::fs::create_dir_all(image.join("sub/deep")).expect("folders");
         std::fs::create_dir(&draft).expect("folder");
         std::fs::write(image.join("sub/deep/file"), "text").expect("file");
-        std::fs::set_permissions(image.join("sub"), std::fs::Permissions::from_mode(0o2750))
-            .expect("mode");
+        std::fs::set_permissions(image.join("sub"), std::fs::Permissions::from_mode(0o2750)).expect("mode");
         symlink("/etc/shadow", image.join("link")).expect("link");
         let from = openat(CWD, &image, folder_flags(), Mode::empty()).expect("open");
         fill(&draft, Some(from)).expect("filled");
-        assert_eq!(
-            std::fs::read_to_string(draft.join("sub/deep/file")).expect("copied"),
-            "text"
-        );
-        assert_eq!(
-            std::fs::metadata(draft.join("sub"))
-                .expect("there")
-                .permissions()
-                .mode()
-                & 0o7777,
-            0o2750
-        );
-        assert_eq!(
-            std::fs::read_link(draft.join("link")).expect("link"),
-            Path::new("/etc/shadow")
-        );
+        assert_eq!(std::fs::read_to_string(draft.join("sub/deep/file")).expect("copied"), "text");
+        assert_eq!(std::fs::metadata(draft.join("sub")).expect("there").permissions().mode() & 0o7777, 0o2750);
+        assert_eq!(std::fs::read_link(draft.join("link")).expect("link"), Path::new("/etc/shadow"));
     }
 
     #[test]

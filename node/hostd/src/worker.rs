@@ -64,12 +64,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// A worker for `name` that follows `goals`.
     pub(crate) fn new(ground: Arc<Ground>, name: String, goals: watch::Receiver<Goal>) -> Self {
-        Self {
-            ground,
-            name,
-            goals,
-            output: None,
-        }
+        Self { ground, name, goals, output: None }
     }
 
     /// Works until the goal is `Remove` or `Shutdown` and reached.
@@ -114,12 +109,7 @@ impl Worker {
         self.goals.borrow().restart_policy()
     }
 
-    async fn one_life(
-        &mut self,
-        workload: &Workload,
-        digest: &str,
-        restarts: &mut Restarts,
-    ) -> Next {
+    async fn one_life(&mut self, workload: &Workload, digest: &str, restarts: &mut Restarts) -> Next {
         match self.adopt_or_make(workload, digest).await {
             Ok(begun) => {
                 let exit = self.ground.engine.wait_task(&self.name).await;
@@ -134,9 +124,7 @@ impl Worker {
             }
             Err(error) => {
                 log::warn!("{}: not started: {error}", self.name);
-                self.ground
-                    .board
-                    .update(&self.name, |status| status.message = error.to_string());
+                self.ground.board.update(&self.name, |status| status.message = error.to_string());
                 let next = restarts.not_started();
                 self.tell_next(next, restarts);
                 next
@@ -145,11 +133,7 @@ impl Worker {
     }
 
     /// Leads to a living process: the one that is there if it is the wanted one, else a new one.
-    async fn adopt_or_make(
-        &mut self,
-        workload: &Workload,
-        digest: &str,
-    ) -> Result<Instant, HostError> {
+    async fn adopt_or_make(&mut self, workload: &Workload, digest: &str) -> Result<Instant, HostError> {
         if let Some(container) = self.ground.engine.container(&self.name).await? {
             let task = self.ground.engine.task(&self.name).await?;
             match task {
@@ -167,18 +151,10 @@ impl Worker {
         Ok(Instant::now())
     }
 
-    async fn adopt(
-        &mut self,
-        workload: &Workload,
-        container: &Container,
-        pid: u32,
-    ) -> Result<Instant, HostError> {
+    async fn adopt(&mut self, workload: &Workload, container: &Container, pid: u32) -> Result<Instant, HostError> {
         let folder = self.ground.folder(&self.name)?;
         let attachment = self.ground.network.attach(&self.name, &folder).await?;
-        self.ground
-            .network
-            .publish(&self.name, &workload.publish)
-            .await?;
+        self.ground.network.publish(&self.name, &workload.publish).await?;
         if self.output.is_none() {
             self.output = Some(Output::open(&folder, &self.name, &self.ground.sink)?);
         }
@@ -228,15 +204,8 @@ impl Worker {
         if let Err(error) = engine.kill_task(&self.name, signal, false).await {
             log::debug!("{}: {error}", self.name);
         }
-        if tokio::time::timeout(GRACE, engine.wait_task(&self.name))
-            .await
-            .is_err()
-        {
-            log::warn!(
-                "{}: did not stop within {} s and is ended",
-                self.name,
-                GRACE.as_secs()
-            );
+        if tokio::time::timeout(GRACE, engine.wait_task(&self.name)).await.is_err() {
+            log::warn!("{}: did not stop within {} s and is ended", self.name, GRACE.as_secs());
         }
         Ok(())
     }
@@ -309,11 +278,7 @@ impl Worker {
 
 /// Returns when the goal has another restart policy.
 async fn other_policy(goals: &mut watch::Receiver<Goal>, policy: RestartPolicy) {
-    if goals
-        .wait_for(|goal| goal.restart_policy() != policy)
-        .await
-        .is_err()
-    {
+    if goals.wait_for(|goal| goal.restart_policy() != policy).await.is_err() {
         std::future::pending::<()>().await;
     }
 }

@@ -10,12 +10,7 @@ fn image() -> ImageConfig {
 }
 
 fn built(workload: &Workload, image: &ImageConfig) -> serde_json::Value {
-    let user = User {
-        uid: 33,
-        gid: 34,
-        groups: vec![99],
-        home: Some("/srv".into()),
-    };
+    let user = User { uid: 33, gid: 34, groups: vec![99], home: Some("/srv".into()) };
     let inputs = Inputs {
         name: "web",
         workload,
@@ -33,15 +28,8 @@ fn built(workload: &Workload, image: &ImageConfig) -> serde_json::Value {
 
 /// They are sets without an order.
 fn sort_capabilities(spec: &mut serde_json::Value) {
-    let sets = spec["process"]["capabilities"]
-        .as_object_mut()
-        .expect("sets")
-        .values_mut();
-    sets.for_each(|set| {
-        set.as_array_mut()
-            .expect("a set")
-            .sort_by_key(ToString::to_string)
-    });
+    let sets = spec["process"]["capabilities"].as_object_mut().expect("sets").values_mut();
+    sets.for_each(|set| set.as_array_mut().expect("a set").sort_by_key(ToString::to_string));
 }
 
 fn golden() -> String {
@@ -51,10 +39,7 @@ fn golden() -> String {
 /// The whole document: a change of it is a change of what every workload may do, so it is reviewed.
 #[test]
 fn golden_document() {
-    assert!(
-        golden() == include_str!("golden.json"),
-        "differs; see `print_golden_document` for the new one"
-    );
+    assert!(golden() == include_str!("golden.json"), "differs; see `print_golden_document` for the new one");
 }
 
 /// `cargo test -p ampoule-workload -- --ignored --nocapture print_golden` prints what to put into `golden.json`.
@@ -70,18 +55,13 @@ fn command_and_args_replace_what_docker_users_expect() {
         let mut workload = example();
         workload.command = command.iter().map(|s| (*s).to_owned()).collect();
         workload.args = args.iter().map(|s| (*s).to_owned()).collect();
-        arguments(&workload, &image())
-            .expect("something to run")
-            .join(" ")
+        arguments(&workload, &image()).expect("something to run").join(" ")
     };
     assert_eq!(args(&[], &[]), "/entry run");
     assert_eq!(args(&[], &["x"]), "/entry x");
     assert_eq!(args(&["/other"], &[]), "/other");
     assert_eq!(args(&["/other"], &["y"]), "/other y");
-    assert!(matches!(
-        arguments(&example(), &ImageConfig::default()),
-        Err(SpecError::NoCommand)
-    ));
+    assert!(matches!(arguments(&example(), &ImageConfig::default()), Err(SpecError::NoCommand)));
 }
 
 #[test]
@@ -89,10 +69,7 @@ fn the_workload_wins_over_the_image_in_the_environment() {
     let mut workload = example();
     workload.env.insert("A".into(), "workload".into());
     let env = built(&workload, &image())["process"]["env"].clone();
-    assert_eq!(
-        env,
-        serde_json::json!(["A=workload", "HOME=/srv", "HOSTNAME=web", "PATH=/bin"])
-    );
+    assert_eq!(env, serde_json::json!(["A=workload", "HOME=/srv", "HOSTNAME=web", "PATH=/bin"]));
 }
 
 #[test]
@@ -101,27 +78,13 @@ fn no_workload_may_gain_privilege() {
     assert_eq!(spec["process"]["noNewPrivileges"], true);
     for set in ["bounding", "effective", "permitted"] {
         let names = spec["process"]["capabilities"][set].to_string();
-        for dangerous in [
-            "SYS_ADMIN",
-            "SYS_MODULE",
-            "NET_ADMIN",
-            "SYS_PTRACE",
-            "SYS_RAWIO",
-            "DAC_READ_SEARCH",
-        ] {
+        for dangerous in ["SYS_ADMIN", "SYS_MODULE", "NET_ADMIN", "SYS_PTRACE", "SYS_RAWIO", "DAC_READ_SEARCH"] {
             assert!(!names.contains(dangerous), "{set} has {dangerous}");
         }
     }
     assert_eq!(spec["linux"]["seccomp"]["defaultAction"], "SCMP_ACT_ERRNO");
     let all = spec["linux"]["seccomp"].to_string();
-    for call in [
-        "\"mount\"",
-        "\"kexec_load\"",
-        "\"init_module\"",
-        "\"bpf\"",
-        "\"unshare\"",
-        "\"setns\"",
-    ] {
+    for call in ["\"mount\"", "\"kexec_load\"", "\"init_module\"", "\"bpf\"", "\"unshare\"", "\"setns\""] {
         assert!(!all.contains(call), "{call} is allowed");
     }
 }

@@ -3,8 +3,7 @@
 use std::{collections::HashMap, time::SystemTime};
 
 use containerd_client::services::v1::{
-    Container as Record, CreateContainerRequest, DeleteContainerRequest, GetContainerRequest,
-    ListContainersRequest, container::Runtime,
+    Container as Record, CreateContainerRequest, DeleteContainerRequest, GetContainerRequest, ListContainersRequest, container::Runtime,
 };
 use prost_types::Any;
 
@@ -46,13 +45,7 @@ pub(crate) struct NewContainer<'a> {
 impl Engine {
     /// The container called `name`, if there is one.
     pub(crate) async fn container(&self, name: &str) -> Result<Option<Container>, HostError> {
-        let call = self
-            .client
-            .containers()
-            .get(request(GetContainerRequest {
-                id: name.to_owned(),
-            }))
-            .await;
+        let call = self.client.containers().get(request(GetContainerRequest { id: name.to_owned() })).await;
         match call.map_err(failed("look up the container")) {
             Ok(answer) => Ok(answer.into_inner().container.map(read)),
             Err(error) if error.is_missing() => Ok(None),
@@ -62,41 +55,20 @@ impl Engine {
 
     /// The names of all containers.
     pub(crate) async fn container_names(&self) -> Result<Vec<String>, HostError> {
-        let call = self
-            .client
-            .containers()
-            .list(request(ListContainersRequest::default()))
-            .await;
+        let call = self.client.containers().list(request(ListContainersRequest::default())).await;
         let answer = call.map_err(failed("list containers"))?.into_inner();
-        Ok(answer
-            .containers
-            .into_iter()
-            .map(|container| container.id)
-            .collect())
+        Ok(answer.containers.into_iter().map(|container| container.id).collect())
     }
 
     /// Makes the record of a container; its writable layer must be there already.
     pub(crate) async fn create_container(&self, new: NewContainer<'_>) -> Result<(), HostError> {
-        let call = CreateContainerRequest {
-            container: Some(record(new)),
-        };
-        self.client
-            .containers()
-            .create(request(call))
-            .await
-            .map(drop)
-            .map_err(failed("create the container"))
+        let call = CreateContainerRequest { container: Some(record(new)) };
+        self.client.containers().create(request(call)).await.map(drop).map_err(failed("create the container"))
     }
 
     /// Forgets a container.
     pub(crate) async fn remove_container(&self, name: &str) -> Result<(), HostError> {
-        let call = self
-            .client
-            .containers()
-            .delete(request(DeleteContainerRequest {
-                id: name.to_owned(),
-            }))
-            .await;
+        let call = self.client.containers().delete(request(DeleteContainerRequest { id: name.to_owned() })).await;
         ignore_missing(call.map(drop).map_err(failed("remove the container")))
     }
 }
@@ -104,19 +76,10 @@ impl Engine {
 fn record(new: NewContainer<'_>) -> Record {
     Record {
         id: new.name.to_owned(),
-        labels: HashMap::from([
-            (DIGEST.to_owned(), new.digest),
-            (STOP_SIGNAL.to_owned(), new.stop_signal.to_string()),
-        ]),
+        labels: HashMap::from([(DIGEST.to_owned(), new.digest), (STOP_SIGNAL.to_owned(), new.stop_signal.to_string())]),
         image: new.image,
-        runtime: Some(Runtime {
-            name: RUNTIME.to_owned(),
-            options: None,
-        }),
-        spec: Some(Any {
-            type_url: SPEC_TYPE.to_owned(),
-            value: new.spec,
-        }),
+        runtime: Some(Runtime { name: RUNTIME.to_owned(), options: None }),
+        spec: Some(Any { type_url: SPEC_TYPE.to_owned(), value: new.spec }),
         snapshotter: SNAPSHOTTER.to_owned(),
         snapshot_key: new.name.to_owned(),
         ..Default::default()
@@ -128,9 +91,6 @@ fn read(record: Record) -> Container {
     Container {
         digest: label(DIGEST),
         stop_signal: label(STOP_SIGNAL).parse().unwrap_or(15),
-        created: record
-            .created_at
-            .and_then(|at| at.try_into().ok())
-            .unwrap_or(SystemTime::UNIX_EPOCH),
+        created: record.created_at.and_then(|at| at.try_into().ok()).unwrap_or(SystemTime::UNIX_EPOCH),
     }
 }

@@ -1,9 +1,7 @@
 //! Images and their documents.
 
 use ampoule_workload::image::{ImageConfig, ImageError, MAX_DOCUMENT_BYTES, Target, follow};
-use containerd_client::services::v1::{
-    DeleteImageRequest, GetImageRequest, ListImagesRequest, ReadContentRequest,
-};
+use containerd_client::services::v1::{DeleteImageRequest, GetImageRequest, ListImagesRequest, ReadContentRequest};
 
 use super::{Engine, failed, request};
 use crate::error::HostError;
@@ -14,19 +12,9 @@ const MAX_HOPS: usize = 4;
 impl Engine {
     /// The digest of the image's root document, or `None` if the image is not here.
     pub(crate) async fn image_digest(&self, name: &str) -> Result<Option<String>, HostError> {
-        let call = self
-            .client
-            .images()
-            .get(request(GetImageRequest {
-                name: name.to_owned(),
-            }))
-            .await;
+        let call = self.client.images().get(request(GetImageRequest { name: name.to_owned() })).await;
         match call.map_err(failed("look up the image")) {
-            Ok(answer) => Ok(answer
-                .into_inner()
-                .image
-                .and_then(|image| image.target)
-                .map(|target| target.digest)),
+            Ok(answer) => Ok(answer.into_inner().image.and_then(|image| image.target).map(|target| target.digest)),
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error),
         }
@@ -34,28 +22,15 @@ impl Engine {
 
     /// The names of all images here.
     pub(crate) async fn image_names(&self) -> Result<Vec<String>, HostError> {
-        let call = self
-            .client
-            .images()
-            .list(request(ListImagesRequest::default()))
-            .await;
+        let call = self.client.images().list(request(ListImagesRequest::default())).await;
         let answer = call.map_err(failed("list images"))?.into_inner();
         Ok(answer.images.into_iter().map(|image| image.name).collect())
     }
 
     /// Forgets an image and waits until containerd has freed what no container uses.
     pub(crate) async fn remove_image(&self, name: &str) -> Result<(), HostError> {
-        let wanted = DeleteImageRequest {
-            name: name.to_owned(),
-            sync: true,
-            ..Default::default()
-        };
-        self.client
-            .images()
-            .delete(request(wanted))
-            .await
-            .map(drop)
-            .map_err(failed("remove the image"))
+        let wanted = DeleteImageRequest { name: name.to_owned(), sync: true, ..Default::default() };
+        self.client.images().delete(request(wanted)).await.map(drop).map_err(failed("remove the image"))
     }
 
     /// The configuration of the image whose root document has this digest.
@@ -73,20 +48,11 @@ impl Engine {
     }
 
     async fn read_document(&self, digest: &str) -> Result<Vec<u8>, HostError> {
-        let wanted = ReadContentRequest {
-            digest: digest.to_owned(),
-            ..Default::default()
-        };
+        let wanted = ReadContentRequest { digest: digest.to_owned(), ..Default::default() };
         let answer = self.client.content().read(request(wanted)).await;
-        let mut parts = answer
-            .map_err(failed("read the image's documents"))?
-            .into_inner();
+        let mut parts = answer.map_err(failed("read the image's documents"))?.into_inner();
         let mut document = Vec::new();
-        while let Some(part) = parts
-            .message()
-            .await
-            .map_err(failed("read the image's documents"))?
-        {
+        while let Some(part) = parts.message().await.map_err(failed("read the image's documents"))? {
             document.extend_from_slice(&part.data);
             if document.len() as u64 > MAX_DOCUMENT_BYTES {
                 return Err(too_large(digest));

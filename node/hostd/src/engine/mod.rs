@@ -7,9 +7,14 @@ mod snapshots;
 mod stream;
 mod tasks;
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use containerd_client::{Client, connect};
+use tokio::time::Instant;
 use tonic::{Code, Request, Status};
 
 pub(crate) use containers::{Container, NewContainer};
@@ -28,6 +33,21 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(100);
 /// A connection to containerd. It is made again by itself after containerd restarts.
 pub(crate) struct Engine {
     client: Client,
+    /// When any pull was last heard of.
+    last_news: LastNews,
+}
+
+/// A point in time that several tasks move forward.
+struct LastNews(Mutex<Instant>);
+
+impl LastNews {
+    fn get(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, now: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
 }
 
 impl Engine {
@@ -36,9 +56,7 @@ impl Engine {
         loop {
             match connect(socket).await {
                 Ok(channel) => {
-                    return Self {
-                        client: Client::from(channel),
-                    };
+                    return Self { client: Client::from(channel), last_news: LastNews(Mutex::new(Instant::now())) };
                 }
                 Err(error) => log::debug!("containerd does not answer yet: {error}"),
             }
@@ -50,18 +68,11 @@ impl Engine {
 /// A request in our namespace.
 fn request<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.metadata_mut().insert(
-        "containerd-namespace",
-        tonic::metadata::MetadataValue::from_static(NAMESPACE),
-    );
+    request.metadata_mut().insert("containerd-namespace", tonic::metadata::MetadataValue::from_static(NAMESPACE));
     request
 }
 
 /// A closure for `map_err` on calls to containerd.
 fn failed(action: &'static str) -> impl FnOnce(Status) -> HostError {
-    move |status| HostError::Engine {
-        action,
-        is_missing: status.code() == Code::NotFound,
-        message: status.message().to_owned(),
-    }
+    move |status| HostError::Engine { action, is_missing: status.code() == Code::NotFound, message: status.message().to_owned() }
 }

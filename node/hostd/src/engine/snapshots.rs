@@ -17,17 +17,8 @@ const KEEP: &str = "containerd.io/gc.root";
 impl Engine {
     /// True if the layers with this chain are unpacked.
     pub(crate) async fn is_unpacked(&self, chain_id: &str) -> Result<bool, HostError> {
-        let wanted = StatSnapshotRequest {
-            snapshotter: SNAPSHOTTER.to_owned(),
-            key: chain_id.to_owned(),
-        };
-        match self
-            .client
-            .snapshots()
-            .stat(request(wanted))
-            .await
-            .map_err(failed("look up the image's layers"))
-        {
+        let wanted = StatSnapshotRequest { snapshotter: SNAPSHOTTER.to_owned(), key: chain_id.to_owned() };
+        match self.client.snapshots().stat(request(wanted)).await.map_err(failed("look up the image's layers")) {
             Ok(_) => Ok(true),
             Err(error) if error.is_missing() => Ok(false),
             Err(error) => Err(error),
@@ -35,11 +26,7 @@ impl Engine {
     }
 
     /// Makes a writable layer `key` over the layers of `chain_id`.
-    pub(crate) async fn prepare_snapshot(
-        &self,
-        key: &str,
-        chain_id: &str,
-    ) -> Result<Vec<Mount>, HostError> {
+    pub(crate) async fn prepare_snapshot(&self, key: &str, chain_id: &str) -> Result<Vec<Mount>, HostError> {
         let wanted = PrepareSnapshotRequest {
             snapshotter: SNAPSHOTTER.to_owned(),
             key: key.to_owned(),
@@ -47,23 +34,13 @@ impl Engine {
             labels: HashMap::from([(KEEP.to_owned(), "true".to_owned())]),
         };
         let answer = self.client.snapshots().prepare(request(wanted)).await;
-        Ok(answer
-            .map_err(failed("prepare the root file system"))?
-            .into_inner()
-            .mounts)
+        Ok(answer.map_err(failed("prepare the root file system"))?.into_inner().mounts)
     }
 
     /// Removes a writable layer and everything written to it.
     pub(crate) async fn remove_snapshot(&self, key: &str) -> Result<(), HostError> {
-        let wanted = RemoveSnapshotRequest {
-            snapshotter: SNAPSHOTTER.to_owned(),
-            key: key.to_owned(),
-        };
+        let wanted = RemoveSnapshotRequest { snapshotter: SNAPSHOTTER.to_owned(), key: key.to_owned() };
         let answer = self.client.snapshots().remove(request(wanted)).await;
-        ignore_missing(
-            answer
-                .map(drop)
-                .map_err(failed("remove the root file system")),
-        )
+        ignore_missing(answer.map(drop).map_err(failed("remove the root file system")))
     }
 }

@@ -22,9 +22,7 @@ impl Engine {
         let (outbound, queue) = mpsc::channel(4);
         // The queue is new and has room: this cannot fail or wait.
         let _ = outbound.try_send(to_any(&StreamInit { id: id.to_owned() }));
-        let messages = unfold(queue, |mut queue| async {
-            queue.recv().await.map(|message| (message, queue))
-        });
+        let messages = unfold(queue, |mut queue| async { queue.recv().await.map(|message| (message, queue)) });
         let answer = self.client.streaming().stream(request(messages)).await;
         let mut inbound = answer.map_err(failed(action))?.into_inner();
         // containerd says with one empty message that the name can be used.

@@ -3,9 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use containerd_client::{
-    services::v1::{
-        CreateTaskRequest, DeleteTaskRequest, GetRequest, KillRequest, StartRequest, WaitRequest,
-    },
+    services::v1::{CreateTaskRequest, DeleteTaskRequest, GetRequest, KillRequest, StartRequest, WaitRequest},
     types::{Mount, v1::Status},
 };
 use tonic::Code;
@@ -42,17 +40,8 @@ pub(crate) struct Exit {
 impl Engine {
     /// Looks what the container's process is doing.
     pub(crate) async fn task(&self, name: &str) -> Result<TaskState, HostError> {
-        let wanted = GetRequest {
-            container_id: name.to_owned(),
-            exec_id: String::new(),
-        };
-        let process = match self
-            .client
-            .tasks()
-            .get(request(wanted))
-            .await
-            .map_err(failed("look up the process"))
-        {
+        let wanted = GetRequest { container_id: name.to_owned(), exec_id: String::new() };
+        let process = match self.client.tasks().get(request(wanted)).await.map_err(failed("look up the process")) {
             Ok(answer) => answer.into_inner().process,
             Err(error) if error.is_missing() => None,
             Err(error) => return Err(error),
@@ -61,23 +50,13 @@ impl Engine {
             return Ok(TaskState::Absent);
         };
         Ok(match process.status() {
-            Status::Running | Status::Paused | Status::Pausing => {
-                TaskState::Running { pid: process.pid }
-            }
-            Status::Created | Status::Stopped | Status::Unknown => TaskState::Ended(Exit {
-                code: process.exit_status,
-            }),
+            Status::Running | Status::Paused | Status::Pausing => TaskState::Running { pid: process.pid },
+            Status::Created | Status::Stopped | Status::Unknown => TaskState::Ended(Exit { code: process.exit_status }),
         })
     }
 
     /// Makes the container's process, its output going to two FIFOs, and lets it run. Gives its number.
-    pub(crate) async fn start_task(
-        &self,
-        name: &str,
-        rootfs: Vec<Mount>,
-        stdout: &Path,
-        stderr: &Path,
-    ) -> Result<u32, HostError> {
+    pub(crate) async fn start_task(&self, name: &str, rootfs: Vec<Mount>, stdout: &Path, stderr: &Path) -> Result<u32, HostError> {
         let create = CreateTaskRequest {
             container_id: name.to_owned(),
             rootfs,
@@ -87,29 +66,18 @@ impl Engine {
         };
         let made = self.client.tasks().create(request(create)).await;
         made.map_err(failed("create the container's process"))?;
-        let start = StartRequest {
-            container_id: name.to_owned(),
-            exec_id: String::new(),
-        };
+        let start = StartRequest { container_id: name.to_owned(), exec_id: String::new() };
         let started = self.client.tasks().start(request(start)).await;
-        Ok(started
-            .map_err(failed("start the container's process"))?
-            .into_inner()
-            .pid)
+        Ok(started.map_err(failed("start the container's process"))?.into_inner().pid)
     }
 
     /// Waits until the container's process has ended, over restarts of containerd too.
     pub(crate) async fn wait_task(&self, name: &str) -> Exit {
         loop {
-            let wanted = WaitRequest {
-                container_id: name.to_owned(),
-                exec_id: String::new(),
-            };
+            let wanted = WaitRequest { container_id: name.to_owned(), exec_id: String::new() };
             match self.client.tasks().wait(request(wanted)).await {
                 Ok(answer) => {
-                    return Exit {
-                        code: answer.into_inner().exit_status,
-                    };
+                    return Exit { code: answer.into_inner().exit_status };
                 }
                 Err(status) if status.code() == Code::NotFound => {
                     return Exit { code: UNKNOWN_EXIT };
@@ -121,32 +89,16 @@ impl Engine {
     }
 
     /// Sends a signal to the container's first process, or to all of them.
-    pub(crate) async fn kill_task(
-        &self,
-        name: &str,
-        signal: u32,
-        all: bool,
-    ) -> Result<(), HostError> {
-        let wanted = KillRequest {
-            container_id: name.to_owned(),
-            signal,
-            all,
-            ..Default::default()
-        };
+    pub(crate) async fn kill_task(&self, name: &str, signal: u32, all: bool) -> Result<(), HostError> {
+        let wanted = KillRequest { container_id: name.to_owned(), signal, all, ..Default::default() };
         let answer = self.client.tasks().kill(request(wanted)).await;
         ignore_missing(answer.map(drop).map_err(failed("signal the container")))
     }
 
     /// Forgets a process that has ended.
     pub(crate) async fn remove_task(&self, name: &str) -> Result<(), HostError> {
-        let wanted = DeleteTaskRequest {
-            container_id: name.to_owned(),
-        };
+        let wanted = DeleteTaskRequest { container_id: name.to_owned() };
         let answer = self.client.tasks().delete(request(wanted)).await;
-        ignore_missing(
-            answer
-                .map(drop)
-                .map_err(failed("remove the container's process")),
-        )
+        ignore_missing(answer.map(drop).map_err(failed("remove the container's process")))
     }
 }

@@ -10,11 +10,7 @@ use crate::error::HostError;
 const TABLE: &str = "ampoule-workloads";
 
 /// Lets exactly `forwards` lead from the node into the workloads' network.
-pub(crate) fn replace(
-    bridge: &str,
-    subnet: &Subnet,
-    forwards: &[Forward],
-) -> Result<(), HostError> {
+pub(crate) fn replace(bridge: &str, subnet: &Subnet, forwards: &[Forward]) -> Result<(), HostError> {
     let network = BridgeNetwork {
         table: TABLE.to_owned(),
         bridge: bridge.to_owned(),
@@ -22,16 +18,13 @@ pub(crate) fn replace(
         prefix: subnet.prefix,
         published: forwards.iter().map(port).collect(),
     };
-    let batch = encode(&network.ruleset())
-        .map_err(HostError::network("write the rules of published ports"))?;
+    let batch = encode(&network.ruleset()).map_err(HostError::network("write the rules of published ports"))?;
     send(&batch)
 }
 
 fn send(batch: &Batch) -> Result<(), HostError> {
     let answer = exchange(batch.bytes()).map_err(HostError::network("speak to nftables"))?;
-    batch
-        .check(&answer)
-        .map_err(HostError::network("publish ports"))
+    batch.check(&answer).map_err(HostError::network("publish ports"))
 }
 
 fn port(forward: &Forward) -> PublishedPort {

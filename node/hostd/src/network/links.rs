@@ -28,11 +28,7 @@ pub(crate) struct Links {
 /// The name of a workload's link on the node: 15 bytes at most, so a digest of the workload's name.
 pub(crate) fn outside_name(workload: &str) -> String {
     // FNV-1a: names are few and chosen by the node's owner, there is nobody to fear collisions from.
-    let hash = workload
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+    let hash = workload.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("amp-{:010x}", hash >> 24)
 }
 
@@ -44,8 +40,7 @@ pub(crate) fn inside_name() -> String {
 impl Links {
     /// Opens a connection in the calling thread's network namespace; call it inside a tokio runtime.
     pub(crate) fn open() -> Result<Self, HostError> {
-        let (connection, handle, _) =
-            rtnetlink::new_connection().map_err(HostError::network("speak to the kernel"))?;
+        let (connection, handle, _) = rtnetlink::new_connection().map_err(HostError::network("speak to the kernel"))?;
         tokio::spawn(connection);
         Ok(Self { handle })
     }
@@ -56,20 +51,11 @@ impl Links {
     }
 
     async fn index(&self, name: &str) -> Result<Option<u32>, HostError> {
-        let answer = self
-            .handle
-            .link()
-            .get()
-            .match_name(name)
-            .execute()
-            .try_next()
-            .await;
+        let answer = self.handle.link().get().match_name(name).execute().try_next().await;
         match answer {
             Ok(link) => Ok(link.map(|link| link.header.index)),
             Err(error) if is_code(&error, NO_DEVICE) => Ok(None),
-            Err(error) => Err(HostError::network(format!("look up the link {name}"))(
-                error,
-            )),
+            Err(error) => Err(HostError::network(format!("look up the link {name}"))(error)),
         }
     }
 
@@ -79,23 +65,8 @@ impl Links {
     }
 
     /// Makes a bridge with an address, or takes the one that is there.
-    pub(crate) async fn ensure_bridge(
-        &self,
-        name: &str,
-        address: Ipv4Addr,
-        prefix: u8,
-    ) -> Result<(), HostError> {
-        let added = self
-            .handle
-            .link()
-            .add(
-                LinkBridge::new(name)
-                    .address(BRIDGE_MAC.to_vec())
-                    .up()
-                    .build(),
-            )
-            .execute()
-            .await;
+    pub(crate) async fn ensure_bridge(&self, name: &str, address: Ipv4Addr, prefix: u8) -> Result<(), HostError> {
+        let added = self.handle.link().add(LinkBridge::new(name).address(BRIDGE_MAC.to_vec()).up().build()).execute().await;
         unless_exists(added, format!("make the bridge {name}"))?;
         let index = self.required(name).await?;
         self.add_address(index, address, prefix).await?;
@@ -104,77 +75,36 @@ impl Links {
 
     /// Makes a pair of links: `outside` on `bridge`, the other in `namespace` under the name of
     /// [`inside_name`].
-    pub(crate) async fn add_pair(
-        &self,
-        outside: &str,
-        bridge: &str,
-        namespace: &File,
-    ) -> Result<(), HostError> {
+    pub(crate) async fn add_pair(&self, outside: &str, bridge: &str, namespace: &File) -> Result<(), HostError> {
         // Until it is moved, the other end needs a name that nothing else on the node has.
         let other = outside.replacen("amp-", "tmp-", 1);
         let bridge = self.required(bridge).await?;
-        let pair = LinkVeth::new(outside, &other)
-            .controller(bridge)
-            .up()
-            .build();
+        let pair = LinkVeth::new(outside, &other).controller(bridge).up().build();
         let added = self.handle.link().add(pair).execute().await;
         added.map_err(HostError::network(format!("make the link {outside}")))?;
-        let moved = LinkUnspec::new_with_index(self.required(&other).await?)
-            .setns_by_fd(namespace.as_raw_fd())
-            .name(inside_name())
-            .build();
+        let moved = LinkUnspec::new_with_index(self.required(&other).await?).setns_by_fd(namespace.as_raw_fd()).name(inside_name()).build();
         let action = format!("move the link {other} into its namespace");
-        self.handle
-            .link()
-            .change(moved)
-            .execute()
-            .await
-            .map_err(HostError::network(action))
+        self.handle.link().change(moved).execute().await.map_err(HostError::network(action))
     }
 
     /// Gives the link inside a namespace its address and the way out.
-    pub(crate) async fn configure_inside(
-        &self,
-        name: &str,
-        address: Ipv4Addr,
-        subnet: &Subnet,
-    ) -> Result<(), HostError> {
+    pub(crate) async fn configure_inside(&self, name: &str, address: Ipv4Addr, subnet: &Subnet) -> Result<(), HostError> {
         self.up(self.required("lo").await?).await?;
         let index = self.required(name).await?;
         self.add_address(index, address, subnet.prefix).await?;
         self.up(index).await?;
-        let route = RouteMessageBuilder::<Ipv4Addr>::new()
-            .gateway(subnet.gateway)
-            .build();
-        unless_exists(
-            self.handle.route().add(route).execute().await,
-            "add the default route".to_owned(),
-        )
+        let route = RouteMessageBuilder::<Ipv4Addr>::new().gateway(subnet.gateway).build();
+        unless_exists(self.handle.route().add(route).execute().await, "add the default route".to_owned())
     }
 
     async fn up(&self, index: u32) -> Result<(), HostError> {
         let up = LinkUnspec::new_with_index(index).up().build();
         let action = format!("switch on the link number {index}");
-        self.handle
-            .link()
-            .change(up)
-            .execute()
-            .await
-            .map_err(HostError::network(action))
+        self.handle.link().change(up).execute().await.map_err(HostError::network(action))
     }
 
-    async fn add_address(
-        &self,
-        index: u32,
-        address: Ipv4Addr,
-        prefix: u8,
-    ) -> Result<(), HostError> {
-        let added = self
-            .handle
-            .address()
-            .add(index, IpAddr::V4(address), prefix)
-            .execute()
-            .await;
+    async fn add_address(&self, index: u32, address: Ipv4Addr, prefix: u8) -> Result<(), HostError> {
+        let added = self.handle.address().add(index, IpAddr::V4(address), prefix).execute().await;
         unless_exists(added, format!("add the address {address}/{prefix}"))
     }
 
@@ -184,9 +114,7 @@ impl Links {
             return Ok(());
         };
         match self.handle.link().del(index).execute().await {
-            Err(error) if !is_code(&error, NO_DEVICE) => {
-                Err(HostError::network(format!("remove the link {name}"))(error))
-            }
+            Err(error) if !is_code(&error, NO_DEVICE) => Err(HostError::network(format!("remove the link {name}"))(error)),
             _ => Ok(()),
         }
     }
@@ -211,12 +139,6 @@ mod tests {
     fn link_names_fit_the_kernel_and_differ() {
         let names = ["a", "b", "web", &"x".repeat(63)].map(outside_name);
         assert!(names.iter().all(|name| name.len() <= 15), "{names:?}");
-        assert_eq!(
-            names
-                .iter()
-                .collect::<std::collections::BTreeSet<_>>()
-                .len(),
-            4
-        );
+        assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
     }
 }

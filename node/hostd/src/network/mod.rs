@@ -23,10 +23,7 @@ use crate::{error::HostError, files};
 /// The bridge all workloads hang on.
 const BRIDGE: &str = "amp0";
 /// Outside what home routers, clouds and QEMU give out, and the same that other container tools chose.
-const SUBNET: Subnet = Subnet {
-    gateway: Ipv4Addr::new(10, 88, 0, 1),
-    prefix: 16,
-};
+const SUBNET: Subnet = Subnet { gateway: Ipv4Addr::new(10, 88, 0, 1), prefix: 16 };
 const LEASES_FILE: &str = "addresses.json";
 /// More than a full network needs in the file, in bytes.
 const MAX_LEASES_BYTES: u64 = 8 * 1024 * 1024;
@@ -47,41 +44,30 @@ pub(crate) struct Network {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     leases: Leases,
     published: BTreeMap<String, Vec<Publish>>,
+    /// What the kernel was told last; `None`: not known.
+    applied: Option<Vec<Forward>>,
 }
 
 impl Network {
     /// Makes the bridge, lets the node forward, and takes over the addresses of an earlier life.
     /// `published` are the ports of the workloads that may still run from then.
-    pub(crate) async fn start(
-        run: &Path,
-        published: BTreeMap<String, Vec<Publish>>,
-    ) -> Result<Self, HostError> {
+    pub(crate) async fn start(run: &Path, published: BTreeMap<String, Vec<Publish>>) -> Result<Self, HostError> {
         let links = links::Links::open()?;
-        links
-            .ensure_bridge(BRIDGE, SUBNET.gateway, SUBNET.prefix)
-            .await?;
+        links.ensure_bridge(BRIDGE, SUBNET.gateway, SUBNET.prefix).await?;
         set_sysctl("net/ipv4/ip_forward", "1")?;
         let leases = read_leases(&run.join(LEASES_FILE)).await?;
-        let network = Self {
-            run: run.to_owned(),
-            links,
-            state: Mutex::new(State { leases, published }),
-        };
-        network.apply(&*network.state.lock().await)?;
-        Ok(network)
+        let mut state = State { leases, published, applied: None };
+        state.apply()?;
+        Ok(Self { run: run.to_owned(), links, state: Mutex::new(state) })
     }
 
     /// Attaches a workload whose files are in `folder`; the same again changes nothing.
     pub(crate) async fn attach(&self, name: &str, folder: &Path) -> Result<Attachment, HostError> {
         let address = self.lease(name).await?;
-        let attachment = Attachment {
-            address,
-            namespace: folder.join("netns"),
-        };
+        let attachment = Attachment { address, namespace: folder.join("netns") };
         let is_new = namespace::ensure(&attachment.namespace).await?;
         let outside = links::outside_name(name);
         if is_new || !self.links.exists(&outside).await? {
@@ -95,11 +81,10 @@ impl Network {
         let file = namespace::open(&attachment.namespace)?;
         self.links.add_pair(outside, BRIDGE, &file).await?;
         let address = attachment.address;
-        namespace::run_inside(file, move || async move {
-            links::Links::open()?
-                .configure_inside(&links::inside_name(), address, &SUBNET)
-                .await
-        })
+        namespace::run_inside(
+            file,
+            move || async move { links::Links::open()?.configure_inside(&links::inside_name(), address, &SUBNET).await },
+        )
         .await
     }
 
@@ -107,11 +92,7 @@ impl Network {
         let mut state = self.state.lock().await;
         let had = state.leases.get(name);
         let address = state.leases.assign(name, &SUBNET);
-        let full = || {
-            HostError::network("find an address")(
-                "all addresses of the workloads' network are in use",
-            )
-        };
+        let full = || HostError::network("find an address")("all addresses of the workloads' network are in use");
         let address = address.ok_or_else(full)?;
         if had.is_none() {
             self.save(&state)?;
@@ -122,16 +103,8 @@ impl Network {
     /// Lets `ports` of the node lead to the workload; none: takes them back.
     pub(crate) async fn publish(&self, name: &str, ports: &[Publish]) -> Result<(), HostError> {
         let mut state = self.state.lock().await;
-        let before = state.published.insert(name.to_owned(), ports.to_vec());
-        if before.unwrap_or_default() == ports {
-            return Ok(());
-        }
-        let applied = self.apply(&state);
-        if applied.is_err() {
-            // Not known to be in force, so that the next try does not take it for done.
-            state.published.remove(name);
-        }
-        applied
+        state.published.insert(name.to_owned(), ports.to_vec());
+        state.apply()
     }
 
     /// Takes a workload's ports, link, namespace and address away.
@@ -149,29 +122,31 @@ impl Network {
         let text = serde_json::to_vec(&state.leases).unwrap_or_default();
         files::write_whole(&self.run.join(LEASES_FILE), &text)
     }
+}
 
+impl State {
     /// Replaces all rules at once, so that no moment has half of them.
-    fn apply(&self, state: &State) -> Result<(), HostError> {
-        let wanted = state.published.iter().flat_map(|(name, ports)| {
-            let address = state.leases.get(name);
-            let forward = move |publish: &Publish| {
-                address.map(|address| Forward {
-                    name: name.clone(),
-                    publish: *publish,
-                    address,
-                })
-            };
-            ports.iter().filter_map(forward)
-        });
-        let (kept, refused) = forwards(wanted);
-        for forward in refused {
-            log::warn!(
-                "{}: another workload has port {} already; publish another",
-                forward.name,
-                forward.publish
-            );
+    fn apply(&mut self) -> Result<(), HostError> {
+        let (wanted, refused) = forwards(self.forwards());
+        if self.applied.as_ref() == Some(&wanted) {
+            return Ok(());
         }
-        firewall::replace(BRIDGE, &SUBNET, &kept)
+        for forward in refused {
+            log::warn!("{}: another workload has port {} already; publish another", forward.name, forward.publish);
+        }
+        self.applied = None;
+        firewall::replace(BRIDGE, &SUBNET, &wanted)?;
+        self.applied = Some(wanted);
+        Ok(())
+    }
+
+    /// The ports of the workloads that have an address.
+    fn forwards(&self) -> impl Iterator<Item = Forward> {
+        self.published.iter().flat_map(|(name, ports)| {
+            let address = self.leases.get(name);
+            let forward = move |publish: &Publish| address.map(|address| Forward { name: name.clone(), publish: *publish, address });
+            ports.iter().filter_map(forward)
+        })
     }
 }
 

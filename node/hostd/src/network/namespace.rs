@@ -31,9 +31,7 @@ pub(crate) async fn ensure(path: &Path) -> Result<bool, HostError> {
     }
     File::create(path).map_err(HostError::file("make", path))?;
     let target = path.to_owned();
-    on_own_thread(move || make(&target))
-        .await
-        .map_err(HostError::file("make the network namespace", path))?;
+    on_own_thread(move || make(&target)).await.map_err(HostError::file("make the network namespace", path))?;
     Ok(true)
 }
 
@@ -57,9 +55,7 @@ pub(crate) fn remove(path: &PathBuf) -> Result<(), HostError> {
         unmount(path, UnmountFlags::DETACH).map_err(HostError::file("unmount", path))?;
     }
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(HostError::file("remove", path)(error))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(HostError::file("remove", path)(error)),
         _ => Ok(()),
     }
 }
@@ -72,26 +68,16 @@ where
 {
     let outcome = on_own_thread(move || {
         move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(runtime.block_on(work()))
     });
-    outcome
-        .await
-        .map_err(HostError::network("enter the network namespace"))?
+    outcome.await.map_err(HostError::network("enter the network namespace"))?
 }
 
-async fn on_own_thread<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
+async fn on_own_thread<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     let (done, outcome) = oneshot::channel();
-    thread::Builder::new()
-        .name("netns".to_owned())
-        .spawn(move || {
-            let _ = done.send(work());
-        })?;
-    outcome
-        .await
-        .unwrap_or_else(|_| Err(io::Error::other("the thread ended early")))
+    thread::Builder::new().name("netns".to_owned()).spawn(move || {
+        let _ = done.send(work());
+    })?;
+    outcome.await.unwrap_or_else(|_| Err(io::Error::other("the thread ended early")))
 }
