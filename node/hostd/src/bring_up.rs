@@ -22,7 +22,7 @@ use crate::{
     network::Attachment,
     output::Output,
     rootfs::Rootfs,
-    status::State,
+    status::{State, pull as pull_status},
     volumes,
 };
 
@@ -90,7 +90,7 @@ async fn ready_image(ground: &Ground, name: &str, reference: &Reference) -> Resu
     log::info!("{name}: pulling {reference}");
     ground.board.update(name, |status| status.state = State::Pulling);
     let pull = PullOptions { hosts: ground.options.hosts.clone(), credentials: ground.options.credentials.clone() };
-    let news = |progress: &PullProgress| ground.board.update(name, |status| status.pull = Some(progress.into()));
+    let news = |progress: &PullProgress| ground.board.update(name, |status| status.pull = Some(pull_status(progress)));
     ground.engine.pull(reference, &pull, news).await?;
     log::info!("{name}: pulled {reference}");
     let lost = || HostError::Pull { reference: reference.to_string(), reason: "it was removed at once".to_owned() };

@@ -32,3 +32,28 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), HostError> 
 pub(crate) fn make_folder(path: &Path) -> Result<(), HostError> {
     std::fs::create_dir_all(path).map_err(HostError::file("make the folder", path))
 }
+
+/// Reads JSON that may hold secrets. The error says where it is wrong and never what stands there.
+pub(crate) fn parse_secret<T: serde::de::DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T, HostError> {
+    serde_json::from_slice(text).map_err(|error| HostError::file("understand", path)(io::Error::other(place(&error))))
+}
+
+fn place(error: &serde_json::Error) -> String {
+    let kind = match error.classify() {
+        serde_json::error::Category::Data => "not of the expected form",
+        _ => "not JSON",
+    };
+    format!("{kind} at line {}, column {}", error.line(), error.column())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_does_not_quote_what_it_read() {
+        let error = parse_secret::<Vec<u32>>(Path::new("/x"), b"[\"secret\"]").expect_err("no number");
+        assert!(!error.to_string().contains("secret"), "{error}");
+        assert!(error.to_string().contains("line 1"), "{error}");
+    }
+}

@@ -32,7 +32,7 @@ pub(crate) async fn read_wanted(path: &std::path::Path) -> Result<Workloads, Hos
     let Some(text) = files::read_bounded(path, MAX_WORKLOADS_BYTES).await? else {
         return Ok(Workloads::new());
     };
-    serde_json::from_slice(&text).map_err(|error| HostError::file("understand", path)(std::io::Error::other(error)))
+    files::parse_secret(path, &text)
 }
 
 impl Fleet {

@@ -7,70 +7,16 @@ use std::{
     time::SystemTime,
 };
 
+pub(crate) use ampoule_api_types::v1::WorkloadState as State;
+use ampoule_api_types::v1::{PullProgress as Pull, WorkloadList, WorkloadStatus as Status};
 use ampoule_workload::pull::PullProgress;
-use serde::Serialize;
 use tokio::{io::AsyncWriteExt, net::UnixListener};
 
 use crate::error::HostError;
 
-/// Where a workload stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum State {
-    /// Known, but not wanted to run.
-    Disabled,
-    /// Its image is on its way.
-    Pulling,
-    /// Its container is being made.
-    #[default]
-    Creating,
-    /// Its process lives.
-    Running,
-    /// It failed or ended and will be started again.
-    BackingOff,
-    /// It failed and stays so.
-    Failed,
-    /// It ended as it should, or was stopped.
-    Stopped,
-}
-
-/// One entry of the status document.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct Status {
-    name: String,
-    /// Image reference as it was asked for.
-    pub(crate) image: String,
-    /// Where it stands.
-    pub(crate) state: State,
-    /// Number of its first process on the node.
-    pub(crate) pid: Option<u32>,
-    /// Its address on the node's bridge.
-    pub(crate) address: Option<String>,
-    /// How often it was started again.
-    pub(crate) restarts: u32,
-    /// RFC 3339.
-    pub(crate) started_at: Option<String>,
-    /// How its process ended last.
-    pub(crate) exit_code: Option<u32>,
-    /// A sentence for a person; why, when something is not as wanted.
-    pub(crate) message: String,
-    /// How far the pull is.
-    pub(crate) pull: Option<Pull>,
-}
-
-/// How far a pull is.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Pull {
-    bytes: u64,
-    total: u64,
-    percent: u8,
-}
-
-impl From<&PullProgress> for Pull {
-    fn from(progress: &PullProgress) -> Self {
-        Self { bytes: progress.bytes(), total: progress.total(), percent: progress.percent() }
-    }
+/// How far a pull is, as the status document has it.
+pub(crate) fn pull(progress: &PullProgress) -> Pull {
+    Pull { bytes: progress.bytes(), total: progress.total(), percent: progress.percent() }
 }
 
 /// A point in time as the status document has it.
@@ -78,9 +24,19 @@ pub(crate) fn timestamp(at: SystemTime) -> String {
     prost_types::Timestamp::from(at).to_string()
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    workloads: Vec<&'a Status>,
+fn unknown_yet(name: &str) -> Status {
+    Status {
+        name: name.to_owned(),
+        image: String::new(),
+        state: State::Creating,
+        pid: None,
+        address: None,
+        restarts: 0,
+        started_at: None,
+        exit_code: None,
+        message: String::new(),
+        pull: None,
+    }
 }
 
 /// The status of all workloads, shared by those who write it and the socket.
@@ -93,7 +49,7 @@ impl Board {
     /// Changes the entry of `name`, making it if it is new.
     pub(crate) fn update(&self, name: &str, change: impl FnOnce(&mut Status)) {
         let mut entries = self.lock();
-        let entry = entries.entry(name.to_owned()).or_insert_with(|| Status { name: name.to_owned(), ..Status::default() });
+        let entry = entries.entry(name.to_owned()).or_insert_with(|| unknown_yet(name));
         change(entry);
     }
 
@@ -103,8 +59,8 @@ impl Board {
     }
 
     fn json(&self) -> Vec<u8> {
-        let entries = self.lock();
-        serde_json::to_vec(&Document { workloads: entries.values().collect() }).unwrap_or_default()
+        let list = WorkloadList { workloads: self.lock().values().cloned().collect() };
+        serde_json::to_vec(&list).unwrap_or_default()
     }
 
     /// A writer that panicked leaves an entry that is at worst half changed; telling it is still better than not.
