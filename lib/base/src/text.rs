@@ -1,0 +1,101 @@
+//! What text types have in common.
+
+/// Why a value is refused, in words for the person who wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Invalid {
+    /// What is wrong. Quotes the value, shortened, unless it could be a secret.
+    pub reason: String,
+    /// What would be right.
+    pub allowed: &'static str,
+}
+
+impl Invalid {
+    /// An error about `text`, which is quoted.
+    pub(crate) fn quoting(text: &str, wrong: &str, allowed: &'static str) -> Self {
+        Self {
+            reason: format!("{} {wrong}", quote(text)),
+            allowed,
+        }
+    }
+
+    /// An error that quotes nothing.
+    pub(crate) fn unquoted(wrong: &str, allowed: &'static str) -> Self {
+        Self {
+            reason: wrong.to_owned(),
+            allowed,
+        }
+    }
+}
+
+/// Longest quotation of a wrong value, in characters: enough to recognise it, too little to fill a console.
+const QUOTED: usize = 60;
+
+/// `text` in quotes, escaped and shortened.
+fn quote(text: &str) -> String {
+    let mut start: String = text.chars().take(QUOTED).collect();
+    if start.len() < text.len() {
+        start.push('…');
+    }
+    format!("{start:?}")
+}
+
+/// Makes a text type from a function that checks: `TryFrom`, `FromStr`, `Display` and serde, all through that function.
+macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident, $check:path) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text as it was given.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = $crate::Invalid;
+
+            fn try_from(text: String) -> Result<Self, $crate::Invalid> {
+                $check(&text).map(|()| Self(text))
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::Invalid;
+
+            fn from_str(text: &str) -> Result<Self, $crate::Invalid> {
+                Self::try_from(text.to_owned())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+pub(crate) use text_type;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_wrong_value_is_shortened_and_escaped() {
+        let error = Invalid::quoting(&"\u{1b}x".repeat(100), "is wrong", "something");
+        assert!(error.reason.len() < 500 && !error.reason.contains('\u{1b}'));
+        assert!(error.to_string().contains('…'));
+    }
+}
