@@ -1,0 +1,152 @@
+//! What somebody chose: some keys, each with a value that was checked.
+
+use crate::key::Model;
+use crate::locate::{self, Found};
+use crate::SettingError;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Deepest nesting read; the model needs three levels.
+const MAX_DEPTH: usize = 16;
+
+/// Some settings by dotted key. Holding one proves that each key exists in the model it was made with and each value passes its rule; it says nothing about how they fit together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Fragment {
+    values: BTreeMap<String, Value>,
+}
+
+impl Fragment {
+    /// Reads a settings tree (without an outer `settings` key).
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn from_json(model: &Model, tree: &Value) -> Result<Self, Vec<SettingError>> {
+        let mut walk = Walk::new(model);
+        walk.table("", tree, 0);
+        walk.finish()
+    }
+
+    /// Reads a TOML document whose only top table is `settings`.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with its place in the text.
+    pub fn from_toml(model: &Model, text: &str) -> Result<Self, Vec<SettingError>> {
+        let Found { tree, places } = locate::settings_of(text).map_err(|e| vec![e])?;
+        Self::from_json(model, &tree).map_err(|errors| errors.into_iter().map(|e| places.add_to(e)).collect())
+    }
+
+    /// This one, with every key of `other` taken from there.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        self.values.extend(other.values);
+        self
+    }
+
+    /// Removes the keys that `chosen` says; returns them.
+    pub fn remove(&mut self, chosen: impl Fn(&str) -> bool) -> Vec<String> {
+        let gone: Vec<String> = self.values.keys().filter(|k| chosen(k)).cloned().collect();
+        gone.iter().for_each(|k| drop(self.values.remove(k)));
+        gone
+    }
+
+    /// Only the keys that `chosen` says.
+    #[must_use]
+    pub fn only(&self, chosen: impl Fn(&str) -> bool) -> Self {
+        Self { values: self.values.iter().filter(|(k, _)| chosen(k)).map(|(k, v)| (k.clone(), v.clone())).collect() }
+    }
+
+    /// The keys, sorted.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.values.get(key)
+    }
+
+    /// Whether it chooses nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Keys whose value differs from `other`'s, sorted.
+    #[must_use]
+    pub fn differing(&self, other: &Self) -> Vec<String> {
+        let all: std::collections::BTreeSet<&String> = self.values.keys().chain(other.values.keys()).collect();
+        all.into_iter().filter(|k| self.values.get(*k) != other.values.get(*k)).cloned().collect()
+    }
+
+    /// The settings tree.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut tree = Map::new();
+        for (key, value) in &self.values {
+            insert(&mut tree, key, value.clone());
+        }
+        Value::Object(tree)
+    }
+}
+
+fn insert(tree: &mut Map<String, Value>, key: &str, value: Value) {
+    match key.split_once('.') {
+        None => drop(tree.insert(key.to_owned(), value)),
+        Some((head, rest)) => {
+            let below = tree.entry(head).or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(below) = below {
+                insert(below, rest, value);
+            }
+        }
+    }
+}
+
+struct Walk<'a> {
+    model: &'a Model,
+    values: BTreeMap<String, Value>,
+    errors: Vec<SettingError>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(model: &'a Model) -> Self {
+        Self { model, values: BTreeMap::new(), errors: Vec::new() }
+    }
+
+    fn finish(self) -> Result<Fragment, Vec<SettingError>> {
+        if self.errors.is_empty() { Ok(Fragment { values: self.values }) } else { Err(self.errors) }
+    }
+
+    fn table(&mut self, key: &str, value: &Value, depth: usize) {
+        match value {
+            Value::Object(table) if depth < MAX_DEPTH => table.iter().for_each(|(name, value)| self.entry(key, name, value, depth)),
+            _ => self.errors.push(SettingError::value(key, "this is a group of settings, not a value", "set one of the keys below it")),
+        }
+    }
+
+    fn entry(&mut self, above: &str, name: &str, value: &Value, depth: usize) {
+        let key = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
+        // A dot inside a name would make another key of it.
+        if name.contains('.') || name.is_empty() {
+            self.errors.push(SettingError::unknown(&key, "a name may not be empty and may not hold a dot"));
+        } else if let Some(rule) = self.model.find(&key) {
+            self.leaf(key, value, rule);
+        } else if self.model.is_table(&key) {
+            self.table(&key, value, depth + 1);
+        } else {
+            self.errors.push(self.model.unknown(&key));
+        }
+    }
+
+    fn leaf(&mut self, key: String, value: &Value, rule: &crate::key::Key) {
+        if let Some(error) = crate::settings::wrong_name(&key) {
+            self.errors.push(error);
+        } else if let Err(reason) = (rule.check)(value) {
+            self.errors.push(SettingError::value(&key, reason, format!("write {}", rule.allowed)));
+        } else {
+            // Bottlerocket's short form of the same key.
+            let key = if key == "container-registry.creds" { "container-registry.credentials".to_owned() } else { key };
+            self.values.insert(key, value.clone());
+        }
+    }
+}
