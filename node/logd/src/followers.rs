@@ -49,11 +49,7 @@ pub(crate) struct Followers {
 impl Followers {
     /// A new reader; it leaves by being dropped.
     pub(crate) fn join(&self, query: Query) -> Arc<Follower> {
-        let follower = Arc::new(Follower {
-            query,
-            queue: Mutex::default(),
-            filled: Condvar::new(),
-        });
+        let follower = Arc::new(Follower { query, queue: Mutex::default(), filled: Condvar::new() });
         lock(&self.all).push(Arc::downgrade(&follower));
         follower
     }
@@ -91,10 +87,7 @@ impl Follower {
     pub(crate) fn next(&self, patience: Duration) -> Next {
         let queue = lock(&self.queue);
         let empty = |queue: &mut Queue| queue.records.is_empty() && queue.missed == 0;
-        let (mut queue, _) = self
-            .filled
-            .wait_timeout_while(queue, patience, empty)
-            .unwrap_or_else(PoisonError::into_inner);
+        let (mut queue, _) = self.filled.wait_timeout_while(queue, patience, empty).unwrap_or_else(PoisonError::into_inner);
         if let Some(record) = queue.records.pop_front() {
             queue.bytes -= record.text.len() + RECORD_BYTES;
             return Next::Record(record);
@@ -116,29 +109,15 @@ mod tests {
 
     fn record(seq: u64, level: u8, text: &str) -> Record {
         let source = "apid".parse().expect("source");
-        Record {
-            seq,
-            time_ms: 0,
-            monotonic_ms: 0,
-            source,
-            level,
-            text: text.to_owned(),
-            cut: false,
-        }
+        Record { seq, time_ms: 0, monotonic_ms: 0, source, level, text: text.to_owned(), cut: false }
     }
 
     #[test]
     fn a_reader_gets_what_it_asked_for() {
         let followers = Followers::default();
-        let follower = followers.join(Query {
-            max_level: Some(4),
-            ..Query::default()
-        });
+        let follower = followers.join(Query { max_level: Some(4), ..Query::default() });
         followers.publish(&[record(1, 6, "no"), record(2, 3, "yes")]);
-        assert_eq!(
-            follower.next(Duration::ZERO),
-            Next::Record(record(2, 3, "yes"))
-        );
+        assert_eq!(follower.next(Duration::ZERO), Next::Record(record(2, 3, "yes")));
         assert_eq!(follower.next(Duration::ZERO), Next::Nothing);
         drop(follower);
         followers.publish(&[record(3, 3, "gone")]);
@@ -162,9 +141,6 @@ mod tests {
         assert_eq!(missed, (100 - got, 100));
         assert!(got > 30);
         followers.publish(&[record(101, 6, "again")]);
-        assert_eq!(
-            follower.next(Duration::ZERO),
-            Next::Record(record(101, 6, "again"))
-        );
+        assert_eq!(follower.next(Duration::ZERO), Next::Record(record(101, 6, "again")));
     }
 }

@@ -34,11 +34,7 @@ impl Connections {
     /// A new connection; one too many is closed at once, and its program tries again later.
     pub(crate) fn add(&mut self, stream: UnixStream) {
         if self.all.len() < MAX_CONNECTIONS && stream.set_nonblocking(true).is_ok() {
-            self.all.push(Connection {
-                stream,
-                pending: Vec::new(),
-                complained: false,
-            });
+            self.all.push(Connection { stream, pending: Vec::new(), complained: false });
         }
     }
 
@@ -49,9 +45,7 @@ impl Connections {
     /// Reads once from each connection of which `ready` says so (by position); forgets those that ended.
     pub(crate) fn read(&mut self, mut ready: impl Iterator<Item = bool>) -> Vec<Draft> {
         let mut drafts = Vec::new();
-        self.all.retain_mut(|connection| {
-            !ready.next().unwrap_or(false) || connection.read(&mut drafts).is_ok()
-        });
+        self.all.retain_mut(|connection| !ready.next().unwrap_or(false) || connection.read(&mut drafts).is_ok());
         drafts
     }
 }
@@ -63,20 +57,9 @@ impl Connection {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(length) => {
                 self.feed(&buffer[..length], drafts);
-                if self.pending.len() > MAX_WIRE_LINE {
-                    Err(io::ErrorKind::InvalidData.into())
-                } else {
-                    Ok(())
-                }
+                if self.pending.len() > MAX_WIRE_LINE { Err(io::ErrorKind::InvalidData.into()) } else { Ok(()) }
             }
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                ) =>
-            {
-                Ok(())
-            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -100,13 +83,7 @@ impl Connection {
             Err(error) => {
                 self.complained = true;
                 let text = format!("a program handed over a line that is no log line: {error}");
-                Some(Draft {
-                    source: crate::own_source(),
-                    level: 4,
-                    text,
-                    cut: false,
-                    moment: now,
-                })
+                Some(Draft { source: crate::own_source(), level: 4, text, cut: false, moment: now })
             }
         }
     }
@@ -123,32 +100,17 @@ mod tests {
         let (mut ours, theirs) = UnixStream::pair().expect("pair");
         let mut connections = Connections::default();
         connections.add(theirs);
-        ours.write_all(
-            b"{\"source\":\"workload/web\",\"level\":9,\"text\":\"a\"}\nbad\nbad\n{\"source\":",
-        )
-        .expect("write");
+        ours.write_all(b"{\"source\":\"workload/web\",\"level\":9,\"text\":\"a\"}\nbad\nbad\n{\"source\":").expect("write");
         let drafts = connections.read([true].into_iter());
         assert_eq!(drafts.len(), 2);
-        assert_eq!(
-            (
-                drafts[0].source.as_str(),
-                drafts[0].level,
-                drafts[0].text.as_str()
-            ),
-            ("workload/web", 7, "a")
-        );
+        assert_eq!((drafts[0].source.as_str(), drafts[0].level, drafts[0].text.as_str()), ("workload/web", 7, "a"));
         assert!(drafts[1].source.as_str() == "logd");
-        ours.write_all(b"\"x\",\"level\":1,\"text\":\"b\"}\n")
-            .expect("write");
+        ours.write_all(b"\"x\",\"level\":1,\"text\":\"b\"}\n").expect("write");
         assert_eq!(connections.read([true].into_iter())[0].text, "b");
-        ours.write_all(&vec![b'x'; MAX_WIRE_LINE + 1])
-            .expect("write");
+        ours.write_all(&vec![b'x'; MAX_WIRE_LINE + 1]).expect("write");
         while connections.iter().count() > 0 {
             connections.read([true].into_iter());
         }
-        assert!(
-            ours.write_all(b"more").is_err(),
-            "an endless line ends the connection"
-        );
+        assert!(ours.write_all(b"more").is_err(), "an endless line ends the connection");
     }
 }

@@ -38,11 +38,7 @@ pub(crate) struct Writer {
 
 impl Journal {
     pub(crate) fn new(store: Store, syncer: Arc<Syncer>) -> Arc<Self> {
-        Arc::new(Self {
-            store: Mutex::new(store),
-            followers: Followers::default(),
-            syncer,
-        })
+        Arc::new(Self { store: Mutex::new(store), followers: Followers::default(), syncer })
     }
 
     /// What is kept and, if the query follows, what comes: without a gap. The follower may repeat records up to
@@ -56,11 +52,7 @@ impl Journal {
 
 impl Writer {
     pub(crate) fn new(journal: Arc<Journal>, console: Console) -> Self {
-        Self {
-            journal,
-            console,
-            complained: None,
-        }
+        Self { journal, console, complained: None }
     }
 
     /// Takes what came in one round.
@@ -69,12 +61,7 @@ impl Writer {
             return;
         }
         let urgent = drafts.iter().any(|draft| draft.level <= URGENT_LEVEL);
-        let written = self
-            .journal
-            .store
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .append(drafts);
+        let written = self.journal.store.lock().unwrap_or_else(PoisonError::into_inner).append(drafts);
         self.journal.syncer.add(written.files, urgent);
         self.journal.followers.publish(&written.records);
         self.console.show(&written.records);
@@ -90,14 +77,9 @@ impl Writer {
 
     /// To standard error, which comes back to this program: therefore seldom.
     fn complain(&mut self, error: &std::io::Error) {
-        if self
-            .complained
-            .is_none_or(|last| last.elapsed() >= COMPLAINT_PAUSE)
-        {
+        if self.complained.is_none_or(|last| last.elapsed() >= COMPLAINT_PAUSE) {
             self.complained = Some(Instant::now());
-            log::error!(
-                "records could not be written: {error}; they are still given to those who follow the log"
-            );
+            log::error!("records could not be written: {error}; they are still given to those who follow the log");
         }
     }
 }

@@ -43,23 +43,10 @@ impl KernelLog {
     /// `None` where there is no kernel log to read; `memory` is lost at reboot, as the kernel's numbers are.
     pub(crate) fn open(memory: PathBuf) -> Option<Self> {
         let flags = OFlags::NONBLOCK.bits() as i32;
-        let device = OpenOptions::new()
-            .read(true)
-            .custom_flags(flags)
-            .open("/dev/kmsg");
-        let device = device
-            .map_err(|error| log::warn!("/dev/kmsg: {error}; the kernel's messages are not kept"))
-            .ok()?;
-        let next = fs::read_to_string(&memory)
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
-            .unwrap_or(0);
-        Some(Self {
-            device,
-            source: "kernel".parse().ok()?,
-            memory,
-            next,
-        })
+        let device = OpenOptions::new().read(true).custom_flags(flags).open("/dev/kmsg");
+        let device = device.map_err(|error| log::warn!("/dev/kmsg: {error}; the kernel's messages are not kept")).ok()?;
+        let next = fs::read_to_string(&memory).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        Some(Self { device, source: "kernel".parse().ok()?, memory, next })
     }
 
     /// What is new.
@@ -68,8 +55,7 @@ impl KernelLog {
         let mut buffer = vec![0; MAX_MESSAGE];
         for _ in 0..MAX_ROUND {
             match self.device.read(&mut buffer) {
-                Ok(length) => drafts
-                    .extend(parse(&buffer[..length]).and_then(|message| self.draft(message, now))),
+                Ok(length) => drafts.extend(parse(&buffer[..length]).and_then(|message| self.draft(message, now))),
                 // The oldest messages were overwritten before they were read; the next read goes on after them.
                 Err(error) if error.raw_os_error() == Some(Errno::PIPE.raw_os_error()) => {}
                 Err(_) => break,
@@ -88,13 +74,7 @@ impl KernelLog {
         }
         self.next = message.seq + 1;
         let moment = now.at(message.monotonic_ms);
-        Some(Draft {
-            source: self.source.clone(),
-            level: message.level,
-            text: message.text,
-            cut: false,
-            moment,
-        })
+        Some(Draft { source: self.source.clone(), level: message.level, text: message.text, cut: false, moment })
     }
 }
 
@@ -113,12 +93,7 @@ fn parse(bytes: &[u8]) -> Option<Message> {
     let seq: u64 = fields.next()?.parse().ok().filter(|seq| *seq < u64::MAX)?;
     let micros: u64 = fields.next()?.parse().ok()?;
     let line: String = body.lines().next()?.chars().take(MAX_TEXT / 4).collect();
-    Some(Message {
-        level: (priority & 7) as u8,
-        seq,
-        monotonic_ms: micros / 1000,
-        text: line,
-    })
+    Some(Message { level: (priority & 7) as u8, seq, monotonic_ms: micros / 1000, text: line })
 }
 
 #[cfg(test)]
@@ -131,19 +106,8 @@ mod tests {
     fn the_kernels_format() {
         let bytes = b"4,1234,5140900,-,caller=T1;EXT4-fs (vda2): mounted; fine\n SUBSYSTEM=block\n DEVICE=b254:2\n";
         let text = "EXT4-fs (vda2): mounted; fine".to_owned();
-        assert_eq!(
-            parse(bytes),
-            Some(Message {
-                level: 4,
-                seq: 1234,
-                monotonic_ms: 5140,
-                text
-            })
-        );
-        assert_eq!(
-            parse(b"30,1,0,-;from a program\n").map(|message| message.level),
-            Some(6)
-        );
+        assert_eq!(parse(bytes), Some(Message { level: 4, seq: 1234, monotonic_ms: 5140, text }));
+        assert_eq!(parse(b"30,1,0,-;from a program\n").map(|message| message.level), Some(6));
     }
 
     proptest! {

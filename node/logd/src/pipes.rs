@@ -4,7 +4,10 @@ use std::{
     fs::File,
     io::{self, IoSliceMut, Read},
     mem::MaybeUninit,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
 };
 
 use ampoule_logwire::{LineSplitter, Source};
@@ -45,12 +48,7 @@ impl Handover {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut rights = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-        let message = match recvmsg(
-            &self.0,
-            &mut [IoSliceMut::new(&mut name)],
-            &mut rights,
-            flags,
-        ) {
+        let message = match recvmsg(&self.0, &mut [IoSliceMut::new(&mut name)], &mut rights, flags) {
             Ok(message) => message,
             Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -78,18 +76,17 @@ impl AsFd for Handover {
 pub(crate) struct Pipe {
     source: Source,
     file: File,
+    /// Device and inode: the same for every descriptor of one pipe.
+    identity: (u64, u64),
     lines: LineSplitter,
 }
 
 impl Pipe {
     fn named(name: &[u8], descriptor: OwnedFd) -> Option<Self> {
         let name = String::from_utf8_lossy(name);
-        match name.trim_end_matches(['\0', '\n']).parse() {
-            Ok(source) => Some(Self {
-                source,
-                file: descriptor.into(),
-                lines: LineSplitter::default(),
-            }),
+        let made = name.trim_end_matches(['\0', '\n']).parse().map_err(io::Error::other);
+        match made.and_then(|source| Self::of(source, descriptor.into())) {
+            Ok(pipe) => Some(pipe),
             Err(error) => {
                 log::warn!("a pipe from init was left aside: {error}");
                 None
@@ -97,31 +94,23 @@ impl Pipe {
         }
     }
 
+    fn of(source: Source, file: File) -> io::Result<Self> {
+        // The loop must never wait for one service, whatever the descriptor really is.
+        rustix::io::ioctl_fionbio(&file, true)?;
+        let facts = file.metadata()?;
+        Ok(Self { source, identity: (facts.dev(), facts.ino()), file, lines: LineSplitter::default() })
+    }
+
     /// Reads what is there. `Err`: the pipe has ended, these are its last lines.
     fn read(&mut self, buffer: &mut [u8]) -> Result<Vec<Draft>, Vec<Draft>> {
         let now = Moment::now();
         match self.file.read(buffer) {
-            Ok(0) => Err(self
-                .lines
-                .finish()
-                .map(|line| Draft::of_line(&self.source, line, now))
-                .into_iter()
-                .collect()),
+            Ok(0) => Err(self.lines.finish().map(|line| Draft::of_line(&self.source, line, now)).into_iter().collect()),
             Ok(length) => {
                 let lines = self.lines.feed(&buffer[..length]);
-                Ok(lines
-                    .into_iter()
-                    .map(|line| Draft::of_line(&self.source, line, now))
-                    .collect())
+                Ok(lines.into_iter().map(|line| Draft::of_line(&self.source, line, now)).collect())
             }
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                ) =>
-            {
-                Ok(Vec::new())
-            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(Vec::new()),
             Err(_) => Err(Vec::new()),
         }
     }
@@ -142,20 +131,18 @@ pub(crate) struct Pipes {
 
 impl Pipes {
     pub(crate) fn new() -> Self {
-        Self {
-            all: Vec::new(),
-            buffer: vec![0; PIECE],
-        }
+        Self { all: Vec::new(), buffer: vec![0; PIECE] }
     }
 
+    /// A pipe that init hands over a second time is not read twice.
     pub(crate) fn add(&mut self, pipe: Pipe) {
+        if self.all.iter().any(|known| known.identity == pipe.identity) {
+            return;
+        }
         if self.all.len() < MAX_PIPES {
             self.all.push(pipe);
         } else {
-            log::warn!(
-                "{}: there are {MAX_PIPES} pipes already, its output is not kept",
-                pipe.source
-            );
+            log::warn!("{}: there are {MAX_PIPES} pipes already, its output is not kept", pipe.source);
         }
     }
 

@@ -52,20 +52,14 @@ impl Drop for Place {
 
 impl Readers {
     pub(crate) fn new(journal: Arc<Journal>) -> Self {
-        Self {
-            journal,
-            count: Arc::default(),
-        }
+        Self { journal, count: Arc::default() }
     }
 
     /// Serves one more reader, or tells it that there are too many.
     pub(crate) fn serve(&self, mut stream: UnixStream) {
         let place = Place(self.count.clone());
         if self.count.fetch_add(1, Ordering::Relaxed) >= MAX_READERS {
-            let _ = stream.write_all(&encode(&note(
-                0,
-                format!("{MAX_READERS} readers are connected already, try again later"),
-            )));
+            let _ = stream.write_all(&encode(&note(0, format!("{MAX_READERS} readers are connected already, try again later"))));
             return;
         }
         let journal = self.journal.clone();
@@ -74,11 +68,7 @@ impl Readers {
             // A reader that goes away in the middle is no news.
             let _ = answer(&journal, stream);
         };
-        if let Err(error) = thread::Builder::new()
-            .name("reader".into())
-            .stack_size(STACK)
-            .spawn(run)
-        {
+        if let Err(error) = thread::Builder::new().name("reader".into()).stack_size(STACK).spawn(run) {
             log::warn!("a reader of the log could not be served: {error}");
         }
     }
@@ -115,10 +105,7 @@ fn follow(follower: &Follower, mut stream: &UnixStream, after: u64) -> io::Resul
             Next::Record(record) if record.seq <= after => {}
             Next::Record(record) => stream.write_all(&encode(&record))?,
             Next::Missed(count, last) => {
-                stream.write_all(&encode(&note(
-                    last.seq,
-                    format!("{count} records left out: this reader is too slow"),
-                )))?;
+                stream.write_all(&encode(&note(last.seq, format!("{count} records left out: this reader is too slow"))))?;
             }
             Next::Nothing if has_left(stream)? => return Ok(()),
             Next::Nothing => {}
@@ -128,25 +115,12 @@ fn follow(follower: &Follower, mut stream: &UnixStream, after: u64) -> io::Resul
 
 fn has_left(stream: &UnixStream) -> io::Result<bool> {
     let mut fds = [PollFd::new(stream, PollFlags::empty())];
-    poll(
-        &mut fds,
-        Some(&Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        }),
-    )?;
+    poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
     Ok(fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR))
 }
 
 /// What this program itself says to one reader.
 fn note(seq: u64, text: String) -> Record {
     let source = crate::own_source();
-    Draft {
-        source,
-        level: 4,
-        text,
-        cut: false,
-        moment: Moment::now(),
-    }
-    .numbered(seq)
+    Draft { source, level: 4, text, cut: false, moment: Moment::now() }.numbered(seq)
 }

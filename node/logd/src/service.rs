@@ -64,21 +64,13 @@ impl Service {
         self.look(pipes, connections, None)
     }
 
-    fn look(
-        &self,
-        pipes: &Pipes,
-        connections: &Connections,
-        patience: Option<&rustix::event::Timespec>,
-    ) -> io::Result<News> {
+    fn look(&self, pipes: &Pipes, connections: &Connections, patience: Option<&rustix::event::Timespec>) -> io::Result<News> {
         let mut fds = vec![self.stop.as_fd(), self.queries.as_fd(), self.ingest.as_fd()];
         fds.extend(self.handover.as_ref().map(AsFd::as_fd));
         fds.extend(self.kernel.as_ref().map(AsFd::as_fd));
         fds.extend(pipes.iter().map(AsFd::as_fd));
         fds.extend(connections.iter());
-        let mut polled: Vec<PollFd<'_>> = fds
-            .iter()
-            .map(|fd| PollFd::new(fd, PollFlags::IN))
-            .collect();
+        let mut polled: Vec<PollFd<'_>> = fds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
         match poll(&mut polled, patience) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -96,12 +88,7 @@ impl Service {
         })
     }
 
-    fn take_in(
-        &mut self,
-        news: &News,
-        pipes: &mut Pipes,
-        connections: &mut Connections,
-    ) -> Vec<Draft> {
+    fn take_in(&mut self, news: &News, pipes: &mut Pipes, connections: &mut Connections) -> Vec<Draft> {
         let mut drafts = Vec::new();
         if let Some(kernel) = self.kernel.as_mut().filter(|_| news.kernel) {
             drafts.extend(kernel.read(Moment::now()));
@@ -138,10 +125,7 @@ impl Service {
     /// A bounded number of rounds: a service that floods must not keep the machine from stopping.
     fn drain(&mut self, pipes: &mut Pipes, connections: &mut Connections) -> io::Result<()> {
         const ROUNDS: usize = 64;
-        let at_once = rustix::event::Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
+        let at_once = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
         for _ in 0..ROUNDS {
             let news = self.look(pipes, connections, Some(&at_once))?;
             let drafts = self.take_in(&news, pipes, connections);

@@ -59,22 +59,11 @@ impl Store {
     /// What is on disk at `place`.
     pub(crate) fn open(place: Place) -> Self {
         let found = fs::read_dir(&place.folder).into_iter().flatten().flatten();
-        let streams: BTreeMap<Source, Stream> = found
-            .filter_map(|entry| {
-                Some((
-                    source_of(entry.file_name().to_str()?)?,
-                    Stream::open(entry.path()),
-                ))
-            })
-            .collect();
+        let streams: BTreeMap<Source, Stream> =
+            found.filter_map(|entry| Some((source_of(entry.file_name().to_str()?)?, Stream::open(entry.path())))).collect();
         let next_seq = streams.values().map(Stream::last_seq).max().unwrap_or(0) + 1;
         let bytes = streams.values().map(Stream::bytes).sum();
-        Self {
-            place,
-            streams,
-            next_seq,
-            bytes,
-        }
+        Self { place, streams, next_seq, bytes }
     }
 
     /// Numbers and writes `drafts`.
@@ -94,15 +83,8 @@ impl Store {
 
     /// Everything up to now that `query` wants; the number of the newest record is in it.
     pub(crate) fn history(&self, query: Query) -> History {
-        let wanted = self
-            .streams
-            .iter()
-            .filter(|(source, _)| query.wants_source(source));
-        History::new(
-            query.clone(),
-            wanted.map(|(_, stream)| stream.segments()).collect(),
-            self.next_seq - 1,
-        )
+        let wanted = self.streams.iter().filter(|(source, _)| query.wants_source(source));
+        History::new(query.clone(), wanted.map(|(_, stream)| stream.segments()).collect(), self.next_seq - 1)
     }
 
     fn append_one(&mut self, record: &Record) -> io::Result<()> {
@@ -112,10 +94,7 @@ impl Store {
         let frame = frame::pack(record);
         while self.bytes + frame.len() as u64 > self.place.total && self.forget_some() {}
         let folder = self.place.folder.join(folder_name(&record.source));
-        let stream = self
-            .streams
-            .entry(record.source.clone())
-            .or_insert_with(|| Stream::open(folder));
+        let stream = self.streams.entry(record.source.clone()).or_insert_with(|| Stream::open(folder));
         stream.append(record.seq, &frame, self.place.segment)?;
         self.bytes += frame.len() as u64;
         Ok(())
@@ -129,22 +108,14 @@ impl Store {
             }
         }
         self.bytes = self.streams.values().map(Stream::bytes).sum();
-        if written
-            .error
-            .as_ref()
-            .is_some_and(|error| error.kind() == io::ErrorKind::StorageFull)
-        {
+        if written.error.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::StorageFull) {
             self.forget_some();
         }
     }
 
     /// Removes the oldest segment of the largest stream. `false`: nothing is left to remove.
     fn forget_some(&mut self) -> bool {
-        let Some(largest) = self
-            .streams
-            .values_mut()
-            .max_by_key(|stream| stream.bytes())
-        else {
+        let Some(largest) = self.streams.values_mut().max_by_key(|stream| stream.bytes()) else {
             return false;
         };
         let freed = largest.drop_oldest();
@@ -156,11 +127,7 @@ impl Store {
         if self.streams.len() < MAX_SOURCES {
             return;
         }
-        let silent = self
-            .streams
-            .iter()
-            .min_by_key(|(_, stream)| stream.last_seq())
-            .map(|(source, _)| source.clone());
+        let silent = self.streams.iter().min_by_key(|(_, stream)| stream.last_seq()).map(|(source, _)| source.clone());
         if let Some(stream) = silent.and_then(|source| self.streams.remove(&source)) {
             self.bytes = self.bytes.saturating_sub(stream.bytes());
             stream.remove();

@@ -32,10 +32,7 @@ impl Syncer {
     pub(crate) fn start() -> std::io::Result<Arc<Self>> {
         let syncer = Arc::new(Self::default());
         let own = syncer.clone();
-        thread::Builder::new()
-            .name("sync".into())
-            .stack_size(64 * 1024)
-            .spawn(move || own.run())?;
+        thread::Builder::new().name("sync".into()).stack_size(64 * 1024).spawn(move || own.run())?;
         Ok(syncer)
     }
 
@@ -46,9 +43,7 @@ impl Syncer {
         }
         let due = Instant::now() + if urgent { SOON } else { LATER };
         let mut waiting = self.lock();
-        waiting
-            .files
-            .extend(files.into_iter().map(|file| (file.as_raw_fd(), file)));
+        waiting.files.extend(files.into_iter().map(|file| (file.as_raw_fd(), file)));
         waiting.due = Some(waiting.due.map_or(due, |old| old.min(due)));
         self.changed.notify_one();
     }
@@ -73,21 +68,11 @@ impl Syncer {
     fn wait_until_due(&self) {
         let mut waiting = self.lock();
         loop {
-            let pause = waiting
-                .due
-                .map(|due| due.saturating_duration_since(Instant::now()));
+            let pause = waiting.due.map(|due| due.saturating_duration_since(Instant::now()));
             waiting = match pause {
                 Some(Duration::ZERO) => break,
-                Some(pause) => {
-                    self.changed
-                        .wait_timeout(waiting, pause)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-                None => self
-                    .changed
-                    .wait(waiting)
-                    .unwrap_or_else(PoisonError::into_inner),
+                Some(pause) => self.changed.wait_timeout(waiting, pause).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner),
             };
         }
         waiting.due = None;

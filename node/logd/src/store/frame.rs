@@ -33,15 +33,7 @@ mod tests {
     use super::*;
 
     fn record(text: String) -> Record {
-        Record {
-            seq: 7,
-            time_ms: 1,
-            monotonic_ms: 2,
-            source: "a/b".parse().expect("source"),
-            level: 3,
-            text,
-            cut: false,
-        }
+        Record { seq: 7, time_ms: 1, monotonic_ms: 2, source: "a/b".parse().expect("source"), level: 3, text, cut: false }
     }
 
     proptest! {

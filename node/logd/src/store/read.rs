@@ -30,27 +30,15 @@ pub(crate) struct History {
 
 impl History {
     pub(super) fn new(query: Query, streams: Vec<Vec<Segment>>, last_seq: u64) -> Self {
-        Self {
-            query,
-            streams,
-            last_seq,
-        }
+        Self { query, streams, last_seq }
     }
 
     /// Gives each fitting record to `take` until there are no more or it fails.
     pub(crate) fn each(self, mut take: impl FnMut(&Record) -> io::Result<()>) -> io::Result<()> {
         match self.query.tail {
-            Some(count) => self
-                .tail(count as usize)
-                .records
-                .values()
-                .try_for_each(take),
+            Some(count) => self.tail(count as usize).records.values().try_for_each(take),
             None => {
-                let Self {
-                    query,
-                    streams,
-                    last_seq,
-                } = self;
+                let Self { query, streams, last_seq } = self;
                 let readers = streams.into_iter().map(Reader::new).collect();
                 Merge::new(readers)
                     .take_while(|record| record.seq <= last_seq)
@@ -69,9 +57,7 @@ impl History {
                     break;
                 }
                 let records = Reader::new(vec![segment.clone()]);
-                records
-                    .filter(|record| self.query.matches(record))
-                    .for_each(|record| tail.offer(record));
+                records.filter(|record| self.query.matches(record)).for_each(|record| tail.offer(record));
                 newest_inside = segment.first_seq.saturating_sub(1);
             }
         }
@@ -90,12 +76,7 @@ struct Tail {
 
 impl Tail {
     fn new(count: usize) -> Self {
-        Self {
-            count,
-            bytes: 0,
-            records: BTreeMap::new(),
-            floor: 0,
-        }
+        Self { count, bytes: 0, records: BTreeMap::new(), floor: 0 }
     }
 
     fn wants_nothing_before(&self, seq: u64) -> bool {
@@ -126,21 +107,13 @@ struct Reader {
 
 impl Reader {
     fn new(segments: Vec<Segment>) -> Self {
-        Self {
-            segments: segments.into_iter(),
-            open: None,
-        }
+        Self { segments: segments.into_iter(), open: None }
     }
 
     fn line(&mut self) -> Option<Vec<u8>> {
         let mut line = Vec::new();
         // A limit, so that a damaged file without line feeds is read piece by piece.
-        let length = self
-            .open
-            .as_mut()?
-            .take(frame::MAX_FRAME as u64)
-            .read_until(b'\n', &mut line)
-            .unwrap_or(0);
+        let length = self.open.as_mut()?.take(frame::MAX_FRAME as u64).read_until(b'\n', &mut line).unwrap_or(0);
         (length > 0).then_some(line)
     }
 }
@@ -157,9 +130,7 @@ impl Iterator for Reader {
                 }
             }
             let segment = self.segments.next()?;
-            self.open = File::open(&segment.path)
-                .ok()
-                .map(|file| BufReader::new(file.take(segment.bytes)));
+            self.open = File::open(&segment.path).ok().map(|file| BufReader::new(file.take(segment.bytes)));
         }
     }
 }
@@ -171,9 +142,7 @@ struct Merge {
 
 impl Merge {
     fn new(readers: Vec<Reader>) -> Self {
-        Self {
-            readers: readers.into_iter().map(Iterator::peekable).collect(),
-        }
+        Self { readers: readers.into_iter().map(Iterator::peekable).collect() }
     }
 }
 

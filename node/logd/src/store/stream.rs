@@ -48,22 +48,11 @@ impl Stream {
             .collect();
         segments.sort_by_key(|segment| segment.first_seq);
         let last_seq = segments.last().map_or(0, last_seq_in);
-        Self {
-            folder,
-            segments: segments.into(),
-            last_seq,
-            open: None,
-            pending: Vec::new(),
-            torn: true,
-        }
+        Self { folder, segments: segments.into(), last_seq, open: None, pending: Vec::new(), torn: true }
     }
 
     pub(crate) fn bytes(&self) -> u64 {
-        self.segments
-            .iter()
-            .map(|segment| segment.bytes)
-            .sum::<u64>()
-            + self.pending.len() as u64
+        self.segments.iter().map(|segment| segment.bytes).sum::<u64>() + self.pending.len() as u64
     }
 
     pub(crate) fn last_seq(&self) -> u64 {
@@ -76,10 +65,7 @@ impl Stream {
 
     /// Takes a frame; it is in the file after [`Stream::flush`].
     pub(crate) fn append(&mut self, seq: u64, frame: &[u8], segment_bytes: u64) -> io::Result<()> {
-        let full = self
-            .segments
-            .back()
-            .is_none_or(|last| last.bytes + self.pending.len() as u64 >= segment_bytes);
+        let full = self.segments.back().is_none_or(|last| last.bytes + self.pending.len() as u64 >= segment_bytes);
         if full {
             self.flush()?;
             self.start_segment(seq)?;
@@ -126,25 +112,13 @@ impl Stream {
     }
 
     fn start_segment(&mut self, seq: u64) -> io::Result<()> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         let path = self.folder.join(format!("{seq:020}{SUFFIX}"));
-        let file = OpenOptions::new()
-            .append(true)
-            .read(true)
-            .create(true)
-            .mode(0o600)
-            .open(&path)?;
+        let file = OpenOptions::new().append(true).read(true).create(true).mode(0o600).open(&path)?;
         let bytes = file.metadata()?.len();
         self.open = Some(Arc::new(file));
         self.torn = bytes > 0;
-        self.segments.push_back(Segment {
-            path,
-            first_seq: seq,
-            bytes,
-        });
+        self.segments.push_back(Segment { path, first_seq: seq, bytes });
         Ok(())
     }
 
@@ -153,12 +127,7 @@ impl Stream {
             return Ok(file.clone());
         }
         let last = self.segments.back().ok_or(io::ErrorKind::NotFound)?;
-        let file = Arc::new(
-            OpenOptions::new()
-                .append(true)
-                .read(true)
-                .open(&last.path)?,
-        );
+        let file = Arc::new(OpenOptions::new().append(true).read(true).open(&last.path)?);
         self.open = Some(file.clone());
         Ok(file)
     }
@@ -183,32 +152,22 @@ fn end_line(mut file: &File) -> io::Result<u64> {
 fn segment_of(path: PathBuf, bytes: u64) -> Option<Segment> {
     let name = path.file_name()?.to_str()?.strip_suffix(SUFFIX)?;
     let first_seq = name.parse().ok()?;
-    Some(Segment {
-        path,
-        first_seq,
-        bytes,
-    })
+    Some(Segment { path, first_seq, bytes })
 }
 
 /// The highest number in a segment: only its end is read.
 fn last_seq_in(segment: &Segment) -> u64 {
     let end = read_end(&segment.path).unwrap_or_default();
-    let numbers = end
-        .split(|byte| *byte == b'\n')
-        .filter_map(frame::unpack)
-        .map(|record| record.seq);
+    let numbers = end.split(|byte| *byte == b'\n').filter_map(frame::unpack).map(|record| record.seq);
     numbers.max().unwrap_or(0).max(segment.first_seq)
 }
 
 fn read_end(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let length = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::Start(
-        length.saturating_sub(2 * frame::MAX_FRAME as u64),
-    ))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(2 * frame::MAX_FRAME as u64)))?;
     let mut end = Vec::new();
-    file.take(2 * frame::MAX_FRAME as u64)
-        .read_to_end(&mut end)?;
+    file.take(2 * frame::MAX_FRAME as u64).read_to_end(&mut end)?;
     Ok(end)
 }
 
