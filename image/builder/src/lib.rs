@@ -1,24 +1,28 @@
 //! Builds node images without root: packages, root file system, hash tree, kernel image, disk.
 
+mod build;
+mod cache;
+mod debian;
 mod doctor;
+mod hash;
+mod licence;
+mod lock;
 mod manifest;
+mod package;
 mod progress;
+mod recipe;
 mod request;
+mod stage;
+mod tool;
+mod variant;
 
+pub use build::build;
 pub use doctor::{REQUIREMENTS, Requirement, missing};
 pub use manifest::{Executable, Input, Manifest, Package, Sizes, inspect};
 pub use progress::{Progress, Silent};
 pub use request::{BuildRequest, BuiltImage, StageFailed, default_cache};
 
 use std::path::Path;
-
-/// Builds one image. The old image in `request.out` stays until the new one is whole.
-///
-/// # Errors
-/// [`StageFailed`] with its cause: a tool that failed, an input that is not the pinned one, a rule that the image breaks.
-pub fn build(_request: &BuildRequest, _progress: &dyn Progress) -> anyhow::Result<BuiltImage> {
-    anyhow::bail!("not yet")
-}
 
 /// An input whose lock moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +39,12 @@ pub struct LockChange {
 ///
 /// # Errors
 /// When there is no such input, or it cannot be fetched.
-pub fn lock_update(_repo: &Path, _cache: &Path, _name: &str, _progress: &dyn Progress) -> anyhow::Result<Vec<LockChange>> {
+pub fn lock_update(
+    _repo: &Path,
+    _cache: &Path,
+    _name: &str,
+    _progress: &dyn Progress,
+) -> anyhow::Result<Vec<LockChange>> {
     anyhow::bail!("not yet")
 }
 

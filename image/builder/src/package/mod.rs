@@ -1,0 +1,239 @@
+//! Packages: from a recipe and pinned inputs to a directory in the cache.
+//!
+//! An artifact has `root/` (goes into the root file system), `boot/` (goes into the image beside it) and
+//! `components.json` (third-party parts compiled in, for the SBOM).
+
+mod cargo;
+mod certificates;
+mod golang;
+mod kernel;
+
+use crate::cache::Cache;
+use crate::debian::{self, Fetched, Wanted};
+use crate::hash::Facts;
+use crate::licence::Component;
+use crate::lock::{Lock, Locked};
+use crate::manifest::{Input, Package};
+use crate::recipe::{Build, Recipe};
+use crate::stage::{Made, Stage};
+use crate::tool::Tool;
+use anyhow::Context as _;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What every package build needs to know.
+pub(crate) struct Workshop<'a> {
+    pub(crate) repo: &'a Path,
+    pub(crate) cache: &'a Cache,
+    pub(crate) lock: &'a Lock,
+    pub(crate) locked: bool,
+    /// Version of our own programs.
+    pub(crate) version: &'a str,
+}
+
+/// A package in the cache.
+#[derive(Debug, Clone)]
+pub(crate) struct Built {
+    pub(crate) dir: PathBuf,
+    pub(crate) package: Package,
+    pub(crate) components: Vec<Component>,
+    /// Inputs that are not the locked ones.
+    pub(crate) differs: Vec<String>,
+}
+
+/// Inputs of one package, at hand.
+pub(crate) struct Inputs {
+    /// Debian packages by name.
+    files: BTreeMap<String, PathBuf>,
+    used: Vec<Input>,
+    differs: Vec<String>,
+}
+
+/// Grows whenever the code of a step changes what it makes, so that old artifacts are not taken for new ones.
+const REVISION: u32 = 1;
+
+impl Workshop<'_> {
+    /// The package of `recipe`, from the cache if it was made before from the same things.
+    pub(crate) fn obtain(&self, recipe: &Recipe, stage: &Stage) -> anyhow::Result<Made<Built>> {
+        golang::check_lock(self, recipe)?;
+        let promised = Inputs::promised(self.lock, &recipe.body.inputs)?;
+        let key = self.key(recipe, &promised)?;
+        if let Some(dir) = self.cache.made(&recipe.name, &key) {
+            return Ok(Made {
+                value: self.describe(recipe, dir, key, promised)?,
+                from_cache: true,
+            });
+        }
+        // Only now is anything fetched; what comes may be another version than the lock promised.
+        let inputs = self.fetch(recipe, stage)?;
+        let key = self.key(recipe, &inputs)?;
+        let (dir, from_cache) = self.cache.artifact(&recipe.name, &key, |out| {
+            self.make(recipe, &inputs, out, stage)
+        })?;
+        Ok(Made {
+            value: self.describe(recipe, dir, key, inputs)?,
+            from_cache,
+        })
+    }
+
+    fn key(&self, recipe: &Recipe, inputs: &Inputs) -> anyhow::Result<String> {
+        let mut facts = Facts::default();
+        facts
+            .add("revision", REVISION.to_string())
+            .add("recipe", &recipe.text);
+        for input in &inputs.used {
+            facts
+                .add(&input.name, &input.version)
+                .add("sha256", &input.sha256);
+        }
+        match &recipe.body.build {
+            Build::Kernel { fragment, .. } => {
+                kernel::facts(&recipe.dir.join(fragment), &mut facts)?
+            }
+            Build::Go { .. } => golang::facts(&recipe.dir, &mut facts)?,
+            Build::CargoWorkspace { sources, .. } => cargo::facts(self.repo, sources, &mut facts)?,
+            Build::DebianFiles { .. } | Build::CertificateBundle { .. } => {}
+        }
+        Ok(facts.finish())
+    }
+
+    fn make(
+        &self,
+        recipe: &Recipe,
+        inputs: &Inputs,
+        out: &Path,
+        stage: &Stage,
+    ) -> anyhow::Result<()> {
+        let scratch = self.cache.scratch(&format!("{}.source", recipe.name))?;
+        let source = scratch.path();
+        for file in inputs.files.values() {
+            debian::unpack(file, source, stage)?;
+        }
+        match &recipe.body.build {
+            Build::Kernel { archive, fragment } => kernel::make(
+                &source.join(archive),
+                &recipe.dir.join(fragment),
+                source,
+                out,
+                stage,
+            ),
+            Build::Go { .. } => golang::make(self, recipe, source, out, stage),
+            Build::CargoWorkspace {
+                programs, links, ..
+            } => cargo::make(self, programs, links, out, stage),
+            Build::DebianFiles { files } => pick(files, source, out),
+            Build::CertificateBundle {
+                certificates,
+                bundle,
+            } => certificates::make(&source.join(certificates), &out.join(bundle)),
+        }
+    }
+
+    fn fetch(&self, recipe: &Recipe, stage: &Stage) -> anyhow::Result<Inputs> {
+        let mut inputs = Inputs::promised(self.lock, &recipe.body.inputs)?;
+        for used in &mut inputs.used {
+            if let Some(wanted) = wanted(self.lock, &used.name)? {
+                let Fetched {
+                    input,
+                    path,
+                    differs,
+                } = debian::fetch(wanted, self.cache, self.locked, stage)?;
+                inputs.files.insert(used.name.clone(), path);
+                inputs.differs.extend(differs);
+                *used = input;
+            }
+        }
+        Ok(inputs)
+    }
+
+    fn describe(
+        &self,
+        recipe: &Recipe,
+        dir: PathBuf,
+        key: String,
+        inputs: Inputs,
+    ) -> anyhow::Result<Built> {
+        let version = inputs
+            .used
+            .first()
+            .map_or(self.version, |i| i.version.as_str())
+            .to_owned();
+        let package = Package {
+            name: recipe.name.clone(),
+            version,
+            licence: recipe.body.licence.clone(),
+            summary: recipe.body.summary.clone(),
+            key,
+            inputs: inputs.used,
+        };
+        let components = crate::licence::read(&dir.join("components.json"))?;
+        Ok(Built {
+            dir,
+            package,
+            components,
+            differs: inputs.differs,
+        })
+    }
+}
+
+impl Inputs {
+    /// The inputs as the lock names them, nothing fetched.
+    fn promised(lock: &Lock, names: &[String]) -> anyhow::Result<Self> {
+        let promise = |name: &String| {
+            let locked = lock.get(name)?;
+            Ok(Input {
+                name: name.clone(),
+                version: locked.version().to_owned(),
+                sha256: locked.sha256().to_owned(),
+            })
+        };
+        let used = names.iter().map(promise).collect::<anyhow::Result<_>>()?;
+        Ok(Self {
+            files: BTreeMap::new(),
+            used,
+            differs: Vec::new(),
+        })
+    }
+}
+
+/// What to fetch for the lock's entry `name`; nothing for a Go module, which Go fetches by itself.
+pub(crate) fn wanted<'a>(lock: &'a Lock, name: &'a str) -> anyhow::Result<Option<Wanted<'a>>> {
+    Ok(match lock.get(name)? {
+        Locked::Debian {
+            version,
+            series,
+            sha256,
+        } => Some(Wanted {
+            name,
+            version,
+            series,
+            sha256,
+        }),
+        Locked::Go { .. } => None,
+    })
+}
+
+/// First line of what a tool says about its version.
+fn version_of(tool: &'static str, arg: &str) -> anyhow::Result<String> {
+    let text = Tool::new(tool).arg(arg).output()?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// Copies single files of an unpacked package.
+fn pick(files: &BTreeMap<String, PathBuf>, source: &Path, out: &Path) -> anyhow::Result<()> {
+    for (from, to) in files {
+        let to = out.join(to);
+        make_parent(&to)?;
+        std::fs::copy(source.join(from), &to)
+            .with_context(|| format!("the Debian package has no file {from}"))?;
+    }
+    Ok(())
+}
+
+/// Makes the directory that `path` lies in.
+pub(crate) fn make_parent(path: &Path) -> anyhow::Result<()> {
+    let parent = path
+        .parent()
+        .with_context(|| format!("{} has no parent", path.display()))?;
+    std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))
+}

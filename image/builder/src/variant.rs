@@ -1,0 +1,176 @@
+//! Variants: which packages, services and default settings an image has (`variants/NAME.toml`).
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// A variant as its file says it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Written {
+    /// Variant that this one adds to.
+    #[serde(default)]
+    extends: Option<String>,
+    /// One line for a person.
+    summary: String,
+    #[serde(default)]
+    packages: Vec<String>,
+    #[serde(default)]
+    services: Vec<String>,
+    #[serde(default)]
+    namespaces: Vec<String>,
+    #[serde(default)]
+    settings: toml::Table,
+}
+
+/// A variant with everything it extends; also what the node reads at `/usr/lib/ampoule/variant.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Variant {
+    pub(crate) name: String,
+    pub(crate) summary: String,
+    /// Recipes, each once, those of the base first.
+    pub(crate) packages: Vec<String>,
+    /// Services to install.
+    pub(crate) services: Vec<String>,
+    /// Settings namespaces that exist on the node.
+    pub(crate) namespaces: Vec<String>,
+    /// Default settings.
+    pub(crate) settings: toml::Table,
+}
+
+/// Longest chain of `extends`; a longer one is a mistake that nobody could follow by eye.
+const DEEPEST: usize = 8;
+
+impl Variant {
+    /// Reads the variant `name` from the directory `variants`.
+    pub(crate) fn read(variants: &Path, name: &str) -> anyhow::Result<Self> {
+        let mut chain = Vec::new();
+        let mut next = Some(name.to_owned());
+        while let Some(current) = next {
+            let names = || chain.iter().map(|(n, _): &(String, Written)| n.as_str()).collect::<Vec<_>>().join(" → ");
+            anyhow::ensure!(chain.iter().all(|(n, _)| *n != current), "variant {current} extends itself: {} → {current}", names());
+            anyhow::ensure!(chain.len() < DEEPEST, "variant {name} extends more than {DEEPEST} others: {}", names());
+            let written = read_one(variants, &current)?;
+            next = written.extends.clone();
+            chain.push((current, written));
+        }
+        Ok(resolve(name, chain))
+    }
+
+    /// The text that the node reads.
+    pub(crate) fn text(&self) -> anyhow::Result<String> {
+        toml::to_string(self).context("a variant is TOML")
+    }
+}
+
+fn read_one(variants: &Path, name: &str) -> anyhow::Result<Written> {
+    let plain = !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
+    anyhow::ensure!(plain, "{name:?} is not the name of a variant: letters, digits and dashes");
+    let path = variants.join(name).with_extension("toml");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("there is no variant {name}: cannot read {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("{} is wrong", path.display()))
+}
+
+/// Joins a chain, from the variant itself to the base that everything rests on.
+fn resolve(name: &str, chain: Vec<(String, Written)>) -> Variant {
+    let mut variant = Variant {
+        name: name.to_owned(),
+        summary: String::new(),
+        packages: Vec::new(),
+        services: Vec::new(),
+        namespaces: Vec::new(),
+        settings: toml::Table::new(),
+    };
+    for (_, written) in chain.into_iter().rev() {
+        variant.summary = written.summary;
+        append(&mut variant.packages, written.packages);
+        append(&mut variant.services, written.services);
+        append(&mut variant.namespaces, written.namespaces);
+        merge(&mut variant.settings, written.settings);
+    }
+    variant
+}
+
+fn append(list: &mut Vec<String>, more: Vec<String>) {
+    for item in more {
+        if !list.contains(&item) {
+            list.push(item);
+        }
+    }
+}
+
+/// Puts `over` on top of `under`: tables are joined, anything else replaces.
+fn merge(under: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (under.get_mut(&key), value) {
+            (Some(toml::Value::Table(under)), toml::Value::Table(over)) => merge(under, over),
+            (_, value) => {
+                under.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn variants(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().expect("a directory");
+        for (name, text) in files {
+            std::fs::write(dir.path().join(name).with_extension("toml"), text).expect("written");
+        }
+        dir
+    }
+
+    const BASE: &str = "summary = \"b\"\npackages = [\"k\"]\nservices = [\"x\"]\n[settings]\nmotd = \"base\"\n[settings.network]\na = 1\n";
+
+    #[test]
+    fn a_variant_adds_to_what_it_extends() {
+        let child = "extends = \"base\"\nsummary = \"c\"\npackages = [\"k\", \"m\"]\n[settings]\nmotd = \"child\"\n[settings.network]\nb = 2\n";
+        let dir = variants(&[("base", BASE), ("child", child)]);
+        let variant = Variant::read(dir.path(), "child").expect("a variant");
+        assert_eq!(variant.packages, ["k", "m"]);
+        assert_eq!(variant.services, ["x"]);
+        assert_eq!(variant.summary, "c");
+        assert_eq!(variant.settings, "motd = \"child\"\n[network]\na = 1\nb = 2\n".parse::<toml::Table>().expect("TOML"));
+    }
+
+    #[test]
+    fn a_circle_is_refused_with_its_path() {
+        let dir = variants(&[("a", "extends = \"b\"\nsummary = \"\""), ("b", "extends = \"a\"\nsummary = \"\"")]);
+        let error = Variant::read(dir.path(), "a").expect_err("refused").to_string();
+        assert!(error.contains("a → b → a"), "{error}");
+    }
+
+    #[test]
+    fn unknown_keys_and_names_are_refused() {
+        let dir = variants(&[("a", "summary = \"\"\npackage = []\n")]);
+        assert!(format!("{:#}", Variant::read(dir.path(), "a").expect_err("refused")).contains("package"));
+        for name in ["missing", "../a", ""] {
+            assert!(Variant::read(dir.path(), name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn all_variants_of_the_repository_are_right() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../variants");
+        for name in ["base", "standalone"] {
+            let variant = Variant::read(&dir, name).expect("a variant");
+            assert!(variant.packages.contains(&"kernel".to_owned()), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_node_reads_is_what_was_resolved(name in "[a-z]{1,9}", items in prop::collection::vec("[a-z]{1,5}", 0..5), motd in "\\PC{0,20}") {
+            let settings = [("motd".to_owned(), toml::Value::String(motd))].into_iter().collect();
+            let variant = Variant { name: name.clone(), summary: String::new(), packages: items.clone(), services: items.clone(), namespaces: items, settings };
+            let read: toml::Table = variant.text().expect("text").parse().expect("TOML");
+            prop_assert_eq!(read["name"].as_str(), Some(name.as_str()));
+            prop_assert_eq!(read["settings"].as_table(), Some(&variant.settings));
+        }
+    }
+}
