@@ -147,7 +147,9 @@ impl Worker {
         let ground = Arc::clone(&self.ground);
         let started = bring_up(&ground, &self.name, workload, digest, &mut self.output).await?;
         self.tell_running(started.pid, &started.address, SystemTime::now());
-        self.ground.remove_unused_images().await;
+        // Beside the process's life: containerd takes its time to free layers.
+        let ground = Arc::clone(&self.ground);
+        tokio::spawn(async move { ground.remove_unused_images().await });
         Ok(Instant::now())
     }
 

@@ -4,7 +4,7 @@ use ampoule_workload::image::{ImageConfig, ImageError, MAX_DOCUMENT_BYTES, Targe
 use containerd_client::services::v1::{DeleteImageRequest, GetImageRequest, ListImagesRequest, ReadContentRequest};
 
 use super::{Engine, failed, request};
-use crate::error::HostError;
+use crate::error::{HostError, ignore_missing};
 
 /// An index may point to an index; more than this is a loop somebody built.
 const MAX_HOPS: usize = 4;
@@ -30,7 +30,8 @@ impl Engine {
     /// Forgets an image and waits until containerd has freed what no container uses.
     pub(crate) async fn remove_image(&self, name: &str) -> Result<(), HostError> {
         let wanted = DeleteImageRequest { name: name.to_owned(), sync: true, ..Default::default() };
-        self.client.images().delete(request(wanted)).await.map(drop).map_err(failed("remove the image"))
+        let answer = self.client.images().delete(request(wanted)).await;
+        ignore_missing(answer.map(drop).map_err(failed("remove the image")))
     }
 
     /// The configuration of the image whose root document has this digest.

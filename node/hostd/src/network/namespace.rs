@@ -41,7 +41,7 @@ fn make(target: &Path) -> io::Result<()> {
 }
 
 fn is_namespace(path: &Path) -> bool {
-    statfs(path).is_ok_and(|stat| stat.f_type as i64 == NAMESPACE_MAGIC)
+    statfs(path).is_ok_and(|stat| stat.f_type == NAMESPACE_MAGIC)
 }
 
 /// Opens the file of a namespace.
