@@ -24,11 +24,7 @@ pub struct ApplyArgs {
 
 /// Reads every source before the first change, so that a missing file changes nothing.
 pub(crate) fn run(client: &Client, args: &ApplyArgs, input: &mut dyn Read) -> Result<(), CliError> {
-    let trees: Result<Vec<Value>, CliError> = args
-        .sources
-        .iter()
-        .map(|source| read_tree(source, input))
-        .collect();
+    let trees: Result<Vec<Value>, CliError> = args.sources.iter().map(|source| read_tree(source, input)).collect();
     let tx = transaction::name("apply");
     for tree in trees? {
         client.patch_settings(&tx, &tree)?;
@@ -37,10 +33,7 @@ pub(crate) fn run(client: &Client, args: &ApplyArgs, input: &mut dyn Read) -> Re
 }
 
 fn read_tree(source: &str, input: &mut dyn Read) -> Result<Value, CliError> {
-    let invalid = |reason: String| CliError::Input {
-        source_name: source.to_owned(),
-        reason,
-    };
+    let invalid = |reason: String| CliError::Input { source_name: source.to_owned(), reason };
     let text = read_source(source, input).map_err(|error| invalid(error.to_string()))?;
     settings_tree(&text).map_err(invalid)
 }
@@ -50,9 +43,7 @@ fn read_source(source: &str, input: &mut dyn Read) -> io::Result<String> {
         return read_bounded(input);
     }
     if source.starts_with("http://") || source.starts_with("https://") {
-        return Err(io::Error::other(
-            "download it first and give the file, or - for standard input",
-        ));
+        return Err(io::Error::other("download it first and give the file, or - for standard input"));
     }
     let path = source.strip_prefix("file://").unwrap_or(source);
     read_bounded(&mut File::open(path)?)

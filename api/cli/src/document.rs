@@ -7,15 +7,13 @@ pub(crate) fn settings_tree(text: &str) -> Result<Value, String> {
     let document = if text.trim_start().starts_with('{') {
         serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?
     } else {
-        let table: toml::Table =
-            toml::from_str(text).map_err(|error| format!("not TOML: {error}"))?;
+        let table: toml::Table = toml::from_str(text).map_err(|error| format!("not TOML: {error}"))?;
         from_toml(toml::Value::Table(table))
     };
     match document {
-        Value::Object(mut top) => top
-            .remove("settings")
-            .filter(Value::is_object)
-            .ok_or_else(|| "no [settings] table at the top".to_owned()),
+        Value::Object(mut top) => {
+            top.remove("settings").filter(Value::is_object).ok_or_else(|| "no [settings] table at the top".to_owned())
+        }
         _ => Err("the outermost value must be a table".to_owned()),
     }
 }
@@ -30,9 +28,7 @@ fn from_toml(value: toml::Value) -> Value {
         toml::Value::Datetime(date) => Value::String(date.to_string()),
         toml::Value::Array(items) => items.into_iter().map(from_toml).collect(),
         toml::Value::Table(table) => {
-            let members = table
-                .into_iter()
-                .map(|(key, value)| (key, from_toml(value)));
+            let members = table.into_iter().map(|(key, value)| (key, from_toml(value)));
             Value::Object(members.collect::<Map<_, _>>())
         }
     }

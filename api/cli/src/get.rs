@@ -31,10 +31,7 @@ pub(crate) fn run(client: &Client, args: &GetArgs, out: &mut dyn Write) -> Resul
 fn by_prefixes(client: &Client, prefixes: &[String]) -> Result<Value, CliError> {
     let mut merged = Value::Object(serde_json::Map::new());
     for prefix in prefixes {
-        merge(
-            &mut merged,
-            client.get_json(&format!("/?prefix={}", encode_value(prefix)))?,
-        );
+        merge(&mut merged, client.get_json(&format!("/?prefix={}", encode_value(prefix)))?);
     }
     Ok(merged)
 }
@@ -61,9 +58,6 @@ mod tests {
     fn answers_join_member_by_member() {
         let mut merged = json!({"os": {"arch": "x86_64"}, "settings": {"a": {"x": 1}}});
         merge(&mut merged, json!({"settings": {"a": {"y": 2}, "b": [3]}}));
-        assert_eq!(
-            merged,
-            json!({"os": {"arch": "x86_64"}, "settings": {"a": {"x": 1, "y": 2}, "b": [3]}})
-        );
+        assert_eq!(merged, json!({"os": {"arch": "x86_64"}, "settings": {"a": {"x": 1, "y": 2}, "b": [3]}}));
     }
 }

@@ -25,16 +25,9 @@ pub(crate) fn json<T: Serialize>(out: &mut dyn Write, document: &T) -> Result<()
 }
 
 /// Prints columns as wide as their widest cell. Control characters are replaced: cells hold what a container said.
-pub(crate) fn table(
-    out: &mut dyn Write,
-    heads: &[&str],
-    rows: &[Vec<String>],
-) -> Result<(), CliError> {
+pub(crate) fn table(out: &mut dyn Write, heads: &[&str], rows: &[Vec<String>]) -> Result<(), CliError> {
     let heads: Vec<String> = heads.iter().map(|head| (*head).to_owned()).collect();
-    let rows: Vec<Vec<String>> = std::iter::once(&heads)
-        .chain(rows)
-        .map(|row| row.iter().map(|cell| printable(cell)).collect())
-        .collect();
+    let rows: Vec<Vec<String>> = std::iter::once(&heads).chain(rows).map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
     for row in &rows {
         writeln!(out, "{}", line(row, &widths(&rows)))?;
     }
@@ -43,9 +36,7 @@ pub(crate) fn table(
 
 /// Text safe to show on a terminal: control characters become `?`.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// A value that may be missing.
@@ -53,24 +44,19 @@ pub(crate) fn or_dash<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
+/// Seconds with three places, from milliseconds.
+pub(crate) fn milliseconds(count: u64) -> String {
+    format!("{}.{:03} s", count / 1000, count % 1000)
+}
+
 fn widths(rows: &[Vec<String>]) -> Vec<usize> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-    };
-    (0..columns)
-        .map(|column| width(column).unwrap_or(0))
-        .collect()
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    (0..columns).map(|column| width(column).unwrap_or(0)).collect()
 }
 
 fn line(row: &[String], widths: &[usize]) -> String {
-    let cells = row
-        .iter()
-        .zip(widths)
-        .map(|(cell, width)| format!("{cell:<width$}"));
+    let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
     cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
 }
 
@@ -81,14 +67,8 @@ mod tests {
     #[test]
     fn columns_align_and_control_characters_do_not_pass() {
         let mut out = Vec::new();
-        let rows = [
-            vec!["a".to_owned(), "evil\u{1b}[2J".to_owned()],
-            vec!["long".into(), "b".into()],
-        ];
+        let rows = [vec!["a".to_owned(), "evil\u{1b}[2J".to_owned()], vec!["long".into(), "b".into()]];
         table(&mut out, &["NAME", "SAID"], &rows).expect("a table");
-        assert_eq!(
-            String::from_utf8_lossy(&out),
-            "NAME  SAID\na     evil?[2J\nlong  b\n"
-        );
+        assert_eq!(String::from_utf8_lossy(&out), "NAME  SAID\na     evil?[2J\nlong  b\n");
     }
 }

@@ -14,13 +14,7 @@ pub struct RawArgs {
     #[arg(short, long)]
     pub uri: Option<String>,
     /// Method of the request
-    #[arg(
-        short,
-        long,
-        visible_short_alias = 'X',
-        ignore_case = true,
-        default_value = "GET"
-    )]
+    #[arg(short, long, visible_short_alias = 'X', ignore_case = true, default_value = "GET")]
     pub method: RawMethod,
     /// Body of the request, usually JSON
     #[arg(short, long)]
@@ -58,9 +52,7 @@ impl From<RawMethod> for Method {
 /// Prints the body, with a line end if it has none.
 pub(crate) fn run(client: &Client, args: &RawArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let Some(uri) = &args.uri else {
-        return Err(CliError::Usage(
-            "name a path with --uri, or a command (see --help)".into(),
-        ));
+        return Err(CliError::Usage("name a path with --uri, or a command (see --help)".into()));
     };
     let body = args.data.as_deref().map(str::as_bytes);
     let response = client.call(args.method.into(), uri, body)?;

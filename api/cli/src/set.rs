@@ -28,13 +28,10 @@ pub(crate) fn run(client: &Client, args: &SetArgs) -> Result<(), CliError> {
 }
 
 fn tree(text: &str) -> Result<Value, CliError> {
-    let tree: Value = serde_json::from_str(text)
-        .map_err(|error| CliError::Usage(format!("--json: not JSON: {error}")))?;
+    let tree: Value = serde_json::from_str(text).map_err(|error| CliError::Usage(format!("--json: not JSON: {error}")))?;
     match tree {
         Value::Object(_) => Ok(tree),
-        _ => Err(CliError::Usage(
-            "--json: the outermost value must be an object".into(),
-        )),
+        _ => Err(CliError::Usage("--json: the outermost value must be an object".into())),
     }
 }
 
@@ -44,9 +41,7 @@ fn patch_pairs(client: &Client, tx: &str, pairs: &[String]) -> Result<(), CliErr
         match pair.split_once('=') {
             Some((key, _)) if !key.trim().is_empty() => {}
             _ => {
-                return Err(CliError::Usage(format!(
-                    "{pair:?} is not of the form key=value"
-                )));
+                return Err(CliError::Usage(format!("{pair:?} is not of the form key=value")));
             }
         }
     }

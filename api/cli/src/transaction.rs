@@ -8,14 +8,8 @@ use crate::CliError;
 
 /// A name nobody else is likely to use at this moment: `apiclient-VERB-…`, as Bottlerocket's tool names its own.
 pub(crate) fn name(verb: &str) -> String {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    format!(
-        "apiclient-{verb}-{:x}-{:x}",
-        std::process::id(),
-        now.as_nanos()
-    )
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("apiclient-{verb}-{:x}-{:x}", std::process::id(), now.as_nanos())
 }
 
 /// Commits and applies. A transaction the node refused is dropped, so that it does not linger as pending.

@@ -2,6 +2,7 @@
 
 use std::{fmt, path::Path, time::Duration};
 
+use ampoule_api_types::v1::ErrorBody;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     runtime::{Builder, Runtime},
@@ -91,26 +92,13 @@ impl Client {
 
     /// A client over mutual TLS to `address` (`host:port`). `server_name` is the name or address in the node's
     /// certificate. Fails on unusable PEM; connects at each request, not here.
-    pub fn tls(
-        address: &str,
-        server_name: &str,
-        ca_pem: &[u8],
-        cert_pem: &[u8],
-        key_pem: &[u8],
-    ) -> Result<Self, ClientError> {
-        let identity = TlsIdentity {
-            ca_pem,
-            cert_pem,
-            key_pem,
-        };
+    pub fn tls(address: &str, server_name: &str, ca_pem: &[u8], cert_pem: &[u8], key_pem: &[u8]) -> Result<Self, ClientError> {
+        let identity = TlsIdentity { ca_pem, cert_pem, key_pem };
         Ok(Self::new(Target::tls(address, server_name, identity)?))
     }
 
     fn new(target: Target) -> Self {
-        Self {
-            target,
-            timeout: DEFAULT_TIMEOUT,
-        }
+        Self { target, timeout: DEFAULT_TIMEOUT }
     }
 
     /// The same client with another limit for a whole exchange.
@@ -120,30 +108,18 @@ impl Client {
     }
 
     /// Sends a request (`path` with its query) and returns the answer whatever its status.
-    pub fn request(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&[u8]>,
-    ) -> Result<Response, ClientError> {
+    pub fn request(&self, method: Method, path: &str, body: Option<&[u8]>) -> Result<Response, ClientError> {
         let exchange = async {
             let answer = send(&self.target, method, path, body).await?;
             let status = answer.status().as_u16();
             let body = collect(answer.into_body(), RESPONSE_LIMIT).await?;
             Ok(Response { status, body })
         };
-        runtime()?
-            .block_on(async { timeout(self.timeout, exchange).await })
-            .map_err(|_| ClientError::Timeout(self.timeout))?
+        runtime()?.block_on(async { timeout(self.timeout, exchange).await }).map_err(|_| ClientError::Timeout(self.timeout))?
     }
 
     /// Like [`Client::request`], but an answer of status 400 or above is [`ClientError::Refused`].
-    pub fn call(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&[u8]>,
-    ) -> Result<Response, ClientError> {
+    pub fn call(&self, method: Method, path: &str, body: Option<&[u8]>) -> Result<Response, ClientError> {
         let response = self.request(method, path, body)?;
         if response.is_success() {
             return Ok(response);
@@ -157,16 +133,9 @@ impl Client {
     }
 
     /// Sends a JSON document; the answer's body is for the caller to read.
-    pub fn send_json<T: Serialize + ?Sized>(
-        &self,
-        method: Method,
-        path: &str,
-        document: &T,
-    ) -> Result<Response, ClientError> {
-        let body = serde_json::to_vec(document).map_err(|error| ClientError::Request {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
+    pub fn send_json<T: Serialize + ?Sized>(&self, method: Method, path: &str, document: &T) -> Result<Response, ClientError> {
+        let body =
+            serde_json::to_vec(document).map_err(|error| ClientError::Request { path: path.to_owned(), reason: error.to_string() })?;
         self.call(method, path, Some(&body))
     }
 
@@ -182,27 +151,24 @@ impl Client {
             let body = collect(answer.into_body(), RESPONSE_LIMIT).await?;
             Err(refusal(Method::Get, path, status.as_u16(), &body))
         };
-        let body = runtime
-            .block_on(async { timeout(self.timeout, start).await })
-            .map_err(|_| ClientError::Timeout(self.timeout))??;
+        let body = runtime.block_on(async { timeout(self.timeout, start).await }).map_err(|_| ClientError::Timeout(self.timeout))??;
         Ok(Lines::new(runtime, body))
     }
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(path: &str, body: &[u8]) -> Result<T, ClientError> {
-    serde_json::from_slice(body).map_err(|error| ClientError::Decode {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
+    serde_json::from_slice(body).map_err(|error| ClientError::Decode { path: path.to_owned(), reason: error.to_string() })
 }
 
 fn refusal(method: Method, path: &str, status: u16, body: &[u8]) -> ClientError {
+    let typed: Option<ErrorBody> = serde_json::from_slice(body).ok();
     let text = String::from_utf8_lossy(body);
     ClientError::Refused {
         method: method.as_str().to_owned(),
         path: path.to_owned(),
         status,
-        message: text.trim().to_owned(),
+        message: typed.as_ref().map_or_else(|| text.trim().to_owned(), ToString::to_string),
+        body: typed.map(Box::new),
     }
 }
 
@@ -211,8 +177,5 @@ fn runtime() -> Result<Runtime, ClientError> {
     Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|source| ClientError::Connect {
-            target: "the system's event queue".to_owned(),
-            source,
-        })
+        .map_err(|source| ClientError::Connect { target: "the system's event queue".to_owned(), source })
 }

@@ -40,19 +40,10 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Target {
-    pub(crate) fn tls(
-        address: &str,
-        server_name: &str,
-        identity: TlsIdentity<'_>,
-    ) -> Result<Self, ClientError> {
-        let name = ServerName::try_from(server_name.to_owned())
-            .map_err(|error| ClientError::Identity(format!("server name: {error}")))?;
+    pub(crate) fn tls(address: &str, server_name: &str, identity: TlsIdentity<'_>) -> Result<Self, ClientError> {
+        let name = ServerName::try_from(server_name.to_owned()).map_err(|error| ClientError::Identity(format!("server name: {error}")))?;
         let config = Arc::new(client_config(identity)?);
-        Ok(Self::Tls {
-            address: address.to_owned(),
-            name,
-            config,
-        })
+        Ok(Self::Tls { address: address.to_owned(), name, config })
     }
 
     /// For messages.
@@ -64,25 +55,13 @@ impl Target {
     }
 
     pub(crate) async fn connect(&self) -> Result<Box<dyn Stream>, ClientError> {
-        let unreachable = |source| ClientError::Connect {
-            target: self.describe(),
-            source,
-        };
+        let unreachable = |source| ClientError::Connect { target: self.describe(), source };
         match self {
-            Self::Unix(path) => Ok(Box::new(
-                UnixStream::connect(path).await.map_err(unreachable)?,
-            )),
-            Self::Tls {
-                address,
-                name,
-                config,
-            } => {
+            Self::Unix(path) => Ok(Box::new(UnixStream::connect(path).await.map_err(unreachable)?)),
+            Self::Tls { address, name, config } => {
                 let tcp = TcpStream::connect(address).await.map_err(unreachable)?;
                 let handshake = TlsConnector::from(config.clone()).connect(name.clone(), tcp);
-                let stream = handshake.await.map_err(|error| ClientError::Tls {
-                    target: address.clone(),
-                    reason: error.to_string(),
-                })?;
+                let stream = handshake.await.map_err(|error| ClientError::Tls { target: address.clone(), reason: error.to_string() })?;
                 Ok(Box::new(stream))
             }
         }
@@ -94,13 +73,10 @@ fn client_config(identity: TlsIdentity<'_>) -> Result<ClientConfig, ClientError>
     let invalid = |what: &str, reason: String| ClientError::Identity(format!("{what}: {reason}"));
     let mut roots = RootCertStore::empty();
     for authority in certificates("certificate authority", identity.ca_pem)? {
-        roots
-            .add(authority)
-            .map_err(|error| invalid("certificate authority", error.to_string()))?;
+        roots.add(authority).map_err(|error| invalid("certificate authority", error.to_string()))?;
     }
     let chain = certificates("certificate", identity.cert_pem)?;
-    let key = PrivateKeyDer::from_pem_slice(identity.key_pem)
-        .map_err(|error| invalid("private key", error.to_string()))?;
+    let key = PrivateKeyDer::from_pem_slice(identity.key_pem).map_err(|error| invalid("private key", error.to_string()))?;
     ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&TLS13])
         .map_err(|error| invalid("TLS 1.3", error.to_string()))?
@@ -113,9 +89,7 @@ fn certificates(what: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, 
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let found = found.map_err(|error| ClientError::Identity(format!("{what}: {error}")))?;
     if found.is_empty() {
-        return Err(ClientError::Identity(format!(
-            "{what}: no PEM certificate in it"
-        )));
+        return Err(ClientError::Identity(format!("{what}: no PEM certificate in it")));
     }
     Ok(found)
 }

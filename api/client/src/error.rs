@@ -2,6 +2,7 @@
 
 use std::{io, time::Duration};
 
+use ampoule_api_types::v1::ErrorBody;
 use thiserror::Error;
 
 /// Why a request brought no usable answer.
@@ -52,8 +53,10 @@ pub enum ClientError {
         path: String,
         /// HTTP status, 400 or higher.
         status: u16,
-        /// The node's own words.
+        /// The node's own words, with its hint.
         message: String,
+        /// The same for programs, if the node said so.
+        body: Option<Box<ErrorBody>>,
     },
     /// The answer is not what this version of the API promises.
     #[error("unexpected answer to {path}: {reason}")]
@@ -68,10 +71,7 @@ pub enum ClientError {
 impl ClientError {
     /// Whether the node could not be spoken to at all, as opposed to having answered.
     pub fn is_unreachable(&self) -> bool {
-        matches!(
-            self,
-            Self::Connect { .. } | Self::Tls { .. } | Self::Broken(_) | Self::Timeout(_)
-        )
+        matches!(self, Self::Connect { .. } | Self::Tls { .. } | Self::Broken(_) | Self::Timeout(_))
     }
 
     /// The HTTP status, if the node answered.

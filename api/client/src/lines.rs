@@ -21,27 +21,15 @@ pub struct Lines {
 
 impl Lines {
     pub(crate) fn new(runtime: Runtime, body: Incoming) -> Self {
-        Self {
-            runtime,
-            body,
-            buffer: Vec::new(),
-            ended: false,
-        }
+        Self { runtime, body, buffer: Vec::new(), ended: false }
     }
 
     /// The next line if it comes within `limit`; `Ok(None)` at the end of the answer, [`ClientError::Timeout`] if
     /// nothing came (the stream stays usable).
     pub fn next_within(&mut self, limit: Duration) -> Result<Option<String>, ClientError> {
-        let Self {
-            runtime,
-            body,
-            buffer,
-            ended,
-        } = self;
+        let Self { runtime, body, buffer, ended } = self;
         let wait = next_line(body, buffer, ended);
-        runtime
-            .block_on(async { timeout(limit, wait).await })
-            .map_err(|_| ClientError::Timeout(limit))?
+        runtime.block_on(async { timeout(limit, wait).await }).map_err(|_| ClientError::Timeout(limit))?
     }
 }
 
@@ -49,22 +37,13 @@ impl Iterator for Lines {
     type Item = Result<String, ClientError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Self {
-            runtime,
-            body,
-            buffer,
-            ended,
-        } = self;
+        let Self { runtime, body, buffer, ended } = self;
         runtime.block_on(next_line(body, buffer, ended)).transpose()
     }
 }
 
 /// Loses nothing when dropped half-way: what has arrived is in `buffer`.
-async fn next_line(
-    body: &mut Incoming,
-    buffer: &mut Vec<u8>,
-    ended: &mut bool,
-) -> Result<Option<String>, ClientError> {
+async fn next_line(body: &mut Incoming, buffer: &mut Vec<u8>, ended: &mut bool) -> Result<Option<String>, ClientError> {
     loop {
         if let Some(line) = take_line(buffer) {
             return Ok(Some(line));

@@ -1,5 +1,9 @@
 //! What the API offers, one function per thing.
 
+use ampoule_api_types::{
+    OsInfo,
+    v1::{BootReport, NetworkStatus, ServiceList, WorkloadList},
+};
 use serde_json::Value;
 
 use crate::{Client, ClientError, Lines, Method, Response, client::decode, query::with_query};
@@ -7,8 +11,10 @@ use crate::{Client, ClientError, Lines, Method, Response, client::decode, query:
 /// Which log records to read.
 #[derive(Clone, Debug, Default)]
 pub struct LogQuery {
-    /// Names of services or workloads; empty: all.
+    /// Services (`apid`), workloads (`workload/web`), all workloads (`workload/`), the `kernel`; empty: all.
     pub sources: Vec<String>,
+    /// Only from then on: Unix time in milliseconds, or an age like `90s`, `15m`, `2h`, `1d`.
+    pub since: Option<String>,
     /// Only this syslog level and worse: 0 (emergency) to 7 (debug).
     pub level: Option<u8>,
     /// Only the last so many records.
@@ -23,7 +29,8 @@ impl LogQuery {
         with_query(
             "/v1/logs",
             &[
-                ("service", sources),
+                ("source", sources),
+                ("since", self.since.clone()),
                 ("level", self.level.map(|level| level.to_string())),
                 ("tail", self.tail.map(|tail| tail.to_string())),
                 ("follow", self.follow.then(|| "true".to_owned())),
@@ -47,10 +54,7 @@ impl Client {
 
     /// Makes a transaction's settings the live ones and has them applied; the keys that changed.
     pub fn commit_and_apply(&self, transaction: &str) -> Result<Vec<String>, ClientError> {
-        let path = with_query(
-            "/tx/commit_and_apply",
-            &[("tx", Some(transaction.to_owned()))],
-        );
+        let path = with_query("/tx/commit_and_apply", &[("tx", Some(transaction.to_owned()))]);
         let answer: Response = self.call(Method::Post, &path, None)?;
         decode(&path, &answer.body)
     }
@@ -62,7 +66,32 @@ impl Client {
         self.commit_and_apply(&transaction)
     }
 
-    /// Log records as JSON lines.
+    /// What the node runs.
+    pub fn os(&self) -> Result<OsInfo, ClientError> {
+        self.get_json("/os")
+    }
+
+    /// When what happened since the kernel started.
+    pub fn boot(&self) -> Result<BootReport, ClientError> {
+        self.get_json("/v1/boot")
+    }
+
+    /// All services as they stand.
+    pub fn services(&self) -> Result<ServiceList, ClientError> {
+        self.get_json("/v1/services")
+    }
+
+    /// All workloads as they stand.
+    pub fn workloads(&self) -> Result<WorkloadList, ClientError> {
+        self.get_json("/v1/workloads")
+    }
+
+    /// Links, addresses and name servers as they stand.
+    pub fn network(&self) -> Result<NetworkStatus, ClientError> {
+        self.get_json("/v1/network")
+    }
+
+    /// Log records ([`ampoule_api_types::v1::LogRecord`]) as JSON lines.
     pub fn logs(&self, query: &LogQuery) -> Result<Lines, ClientError> {
         self.lines(&query.path())
     }

@@ -9,10 +9,7 @@ use std::{
 
 use ampoule_api_client::{Client, ClientError, Method};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::{
-    RootCertStore, ServerConfig, ServerConnection, StreamOwned, crypto::ring,
-    server::WebPkiClientVerifier,
-};
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned, crypto::ring, server::WebPkiClientVerifier};
 
 struct Authority {
     certificate: Certificate,
@@ -24,34 +21,22 @@ fn authority() -> Authority {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().expect("a key");
     let certificate = params.self_signed(&key).expect("a certificate");
-    Authority {
-        certificate,
-        issuer: Issuer::new(params, key),
-    }
+    Authority { certificate, issuer: Issuer::new(params, key) }
 }
 
 fn issue(authority: &Authority, name: &str) -> (Certificate, KeyPair) {
     let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
     let key = KeyPair::generate().expect("a key");
-    (
-        params
-            .signed_by(&key, &authority.issuer)
-            .expect("a certificate"),
-        key,
-    )
+    (params.signed_by(&key, &authority.issuer).expect("a certificate"), key)
 }
 
 /// Answers one request on a port of its own, asking for a certificate of `authority`.
 fn serve(authority: &Authority) -> String {
     let (certificate, key) = issue(authority, "node.test");
     let mut roots = RootCertStore::empty();
-    roots
-        .add(authority.certificate.der().clone())
-        .expect("a root");
+    roots.add(authority.certificate.der().clone()).expect("a root");
     let provider = Arc::new(ring::default_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone())
-        .build()
-        .expect("a verifier");
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone()).build().expect("a verifier");
     let key = key.serialize_der().try_into().expect("a key");
     let config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -78,14 +63,8 @@ fn answer(listener: &TcpListener, config: ServerConfig) {
 
 fn client(address: &str, trusted: &Authority, own: &Authority) -> Client {
     let (certificate, key) = issue(own, "operator");
-    Client::tls(
-        address,
-        "node.test",
-        trusted.certificate.pem().as_bytes(),
-        certificate.pem().as_bytes(),
-        key.serialize_pem().as_bytes(),
-    )
-    .expect("a client")
+    Client::tls(address, "node.test", trusted.certificate.pem().as_bytes(), certificate.pem().as_bytes(), key.serialize_pem().as_bytes())
+        .expect("a client")
 }
 
 #[test]
@@ -100,9 +79,7 @@ fn both_sides_prove_themselves() {
 fn a_node_of_another_authority_is_refused() {
     let (ours, other) = (authority(), authority());
     let address = serve(&ours);
-    let error = client(&address, &other, &ours)
-        .request(Method::Get, "/os", None)
-        .expect_err("a stranger");
+    let error = client(&address, &other, &ours).request(Method::Get, "/os", None).expect_err("a stranger");
     assert!(matches!(error, ClientError::Tls { .. }), "{error}");
 }
 
@@ -110,17 +87,12 @@ fn a_node_of_another_authority_is_refused() {
 fn a_client_of_another_authority_is_refused() {
     let (ours, other) = (authority(), authority());
     let address = serve(&ours);
-    let error = client(&address, &ours, &other)
-        .request(Method::Get, "/os", None)
-        .expect_err("no way in");
+    let error = client(&address, &ours, &other).request(Method::Get, "/os", None).expect_err("no way in");
     assert!(error.is_unreachable(), "{error}");
 }
 
 #[test]
 fn unusable_pem_is_named() {
     let error = Client::tls("127.0.0.1:1", "node.test", b"", b"", b"").expect_err("no PEM");
-    assert!(
-        error.to_string().contains("certificate authority"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("certificate authority"), "{error}");
 }

@@ -20,12 +20,7 @@ struct Program {
 fn main() -> ExitCode {
     let program = Program::parse();
     let client = Client::unix(&program.socket_path);
-    let result = run(
-        &client,
-        &program.arguments,
-        &mut io::stdin().lock(),
-        &mut io::stdout().lock(),
-    );
+    let result = run(&client, &program.arguments, &mut io::stdin().lock(), &mut io::stdout().lock());
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,

@@ -1,3 +1,72 @@
-//! Whole-system tests in virtual machines
+//! Whole-system tests in virtual machines.
 
-fn main() {}
+mod cases;
+mod context;
+mod framework;
+mod runner;
+mod software;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Result, ensure};
+use clap::Parser;
+
+use context::{Context, Places};
+use runner::Plan;
+
+/// Boots nodes from built images, uses them and attacks them.
+#[derive(Parser)]
+#[command(name = "vm-tests", version)]
+struct Arguments {
+    /// Folder of the image under test, as the builder leaves it
+    #[arg(long, default_value = "out/standalone")]
+    image_dir: PathBuf,
+    /// Folder of the image of the variant `test`, which carries a program that attacks from inside [default: `test`
+    /// beside the image under test]
+    #[arg(long)]
+    probe_image_dir: Option<PathBuf>,
+    /// The demo workload's program (static) [default: built with cargo when a case needs it]
+    #[arg(long)]
+    demo: Option<PathBuf>,
+    /// Cases at once [default: what memory and processors allow, at most 2 under emulation]
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Only cases whose name contains one of these words
+    #[arg(long, value_delimiter = ',')]
+    filter: Vec<String>,
+    /// Also the long ones
+    #[arg(long)]
+    soak: bool,
+    /// Folder for consoles, disks and logs of each case
+    #[arg(long, default_value = "out/vm-tests")]
+    logs: PathBuf,
+    /// Print the cases and end
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("vm-tests: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether every case passed.
+fn run(arguments: Arguments) -> Result<bool> {
+    let cases = runner::choose(&arguments.filter, arguments.soak);
+    if arguments.list {
+        for case in &cases {
+            println!("{:44} {}", case.name, case.about);
+        }
+        return Ok(true);
+    }
+    ensure!(!cases.is_empty(), "no case has {:?} in its name; see --list", arguments.filter);
+    let places = Places::find(&arguments.image_dir, arguments.probe_image_dir.as_deref(), arguments.demo.as_deref(), &arguments.logs)?;
+    let plan = Plan { jobs: arguments.jobs.unwrap_or_else(runner::default_jobs), cases };
+    Ok(runner::run(plan, Context::new(places)))
+}

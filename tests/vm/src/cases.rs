@@ -1,0 +1,33 @@
+//! The cases. A file per part of the promise; a case is a function that reads like sentences.
+
+mod attacks;
+mod boot;
+mod demo;
+mod integrity;
+mod network;
+mod power;
+mod programs;
+mod pulling;
+mod software;
+mod user_data;
+mod workloads;
+
+use crate::runner::Case;
+
+/// All cases, long ones first where it matters: the last to start should be short.
+pub(crate) fn all() -> Vec<Case> {
+    [
+        software::CASES,
+        pulling::CASES,
+        attacks::CASES,
+        power::CASES,
+        workloads::CASES,
+        demo::CASES,
+        boot::CASES,
+        network::CASES,
+        user_data::CASES,
+        integrity::CASES,
+        programs::CASES,
+    ]
+    .concat()
+}

@@ -1,0 +1,110 @@
+//! The power goes, nicely or not.
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::{
+    context::Context,
+    framework::{Node, within},
+    runner::Case,
+};
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "power_button_stops_in_order",
+        about: "the power button ends workloads and services in order; nothing is lost",
+        limit: within(300),
+        soak: false,
+        run: power_button_stops_in_order,
+    },
+    Case {
+        name: "power_cut_leaves_settings_whole",
+        about: "three power cuts in the middle of writes: each time the node boots, with one whole set of settings",
+        limit: within(480),
+        soak: false,
+        run: |context| power_cuts(context, 3),
+    },
+    Case {
+        name: "soak_power_cuts",
+        about: "the same fifty times",
+        limit: within(7200),
+        soak: true,
+        run: |context| power_cuts(context, 50),
+    },
+];
+
+fn power_button_stops_in_order(context: &Context) -> Result<()> {
+    let mut node = context.node().start()?;
+    node.boots()?;
+    node.set(json!({ "motd": "written just before the end" }))?;
+    node.stops_at_the_power_button()?;
+    ensure!(!node.console().contains("EXT4-fs error"), "a file system was left dirty");
+
+    let mut node = node.starts_again()?;
+    node.boots()?;
+    ensure!(!node.console().contains("recovery complete"), "a file system was not unmounted");
+    ensure!(motd(&node)? == "written just before the end");
+    Ok(())
+}
+
+/// Two settings change together in each transaction; torn writes would part them.
+fn power_cuts(context: &Context, times: u32) -> Result<()> {
+    let mut node = context.node().start()?;
+    node.boots()?;
+    let mut committed = write_until_cut(&mut node, 0)?;
+    for round in 1..=times {
+        node = node.starts_again()?;
+        node.boots().with_context(|| format!("after power cut {round}"))?;
+        let (found, host_name) = (number(&motd(&node)?)?, host_number(&node)?);
+        ensure!(found == host_name, "torn: motd of write {found}, host name of write {host_name}");
+        ensure!(found >= committed, "write {committed} was promised, only {found} is there");
+        committed = write_until_cut(&mut node, found)?;
+    }
+    Ok(())
+}
+
+/// Writes for some seconds, then cuts the power while a request is in flight; the last write that was answered.
+fn write_until_cut(node: &mut Node, from: u64) -> Result<u64> {
+    let client = node.client()?.with_timeout(within(20));
+    let (send, receive) = std::sync::mpsc::channel();
+    let writer = std::thread::spawn(move || {
+        for write in from + 1.. {
+            let tree = json!({
+                "motd": format!("write {write}"),
+                "network": { "hostname": format!("node-{write}") },
+            });
+            if client.change_settings(&tree).is_err() || send.send(write).is_err() {
+                return;
+            }
+        }
+    });
+    let mut last = receive.recv_timeout(within(60)).context("no write was answered")?;
+    let cut_after = last + 5 + from % 3;
+    while last < cut_after {
+        last = receive.recv_timeout(within(60)).context("writes have stopped")?;
+    }
+    node.loses_power()?;
+    last = receive.iter().last().unwrap_or(last);
+    writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))?;
+    Ok(last)
+}
+
+fn settings(node: &Node) -> Result<Value> {
+    let document = node.client()?.settings(None)?;
+    Ok(document.get("settings").cloned().unwrap_or(document))
+}
+
+fn motd(node: &Node) -> Result<String> {
+    Ok(settings(node)?["motd"].as_str().unwrap_or_default().to_owned())
+}
+
+fn host_number(node: &Node) -> Result<u64> {
+    let settings = settings(node)?;
+    let name = settings["network"]["hostname"].as_str().unwrap_or_default();
+    number(&name.replace("node-", "write "))
+}
+
+fn number(text: &str) -> Result<u64> {
+    let digits = text.strip_prefix("write ").with_context(|| format!("{text:?} is no write"))?;
+    Ok(digits.parse()?)
+}

@@ -1,0 +1,47 @@
+//! Pulling an image over a road that breaks.
+
+use ampoule_api_types::v1::WorkloadState;
+use anyhow::{Result, ensure};
+
+use crate::{context::Context, framework::within, runner::Case, software::FlakyRoad};
+
+/// Large enough that a pull is caught in the middle, also on a fast machine.
+const IMAGE_MEBIBYTES: u64 = 200;
+
+pub(super) const CASES: &[Case] = &[Case {
+    name: "pull_survives_a_dying_registry",
+    about: "the registry dies half-way through a 200 MiB image: the state says so, and the pull ends well once it is back",
+    limit: within(900),
+    soak: false,
+    run: pull_survives_a_dying_registry,
+}];
+
+fn pull_survives_a_dying_registry(context: &Context) -> Result<()> {
+    let registry = context.registry()?;
+    let image = registry.with_noise("redis", IMAGE_MEBIBYTES)?;
+    let road = FlakyRoad::to(registry.port(), IMAGE_MEBIBYTES / 2 * 1024 * 1024)?;
+    let image = image.replace(&registry.address(), &road.address());
+    let mut node = context
+        .node()
+        .trusting_registry(&road.address())
+        .with_settings(&format!("[workloads.large]\nimage = \"{image}\"\ncommand = [\"/bin/sleep\", \"infinity\"]\n"))
+        .start()?;
+    node.boots()?;
+    node.eventually("progress can be seen", within(120), |node| {
+        let facts = node.workload("large")?;
+        let come = facts.pull.is_some_and(|pull| pull.bytes > 0);
+        ensure!(road.is_broken() || come, "{facts:?}");
+        Ok(())
+    })?;
+    let told = node.eventually("the failure is told", within(300), |node| {
+        ensure!(road.is_broken(), "the road has not broken yet");
+        let facts = node.workload("large")?;
+        ensure!([WorkloadState::BackingOff, WorkloadState::Failed].contains(&facts.state), "{facts:?}");
+        Ok(facts)
+    })?;
+    ensure!(told.message.len() > 10, "without a reason: {told:?}");
+    ensure!(node.workload("large")?.pid.is_none(), "something runs without an image");
+
+    road.mend();
+    node.workload_gets("large", WorkloadState::Running, within(400)).map(drop)
+}

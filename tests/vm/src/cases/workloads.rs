@@ -1,0 +1,113 @@
+//! Workloads follow their settings, and only theirs; they come back when they die, but not in a frenzy.
+
+use ampoule_api_types::v1::WorkloadState;
+use anyhow::{Result, ensure};
+use serde_json::json;
+
+use crate::{
+    context::Context,
+    framework::{Node, within},
+    runner::Case,
+};
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "a_change_leaves_others_alone",
+        about: "changing, adding and removing one workload leaves the other's process running",
+        limit: within(600),
+        soak: false,
+        run: a_change_leaves_others_alone,
+    },
+    Case {
+        name: "a_crash_loop_backs_off",
+        about: "a workload that dies at once is started ever more slowly, its exit code and output are told, and one that ends well is left alone",
+        limit: within(480),
+        soak: false,
+        run: a_crash_loop_backs_off,
+    },
+    Case {
+        name: "limits_hold",
+        about: "a workload that takes more memory than it may is ended, and the node does not notice",
+        limit: within(480),
+        soak: false,
+        run: limits_hold,
+    },
+];
+
+/// A node with the registry's redis image known under `{image}` in `settings`: it has a shell and small programs.
+fn node_with(context: &Context, settings: &str) -> Result<Node> {
+    let registry = context.registry()?;
+    let image = registry.image("redis")?;
+    let mut node = context.node().trusting_registry(&registry.address()).with_settings(&settings.replace("{image}", &image)).start()?;
+    node.boots()?;
+    Ok(node)
+}
+
+fn a_change_leaves_others_alone(context: &Context) -> Result<()> {
+    let mut node = node_with(
+        context,
+        "[workloads.steady]\nimage = \"{image}\"\ncommand = [\"/bin/sleep\", \"infinity\"]\n\
+         [workloads.moving]\nimage = \"{image}\"\ncommand = [\"/bin/sleep\", \"infinity\"]\n",
+    )?;
+    let steady = node.runs("steady")?.pid;
+    let moving = node.runs("moving")?.pid;
+    ensure!(steady.is_some() && moving.is_some(), "the API tells no process ids");
+
+    node.set(json!({ "workloads": { "moving": { "env": { "ROUND": "2" } } } }))?;
+    node.eventually("the changed workload runs anew", within(90), |node| {
+        let facts = node.workload("moving")?;
+        ensure!(facts.state == WorkloadState::Running && facts.pid != moving, "{facts:?}");
+        Ok(())
+    })?;
+    ensure!(node.workload("steady")?.pid == steady, "the other was touched");
+
+    node.set(json!({ "workloads": { "moving": { "enabled": false } } }))?;
+    node.workload_gets("moving", WorkloadState::Disabled, within(60))?;
+    ensure!(node.workload("steady")?.pid == steady, "the other was touched");
+
+    node.set(json!({ "motd": "nothing to do with workloads" }))?;
+    ensure!(node.workload("steady")?.pid == steady, "the other was touched");
+    Ok(())
+}
+
+fn a_crash_loop_backs_off(context: &Context) -> Result<()> {
+    let mut node = node_with(
+        context,
+        "[workloads.doomed]\nimage = \"{image}\"\ncommand = [\"/bin/sh\", \"-c\", \"echo farewell; exit 3\"]\n\
+         [workloads.once]\nimage = \"{image}\"\ncommand = [\"/bin/true\"]\nrestart = \"on-failure\"\n",
+    )?;
+    let doomed = node.workload_gets("doomed", WorkloadState::BackingOff, within(300))?;
+    ensure!(doomed.exit_code == Some(3), "{doomed:?}");
+    node.eventually("it was started three times", within(120), |node| {
+        let facts = node.workload("doomed")?;
+        ensure!(facts.restarts >= 3, "{facts:?}");
+        Ok(())
+    })?;
+    let lines = node.log_of("workload/doomed")?;
+    ensure!(lines.iter().any(|line| line.text == "farewell"), "its last words are lost: {lines:?}");
+
+    let before = node.workload("doomed")?.restarts;
+    std::thread::sleep(within(20));
+    let more = node.workload("doomed")?.restarts - before;
+    ensure!(more <= 8, "{more} starts within 20 s are a frenzy");
+
+    let once = node.workload_gets("once", WorkloadState::Stopped, within(60))?;
+    ensure!(once.restarts == 0 && once.exit_code == Some(0), "{once:?}");
+    Ok(())
+}
+
+fn limits_hold(context: &Context) -> Result<()> {
+    let mut node = node_with(
+        context,
+        "[workloads.greedy]\nimage = \"{image}\"\nmemory = \"32MiB\"\nrestart = \"never\"\n\
+         command = [\"/bin/sh\", \"-c\", \"tail /dev/zero\"]\n",
+    )?;
+    let greedy = node.eventually("the greedy workload is ended", within(300), |node| {
+        let facts = node.workload("greedy")?;
+        let ended = [WorkloadState::Failed, WorkloadState::Stopped].contains(&facts.state);
+        ensure!(ended, "{facts:?}");
+        Ok(facts)
+    })?;
+    ensure!(greedy.exit_code != Some(0), "{greedy:?}");
+    node.boots().map(drop)
+}

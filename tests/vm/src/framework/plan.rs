@@ -1,0 +1,97 @@
+//! What a node shall be, before it is started.
+
+use std::path::PathBuf;
+
+use ampoule_machine::{Firmware, Forward, LocalIdentity, MachineConfig, free_port};
+use anyhow::Result;
+use toml::{Table, Value};
+
+use super::Node;
+
+/// A node to be. Made by [`crate::Context::node`].
+pub(crate) struct NodePlan {
+    image: PathBuf,
+    folder: PathBuf,
+    firmware: Firmware,
+    memory_mib: u32,
+    ports: Vec<u16>,
+    settings: Table,
+    raw_user_data: Option<Vec<u8>>,
+}
+
+impl NodePlan {
+    pub(crate) fn new(image: PathBuf, folder: PathBuf) -> Self {
+        Self { image, folder, firmware: Firmware::Direct, memory_mib: 1024, ports: Vec::new(), settings: Table::new(), raw_user_data: None }
+    }
+
+    /// Boots as real hardware does: firmware, boot loader, unified kernel image.
+    pub(crate) fn through_firmware(mut self) -> Self {
+        self.firmware = Firmware::Uefi;
+        self
+    }
+
+    /// Boots another image: one a test has broken.
+    pub(crate) fn of_image(mut self, image: PathBuf) -> Self {
+        self.image = image;
+        self
+    }
+
+    /// Makes a port of the node reachable from the test.
+    pub(crate) fn opening(mut self, port: u16) -> Self {
+        self.ports.push(port);
+        self
+    }
+
+    /// Settings (TOML without the outer `settings`) given as user data.
+    pub(crate) fn with_settings(mut self, text: &str) -> Self {
+        let table: Table = text.parse().unwrap_or_else(|error| panic!("test settings: {error}"));
+        merge(&mut self.settings, table);
+        self
+    }
+
+    /// Allows plain HTTP to a registry of the test's own.
+    pub(crate) fn trusting_registry(self, address: &str) -> Self {
+        self.with_settings(&format!("[container-registry]\nplain-http = [\"{address}\"]\n"))
+    }
+
+    /// User data as it is, right or wrong. The node's API is then not opened to the test.
+    pub(crate) fn with_raw_user_data(mut self, bytes: &[u8]) -> Self {
+        self.raw_user_data = Some(bytes.to_owned());
+        self
+    }
+
+    /// Switches it on.
+    pub(crate) fn start(self) -> Result<Node> {
+        let identity = LocalIdentity::create(&self.folder.join("identity"))?;
+        let mut config = MachineConfig::new(&self.image, &self.folder);
+        config.firmware = self.firmware;
+        config.memory_mib = self.memory_mib;
+        config.user_data = Some(match &self.raw_user_data {
+            Some(bytes) => bytes.clone(),
+            None => identity.user_data(&self.user_data())?,
+        });
+        config.forwards = self.forwards()?;
+        Node::start(config, identity)
+    }
+
+    fn user_data(&self) -> String {
+        let top = Table::from_iter([("settings".to_owned(), Value::Table(self.settings.clone()))]);
+        top.to_string()
+    }
+
+    fn forwards(&self) -> Result<Vec<Forward>> {
+        let guests = self.ports.iter().chain([&LocalIdentity::API_PORT]);
+        guests.map(|guest| Ok(Forward { host: free_port()?, guest: *guest })).collect()
+    }
+}
+
+fn merge(into: &mut Table, from: Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Table(into)), Value::Table(from)) => merge(into, from),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
