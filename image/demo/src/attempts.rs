@@ -30,41 +30,18 @@ type Trial = (&'static str, &'static str, fn() -> Outcome);
 const TRIALS: [Trial; 9] = [
     ("mount", "Mount a file system", try_mount),
     ("kernel-module", "Load code into the kernel", try_module),
-    (
-        "physical-memory",
-        "Read the machine's memory through /dev/mem",
-        try_memory,
-    ),
-    (
-        "disk",
-        "Read the node's disk through a device file of its own",
-        try_disk,
-    ),
-    (
-        "kernel-setting",
-        "Change a kernel setting",
-        try_kernel_setting,
-    ),
+    ("physical-memory", "Read the machine's memory through /dev/mem", try_memory),
+    ("disk", "Read the node's disk through a device file of its own", try_disk),
+    ("kernel-setting", "Change a kernel setting", try_kernel_setting),
     ("sysrq", "Press the kernel's emergency key", try_sysrq),
-    (
-        "node-files",
-        "Read the node's programs through /proc/1/root",
-        try_node_files,
-    ),
-    ("node-api", "Open the node's API socket", || {
-        connect("/run/api.sock")
-    }),
-    ("containerd", "Order about the container engine", || {
-        connect("/run/containerd/containerd.sock")
-    }),
+    ("node-files", "Read the node's programs through /proc/1/root", try_node_files),
+    ("node-api", "Open the node's API socket", || connect("/run/api.sock")),
+    ("containerd", "Order about the container engine", || connect("/run/containerd/containerd.sock")),
 ];
 
 /// Tries everything.
 pub(crate) fn all() -> Vec<Attempt> {
-    TRIALS
-        .iter()
-        .map(|(key, what, trial)| judge(key, what, trial()))
-        .collect()
+    TRIALS.iter().map(|(key, what, trial)| judge(key, what, trial())).collect()
 }
 
 fn judge(key: &'static str, what: &'static str, outcome: Outcome) -> Attempt {
@@ -72,12 +49,7 @@ fn judge(key: &'static str, what: &'static str, outcome: Outcome) -> Attempt {
         Ok(()) => (true, "it worked".to_owned()),
         Err(error) => (false, plain(&error)),
     };
-    Attempt {
-        key,
-        what,
-        escaped,
-        answer,
-    }
+    Attempt { key, what, escaped, answer }
 }
 
 /// The system's words without the number.
@@ -105,8 +77,7 @@ fn try_memory() -> Outcome {
 
 /// 254 is what the kernel gives the first virtio disk; 8 the first SCSI one.
 fn try_disk() -> Outcome {
-    open_device("vda", FileType::BlockDevice, 254, 0)
-        .or_else(|_| open_device("sda", FileType::BlockDevice, 8, 0))
+    open_device("vda", FileType::BlockDevice, 254, 0).or_else(|_| open_device("sda", FileType::BlockDevice, 8, 0))
 }
 
 /// Makes a device file where we may write, and opens it. Making one is allowed in many containers; opening is the point.
@@ -120,21 +91,15 @@ fn open_device(name: &str, kind: FileType, major: u32, minor: u32) -> Outcome {
 
 /// Opened for writing, nothing written.
 fn try_kernel_setting() -> Outcome {
-    File::options()
-        .write(true)
-        .open("/proc/sys/kernel/core_pattern")
-        .map(drop)
+    File::options().write(true).open("/proc/sys/kernel/core_pattern").map(drop)
 }
 
 fn try_sysrq() -> Outcome {
-    File::options()
-        .write(true)
-        .open("/proc/sysrq-trigger")
-        .map(drop)
+    File::options().write(true).open("/proc/sysrq-trigger").map(drop)
 }
 
 fn try_node_files() -> Outcome {
-    File::open("/proc/1/root/usr/bin/init").map(drop)
+    File::open(Path::new("/proc/1/root").join("usr/bin/init")).map(drop)
 }
 
 fn connect(path: &str) -> Outcome {

@@ -13,91 +13,48 @@ pub(crate) struct Fact {
 pub(crate) fn read() -> Vec<Fact> {
     let fact = |key, label, value| Fact { key, label, value };
     vec![
-        fact(
-            "node",
-            "Node",
-            env::var("AMPOULE_NODE").unwrap_or_else(|_| file("/proc/sys/kernel/hostname")),
-        ),
+        fact("node", "Node", env::var("AMPOULE_NODE").unwrap_or_else(|_| file("/proc/sys/kernel/hostname"))),
         fact("kernel", "Kernel", file("/proc/sys/kernel/osrelease")),
         fact("pid", "Own process number", std::process::id().to_string()),
         fact("processes", "Processes it can see", processes().to_string()),
-        fact(
-            "capabilities",
-            "Capabilities",
-            capabilities(&status("CapEff")),
-        ),
-        fact(
-            "no-new-privileges",
-            "May gain rights",
-            may_gain(&status("NoNewPrivs")),
-        ),
-        fact(
-            "memory-limit",
-            "Memory limit",
-            memory_limit(&file("/sys/fs/cgroup/memory.max")),
-        ),
+        fact("capabilities", "Capabilities", capabilities(&status("CapEff"))),
+        fact("no-new-privileges", "May gain rights", may_gain(&status("NoNewPrivs"))),
+        fact("memory-limit", "Memory limit", memory_limit(&file("/sys/fs/cgroup/memory.max"))),
         fact("uptime", "Node up for", uptime(&file("/proc/uptime"))),
     ]
 }
 
 fn file(path: &str) -> String {
-    fs::read_to_string(path)
-        .map(|text| text.trim().to_owned())
-        .unwrap_or_else(|_| "not visible".into())
+    fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_else(|_| "not visible".into())
 }
 
 fn processes() -> usize {
     let is_process = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries
-        .filter(|entry| entry.file_name().to_str().is_some_and(is_process))
-        .count()
+    entries.filter(|entry| entry.file_name().to_str().is_some_and(is_process)).count()
 }
 
 /// A field of the process's own status.
 fn status(field: &str) -> String {
     let text = file("/proc/self/status");
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    line.map(|value| value.trim().to_owned())
-        .unwrap_or_default()
+    let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.map(|value| value.trim().to_owned()).unwrap_or_default()
 }
 
 fn may_gain(no_new_privileges: &str) -> String {
-    if no_new_privileges == "1" {
-        "no".into()
-    } else {
-        "only through set-user-id files in its own image".into()
-    }
+    if no_new_privileges == "1" { "no".into() } else { "only through set-user-id files in its own image".into() }
 }
 
 /// The mask as a count and the few that decide over the machine.
 fn capabilities(mask: &str) -> String {
-    const POWERFUL: [(u32, &str); 4] = [
-        (12, "net-admin"),
-        (16, "sys-module"),
-        (19, "sys-ptrace"),
-        (21, "sys-admin"),
-    ];
+    const POWERFUL: [(u32, &str); 4] = [(12, "net-admin"), (16, "sys-module"), (19, "sys-ptrace"), (21, "sys-admin")];
     let Ok(mask) = u64::from_str_radix(mask, 16) else {
         return "unknown".into();
     };
-    let held: Vec<&str> = POWERFUL
-        .iter()
-        .filter(|(bit, _)| mask >> bit & 1 == 1)
-        .map(|(_, name)| *name)
-        .collect();
+    let held: Vec<&str> = POWERFUL.iter().filter(|(bit, _)| mask >> bit & 1 == 1).map(|(_, name)| *name).collect();
     match held.as_slice() {
-        [] => format!(
-            "{} of 41, none that reaches beyond the container",
-            mask.count_ones()
-        ),
-        some => format!(
-            "{} of 41, among them {}",
-            mask.count_ones(),
-            some.join(", ")
-        ),
+        [] => format!("{} of 41, none that reaches beyond the container", mask.count_ones()),
+        some => format!("{} of 41, among them {}", mask.count_ones(), some.join(", ")),
     }
 }
 
@@ -110,11 +67,7 @@ fn memory_limit(bytes: &str) -> String {
 }
 
 fn uptime(text: &str) -> String {
-    let seconds: f64 = text
-        .split(' ')
-        .next()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0.0);
+    let seconds: f64 = text.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0.0);
     format!("{seconds:.1} s")
 }
 

@@ -16,24 +16,15 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn html(body: String) -> Self {
-        Self {
-            kind: "text/html; charset=utf-8",
-            body,
-        }
+        Self { kind: "text/html; charset=utf-8", body }
     }
 
     pub(crate) fn json(body: String) -> Self {
-        Self {
-            kind: "application/json",
-            body,
-        }
+        Self { kind: "application/json", body }
     }
 
     pub(crate) fn text(body: String) -> Self {
-        Self {
-            kind: "text/plain; charset=utf-8",
-            body,
-        }
+        Self { kind: "text/plain; charset=utf-8", body }
     }
 }
 
@@ -43,23 +34,13 @@ pub(crate) fn answer(mut stream: TcpStream, respond: impl Fn(&str) -> Option<Ans
         return;
     };
     let reply = match target(&head) {
-        None => format(
-            "400 Bad Request",
-            &Answer::text("not a request\n".into()),
-            true,
-        ),
-        Some((method, _)) if method != "GET" && method != "HEAD" => format(
-            "405 Method Not Allowed",
-            &Answer::text("GET only\n".into()),
-            true,
-        ),
+        None => format("400 Bad Request", &Answer::text("not a request\n".into()), true),
+        Some((method, _)) if method != "GET" && method != "HEAD" => {
+            format("405 Method Not Allowed", &Answer::text("GET only\n".into()), true)
+        }
         Some((method, path)) => match respond(path) {
             Some(answer) => format("200 OK", &answer, method == "GET"),
-            None => format(
-                "404 Not Found",
-                &Answer::text("no such page\n".into()),
-                method == "GET",
-            ),
+            None => format("404 Not Found", &Answer::text("no such page\n".into()), method == "GET"),
         },
     };
     let _ = stream.write_all(reply.as_bytes());
@@ -82,8 +63,7 @@ fn read_head(stream: &mut TcpStream) -> Option<String> {
 fn target(head: &str) -> Option<(&str, &str)> {
     let mut words = head.lines().next()?.split(' ');
     let (method, target, version) = (words.next()?, words.next()?, words.next()?);
-    (version.starts_with("HTTP/1.") && target.starts_with('/'))
-        .then(|| (method, target.split('?').next().unwrap_or(target)))
+    (version.starts_with("HTTP/1.") && target.starts_with('/')).then(|| (method, target.split('?').next().unwrap_or(target)))
 }
 
 fn format(status: &str, answer: &Answer, with_body: bool) -> String {

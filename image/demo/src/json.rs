@@ -4,16 +4,9 @@ use crate::{attempts::Attempt, facts::Fact};
 
 /// One JSON object: facts by key, and attempts with their ends.
 pub(crate) fn document(facts: &[Fact], attempts: &[Attempt]) -> String {
-    let facts: Vec<String> = facts
-        .iter()
-        .map(|fact| format!("{}:{}", quote(fact.key), quote(&fact.value)))
-        .collect();
+    let facts: Vec<String> = facts.iter().map(|fact| format!("{}:{}", quote(fact.key), quote(&fact.value))).collect();
     let attempts: Vec<String> = attempts.iter().map(attempt).collect();
-    format!(
-        "{{\"facts\":{{{}}},\"attempts\":[{}]}}\n",
-        facts.join(","),
-        attempts.join(",")
-    )
+    format!("{{\"facts\":{{{}}},\"attempts\":[{}]}}\n", facts.join(","), attempts.join(","))
 }
 
 fn attempt(attempt: &Attempt) -> String {

@@ -23,8 +23,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 fn main() {
     end_on_request();
     // An IPv6 socket takes IPv4 as well, and is there even if the container has no IPv6 address.
-    let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, PORT))
-        .or_else(|_| TcpListener::bind(("0.0.0.0", PORT)));
+    let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, PORT)).or_else(|_| TcpListener::bind(("0.0.0.0", PORT)));
     let listener = listener.unwrap_or_else(|error| {
         eprintln!("<3>cannot listen on port {PORT}: {error}");
         process::exit(1);
@@ -49,16 +48,12 @@ fn end_on_request() {
 }
 
 fn serve(stream: TcpStream) {
-    let timeouts = stream
-        .set_read_timeout(Some(SILENCE))
-        .and(stream.set_write_timeout(Some(SILENCE)));
+    let timeouts = stream.set_read_timeout(Some(SILENCE)).and(stream.set_write_timeout(Some(SILENCE)));
     if timeouts.is_err() {
         return;
     }
     // If no thread can be made (a limit of the container), this client is dropped and the next may have luck.
-    let _ = thread::Builder::new()
-        .stack_size(256 * 1024)
-        .spawn(move || http::answer(stream, respond));
+    let _ = thread::Builder::new().stack_size(256 * 1024).spawn(move || http::answer(stream, respond));
 }
 
 fn respond(path: &str) -> Option<http::Answer> {

@@ -27,43 +27,22 @@ pub(crate) fn render(facts: &[Fact], attempts: &[Attempt]) -> String {
 fn summary(attempts: &[Attempt]) -> String {
     let escaped = attempts.iter().filter(|attempt| attempt.escaped).count();
     match escaped {
-        0 => format!(
-            "{} ways tried, as root inside the container. All refused.",
-            attempts.len()
-        ),
-        some => format!(
-            "{some} of {} ways out are open. This should not be.",
-            attempts.len()
-        ),
+        0 => format!("{} ways tried, as root inside the container. All refused.", attempts.len()),
+        some => format!("{some} of {} ways out are open. This should not be.", attempts.len()),
     }
 }
 
 fn row(attempt: &Attempt) -> String {
-    let (class, word) = if attempt.escaped {
-        ("open", "open")
-    } else {
-        ("shut", "refused")
-    };
-    format!(
-        "<li class={class}><b>{}</b><span>{}</span><i>{word}</i></li>",
-        escape(attempt.what),
-        escape(&attempt.answer)
-    )
+    let (class, word) = if attempt.escaped { ("open", "open") } else { ("shut", "refused") };
+    format!("<li class={class}><b>{}</b><span>{}</span><i>{word}</i></li>", escape(attempt.what), escape(&attempt.answer))
 }
 
 fn fact(fact: &Fact) -> String {
-    format!(
-        "<dt>{}</dt><dd>{}</dd>",
-        escape(fact.label),
-        escape(&fact.value)
-    )
+    format!("<dt>{}</dt><dd>{}</dd>", escape(fact.label), escape(&fact.value))
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -72,12 +51,7 @@ mod tests {
 
     #[test]
     fn an_open_way_is_not_hidden() {
-        let attempt = |escaped| Attempt {
-            key: "k",
-            what: "w",
-            escaped,
-            answer: "<a>".into(),
-        };
+        let attempt = |escaped| Attempt { key: "k", what: "w", escaped, answer: "<a>".into() };
         let page = render(&[], &[attempt(true), attempt(false)]);
         assert!(page.contains("1 of 2 ways out are open"));
         assert!(page.contains("&lt;a&gt;"));

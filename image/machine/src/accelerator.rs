@@ -21,18 +21,8 @@ impl Accelerator {
     /// kernels crash there. So the processor must name `vmx` or `svm`, and the device must open.
     pub fn detect() -> Self {
         let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let opens = || {
-            OpenOptions::new()
-                .read(true)
-                .write(true)
-                .open("/dev/kvm")
-                .is_ok()
-        };
-        if has_virtualisation(&cpu) && opens() {
-            Self::Kvm
-        } else {
-            Self::Tcg
-        }
+        let opens = || OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok();
+        if has_virtualisation(&cpu) && opens() { Self::Kvm } else { Self::Tcg }
     }
 
     /// QEMU's name for it.
@@ -54,13 +44,7 @@ impl fmt::Display for Accelerator {
 }
 
 fn has_virtualisation(cpuinfo: &str) -> bool {
-    cpuinfo
-        .lines()
-        .filter(|line| line.starts_with("flags"))
-        .any(|line| {
-            line.split_whitespace()
-                .any(|flag| flag == "vmx" || flag == "svm")
-        })
+    cpuinfo.lines().filter(|line| line.starts_with("flags")).any(|line| line.split_whitespace().any(|flag| flag == "vmx" || flag == "svm"))
 }
 
 #[cfg(test)]

@@ -65,36 +65,18 @@ fn accelerator(engine: Accelerator) -> String {
 }
 
 fn devices(config: &MachineConfig, files: &Files) -> Vec<String> {
-    let mut args = vec![
-        "-drive".into(),
-        format!(
-            "if=none,id=disk0,format=qcow2,discard=unmap,file={}",
-            escape(&config.overlay())
-        ),
-    ];
+    let mut args = vec!["-drive".into(), format!("if=none,id=disk0,format=qcow2,discard=unmap,file={}", escape(&config.overlay()))];
     args.extend(words("-device virtio-blk-pci,drive=disk0,serial=ampoule"));
     args.extend(["-netdev".into(), user_network(&config.forwards)]);
-    args.extend([
-        "-device".into(),
-        format!("virtio-net-pci,netdev=net0,id={NETWORK_CARD},romfile="),
-    ]);
+    args.extend(["-device".into(), format!("virtio-net-pci,netdev=net0,id={NETWORK_CARD},romfile=")]);
     args.extend(words("-device virtio-rng-pci -device pvpanic-pci"));
     let serial = escape(&config.serial_log);
-    args.extend([
-        "-chardev".into(),
-        format!("file,id=serial0,append=on,path={serial}"),
-    ]);
+    args.extend(["-chardev".into(), format!("file,id=serial0,append=on,path={serial}")]);
     args.extend(words("-serial chardev:serial0"));
-    args.extend([
-        "-qmp".into(),
-        format!("unix:{},server=on,wait=off", escape(&files.qmp_socket)),
-    ]);
+    args.extend(["-qmp".into(), format!("unix:{},server=on,wait=off", escape(&files.qmp_socket))]);
     if let Some(path) = &files.user_data {
         let file = escape(path);
-        args.extend([
-            "-fw_cfg".into(),
-            format!("name=opt/org.ampoule/user-data,file={file}"),
-        ]);
+        args.extend(["-fw_cfg".into(), format!("name=opt/org.ampoule/user-data,file={file}")]);
     }
     args
 }
@@ -102,10 +84,7 @@ fn devices(config: &MachineConfig, files: &Files) -> Vec<String> {
 fn user_network(forwards: &[Forward]) -> String {
     let mut text = String::from("user,id=net0");
     for forward in forwards {
-        text.push_str(&format!(
-            ",hostfwd=tcp:127.0.0.1:{}-:{}",
-            forward.host, forward.guest
-        ));
+        text.push_str(&format!(",hostfwd=tcp:127.0.0.1:{}-:{}", forward.host, forward.guest));
     }
     text
 }
@@ -152,11 +131,7 @@ mod tests {
         Files {
             qmp_socket: "/t/qmp".into(),
             user_data: Some("/t/a,b".into()),
-            kernel: Some(Kernel {
-                image: "/k".into(),
-                initrd: None,
-                cmdline: "a b".into(),
-            }),
+            kernel: Some(Kernel { image: "/k".into(), initrd: None, cmdline: "a b".into() }),
             firmware: None,
         }
     }
@@ -164,10 +139,7 @@ mod tests {
     #[test]
     fn forwards_and_user_data_are_passed_on() {
         let mut config = MachineConfig::new("/image", "/work");
-        config.forwards = vec![Forward {
-            host: 8080,
-            guest: 80,
-        }];
+        config.forwards = vec![Forward { host: 8080, guest: 80 }];
         let args = arguments(&config, &files()).join("\n");
         assert!(args.contains("hostfwd=tcp:127.0.0.1:8080-:80"));
         assert!(args.contains("name=opt/org.ampoule/user-data,file=/t/a,,b"));

@@ -13,10 +13,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
-};
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
 use toml::{Table, Value};
 
 /// The name in the certificate of every local node.
@@ -69,9 +66,7 @@ impl LocalIdentity {
 
     /// Makes everything anew in `dir`, which only the caller may read.
     pub fn create(dir: &Path) -> Result<Self> {
-        let identity = Self {
-            dir: dir.to_owned(),
-        };
+        let identity = Self { dir: dir.to_owned() };
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -88,17 +83,9 @@ impl LocalIdentity {
 
     /// What was made in `dir` before, or new if nothing complete is there.
     pub fn open_or_create(dir: &Path) -> Result<Self> {
-        let names = [
-            "ca.pem",
-            "server.pem",
-            "server.key",
-            "admin.pem",
-            "admin.key",
-        ];
+        let names = ["ca.pem", "server.pem", "server.key", "admin.pem", "admin.key"];
         if names.iter().all(|name| dir.join(name).is_file()) {
-            return Ok(Self {
-                dir: dir.to_owned(),
-            });
+            return Ok(Self { dir: dir.to_owned() });
         }
         Self::create(dir)
     }
@@ -122,11 +109,7 @@ impl LocalIdentity {
         let mut remote = Table::new();
         remote.insert("enabled".into(), Value::Boolean(true));
         remote.insert("port".into(), Value::Integer(Self::API_PORT.into()));
-        for (key, file) in [
-            ("certificate", "server.pem"),
-            ("key", "server.key"),
-            ("client-ca", "ca.pem"),
-        ] {
+        for (key, file) in [("certificate", "server.pem"), ("key", "server.key"), ("client-ca", "ca.pem")] {
             remote.insert(key.into(), Value::String(self.encoded(file)?));
         }
         Ok(nested("api", nested("remote", remote)))
@@ -135,27 +118,14 @@ impl LocalIdentity {
     /// User data: `text` (TOML, may be empty) with this node's `api.remote` added. Refuses text that sets it itself.
     pub fn user_data(&self, text: &str) -> Result<Vec<u8>> {
         let mut document: Table = text.parse().context("the user data is not TOML")?;
-        let settings = document
-            .entry("settings")
-            .or_insert_with(|| Value::Table(Table::new()));
-        let Value::Table(settings) = settings else {
-            bail!("`settings` in the user data is not a table")
-        };
-        let api = settings
-            .entry("api")
-            .or_insert_with(|| Value::Table(Table::new()));
-        let Value::Table(api) = api else {
-            bail!("`settings.api` in the user data is not a table")
-        };
+        let settings = document.entry("settings").or_insert_with(|| Value::Table(Table::new()));
+        let Value::Table(settings) = settings else { bail!("`settings` in the user data is not a table") };
+        let api = settings.entry("api").or_insert_with(|| Value::Table(Table::new()));
+        let Value::Table(api) = api else { bail!("`settings.api` in the user data is not a table") };
         if api.contains_key("remote") {
             bail!("`settings.api.remote` in the user data: a local node gets its own; take it out");
         }
-        api.extend(
-            self.settings()?
-                .remove("api")
-                .and_then(into_table)
-                .unwrap_or_default(),
-        );
+        api.extend(self.settings()?.remove("api").and_then(into_table).unwrap_or_default());
         Ok(document.to_string().into_bytes())
     }
 
@@ -196,58 +166,37 @@ fn nested(key: &str, table: Table) -> Table {
 
 fn authority() -> Result<(String, Issuer<'static, KeyPair>)> {
     let mut params = CertificateParams::new(Vec::new()).context("authority")?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "Ampoule local authority");
+    params.distinguished_name.push(DnType::CommonName, "Ampoule local authority");
     // It signs ends only, no further authority.
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![
-        KeyUsagePurpose::KeyCertSign,
-        KeyUsagePurpose::DigitalSignature,
-    ];
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
     let key = KeyPair::generate().context("cannot make the authority's key")?;
-    let certificate = params
-        .self_signed(&key)
-        .context("cannot make the authority")?;
+    let certificate = params.self_signed(&key).context("cannot make the authority")?;
     Ok((certificate.pem(), Issuer::new(params, key)))
 }
 
 fn server_params() -> Result<CertificateParams> {
-    let mut params =
-        CertificateParams::new(vec![SERVER_NAME.to_owned()]).context("server certificate")?;
-    params
-        .subject_alt_names
-        .push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "Ampoule local node");
+    let mut params = CertificateParams::new(vec![SERVER_NAME.to_owned()]).context("server certificate")?;
+    params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+    params.distinguished_name.push(DnType::CommonName, "Ampoule local node");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     Ok(params)
 }
 
 fn client_params(role: Role) -> Result<CertificateParams> {
     let mut params = CertificateParams::new(Vec::new()).context("client certificate")?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, format!("local {}", role.name()));
-    params
-        .distinguished_name
-        .push(DnType::OrganizationalUnitName, role.name());
+    params.distinguished_name.push(DnType::CommonName, format!("local {}", role.name()));
+    params.distinguished_name.push(DnType::OrganizationalUnitName, role.name());
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     Ok(params)
 }
 
 /// Certificate and key as PEM.
-fn leaf(
-    mut params: CertificateParams,
-    issuer: &Issuer<'static, KeyPair>,
-) -> Result<(String, String)> {
+fn leaf(mut params: CertificateParams, issuer: &Issuer<'static, KeyPair>) -> Result<(String, String)> {
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     let key = KeyPair::generate().context("cannot make a key")?;
-    let certificate = params
-        .signed_by(&key, issuer)
-        .context("cannot sign a certificate")?;
+    let certificate = params.signed_by(&key, issuer).context("cannot sign a certificate")?;
     Ok((certificate.pem(), key.serialize_pem()))
 }
 
@@ -262,28 +211,16 @@ mod tests {
         let data = identity.user_data("[settings]\nmotd = \"hi\"\n").unwrap();
         let table: Table = String::from_utf8(data).unwrap().parse().unwrap();
         assert_eq!(table["settings"]["motd"].as_str(), Some("hi"));
-        assert_eq!(
-            table["settings"]["api"]["remote"]["port"].as_integer(),
-            Some(9443)
-        );
+        assert_eq!(table["settings"]["api"]["remote"]["port"].as_integer(), Some(9443));
         let key = table["settings"]["api"]["remote"]["key"].as_str().unwrap();
-        assert!(
-            STANDARD
-                .decode(key)
-                .unwrap()
-                .starts_with(b"-----BEGIN PRIVATE KEY")
-        );
+        assert!(STANDARD.decode(key).unwrap().starts_with(b"-----BEGIN PRIVATE KEY"));
     }
 
     #[test]
     fn user_data_with_an_api_of_its_own_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let identity = LocalIdentity::create(dir.path()).unwrap();
-        assert!(
-            identity
-                .user_data("[settings.api.remote]\nenabled = false\n")
-                .is_err()
-        );
+        assert!(identity.user_data("[settings.api.remote]\nenabled = false\n").is_err());
     }
 
     #[test]
@@ -292,10 +229,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let identity = LocalIdentity::create(dir.path()).unwrap();
         let key = identity.client(Role::Admin).key;
-        assert_eq!(
-            fs::metadata(&key).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
         let before = fs::read(&key).unwrap();
         LocalIdentity::open_or_create(dir.path()).unwrap();
         assert_eq!(fs::read(&key).unwrap(), before);

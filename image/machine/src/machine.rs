@@ -50,26 +50,14 @@ pub struct Machine {
 impl Machine {
     /// Starts QEMU. Returns as soon as it runs; the guest is only beginning to boot.
     pub fn start(config: MachineConfig) -> Result<Self> {
-        fs::create_dir_all(&config.workdir)
-            .with_context(|| format!("cannot make the folder {}", config.workdir.display()))?;
+        fs::create_dir_all(&config.workdir).with_context(|| format!("cannot make the folder {}", config.workdir.display()))?;
         // Socket paths are limited to about a hundred bytes, so they do not live in the work folder.
-        let sockets = tempfile::Builder::new()
-            .prefix("ampoule-")
-            .tempdir()
-            .context("no temporary folder")?;
+        let sockets = tempfile::Builder::new().prefix("ampoule-").tempdir().context("no temporary folder")?;
         let files = prepare(&config, sockets.path())?;
         let mut child = spawn(&config, &files)?;
-        let qmp = Qmp::connect(&files.qmp_socket, Duration::from_secs(30), || {
-            ended(&mut child)
-        });
+        let qmp = Qmp::connect(&files.qmp_socket, Duration::from_secs(30), || ended(&mut child));
         match qmp {
-            Ok(qmp) => Ok(Self {
-                config,
-                child,
-                qmp,
-                killed: false,
-                _sockets: sockets,
-            }),
+            Ok(qmp) => Ok(Self { config, child, qmp, killed: false, _sockets: sockets }),
             Err(error) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -91,11 +79,7 @@ impl Machine {
     /// The host's port that leads to `guest`.
     pub fn host_port(&self, guest: u16) -> Option<u16> {
         let leads = |forward: &&Forward| forward.guest == guest;
-        self.config
-            .forwards
-            .iter()
-            .find(leads)
-            .map(|forward| forward.host)
+        self.config.forwards.iter().find(leads).map(|forward| forward.host)
     }
 
     /// Whether QEMU runs.
@@ -122,9 +106,7 @@ impl Machine {
 
     /// Pulls (`false`) or puts in (`true`) the network cable.
     pub fn set_link(&mut self, up: bool) -> Result<()> {
-        self.qmp
-            .execute("set_link", json!({ "name": NETWORK_CARD, "up": up }))
-            .map(drop)
+        self.qmp.execute("set_link", json!({ "name": NETWORK_CARD, "up": up })).map(drop)
     }
 
     /// Any other QMP command, for what has no function here.
@@ -158,27 +140,17 @@ impl Machine {
 
     /// Everything the console has shown, including earlier starts that used the same log.
     pub fn serial(&self) -> String {
-        fs::read(&self.config.serial_log)
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default()
+        fs::read(&self.config.serial_log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     /// Whether the guest's kernel has given up: told by the panic device, or seen on the console.
     pub fn panicked(&self) -> bool {
-        self.qmp
-            .events()
-            .iter()
-            .any(|event| event.name == "GUEST_PANICKED")
-            || self.serial().contains("Kernel panic - not syncing")
+        self.qmp.events().iter().any(|event| event.name == "GUEST_PANICKED") || self.serial().contains("Kernel panic - not syncing")
     }
 
     /// How many times the guest has restarted itself or was reset.
     pub fn restarts(&self) -> usize {
-        self.qmp
-            .events()
-            .iter()
-            .filter(|event| event.name == "RESET")
-            .count()
+        self.qmp.events().iter().filter(|event| event.name == "RESET").count()
     }
 
     /// Waits until the console shows `text`. Fails at once when the machine ends.
@@ -186,17 +158,10 @@ impl Machine {
         let start = Instant::now();
         while !self.serial().contains(text) {
             if !self.alive() {
-                bail!(
-                    "the machine ended before its console showed {text:?}:\n{}",
-                    self.describe_end()
-                );
+                bail!("the machine ended before its console showed {text:?}:\n{}", self.describe_end());
             }
             if start.elapsed() > limit {
-                bail!(
-                    "no {text:?} on the console within {} s:\n{}",
-                    limit.as_secs(),
-                    self.describe_end()
-                );
+                bail!("no {text:?} on the console within {} s:\n{}", limit.as_secs(), self.describe_end());
             }
             thread::sleep(POLL);
         }
@@ -248,11 +213,7 @@ fn prepare(config: &MachineConfig, sockets: &Path) -> Result<Files> {
     let direct = boots_directly(config);
     Ok(Files {
         qmp_socket: sockets.join("qmp"),
-        user_data: config
-            .user_data
-            .as_ref()
-            .map(|data| write_user_data(config, data))
-            .transpose()?,
+        user_data: config.user_data.as_ref().map(|data| write_user_data(config, data)).transpose()?,
         kernel: direct.then(|| kernel(config)).transpose()?,
         firmware: (!direct).then(|| firmware(config)).transpose()?,
     })
@@ -277,41 +238,21 @@ fn kernel(config: &MachineConfig) -> Result<Kernel> {
     let (image, initrd, base) = match &config.boot {
         Boot::Image(dir) => {
             let path = dir.join("cmdline");
-            let text = fs::read_to_string(&path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
             (dir.join("vmlinuz"), None, text)
         }
-        Boot::Custom {
-            kernel,
-            initrd,
-            cmdline,
-            ..
-        } => (kernel.clone(), initrd.clone(), cmdline.clone()),
+        Boot::Custom { kernel, initrd, cmdline, .. } => (kernel.clone(), initrd.clone(), cmdline.clone()),
     };
-    let cmdline = format!("{} {}", base.trim(), config.extra_cmdline)
-        .trim()
-        .to_owned();
-    Ok(Kernel {
-        image,
-        initrd,
-        cmdline,
-    })
+    let cmdline = format!("{} {}", base.trim(), config.extra_cmdline).trim().to_owned();
+    Ok(Kernel { image, initrd, cmdline })
 }
 
 /// OVMF as Debian installs it; the newer 4 MiB build where there is one.
 fn firmware(config: &MachineConfig) -> Result<FirmwareFiles> {
-    let found = [
-        ("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"),
-        ("OVMF_CODE.fd", "OVMF_VARS.fd"),
-    ]
-    .map(|(code, vars)| {
-        (
-            Path::new("/usr/share/OVMF").join(code),
-            Path::new("/usr/share/OVMF").join(vars),
-        )
-    })
-    .into_iter()
-    .find(|(code, vars)| code.is_file() && vars.is_file());
+    let found = [("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"), ("OVMF_CODE.fd", "OVMF_VARS.fd")]
+        .map(|(code, vars)| (Path::new("/usr/share/OVMF").join(code), Path::new("/usr/share/OVMF").join(vars)))
+        .into_iter()
+        .find(|(code, vars)| code.is_file() && vars.is_file());
     let Some((code, template)) = found else {
         bail!("no UEFI firmware in /usr/share/OVMF (Debian package ovmf)");
     };

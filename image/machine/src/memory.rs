@@ -23,16 +23,11 @@ pub fn machines_that_fit(memory_mib: u32, cpus_each: u32) -> usize {
 fn fit(available: u64, processors: usize, memory_mib: u32, cpus_each: u32) -> usize {
     let by_memory = available.saturating_sub(RESERVE_MIB) / (u64::from(memory_mib) + OVERHEAD_MIB);
     let by_processors = processors / (cpus_each.max(1) as usize);
-    usize::try_from(by_memory)
-        .unwrap_or(1)
-        .min(by_processors)
-        .max(1)
+    usize::try_from(by_memory).unwrap_or(1).min(by_processors).max(1)
 }
 
 fn parse_available(meminfo: &str) -> u64 {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"));
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let kib: Option<u64> = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
     kib.unwrap_or(0) / 1024
 }

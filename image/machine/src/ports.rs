@@ -25,10 +25,6 @@ impl Loopback {
 
 /// A port that was free a moment ago. Someone else may take it before QEMU does; QEMU then fails to start and says so.
 pub fn free_port() -> Result<u16> {
-    let listener =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
-    Ok(listener
-        .local_addr()
-        .context("cannot read the address of a listening socket")?
-        .port())
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
+    Ok(listener.local_addr().context("cannot read the address of a listening socket")?.port())
 }

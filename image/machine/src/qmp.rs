@@ -37,19 +37,14 @@ pub(crate) struct Qmp {
 
 impl Qmp {
     /// Connects as soon as the socket is there; gives up after `limit`, or when `gone` says that QEMU has ended.
-    pub(crate) fn connect(
-        path: &Path,
-        limit: Duration,
-        mut gone: impl FnMut() -> bool,
-    ) -> Result<Self> {
+    pub(crate) fn connect(path: &Path, limit: Duration, mut gone: impl FnMut() -> bool) -> Result<Self> {
         let start = Instant::now();
         let stream = loop {
             match UnixStream::connect(path) {
                 Ok(stream) => break stream,
                 Err(_) if gone() => bail!("QEMU ended before it could be spoken to"),
                 Err(error) if start.elapsed() > limit => {
-                    return Err(error)
-                        .with_context(|| format!("no control socket at {}", path.display()));
+                    return Err(error).with_context(|| format!("no control socket at {}", path.display()));
                 }
                 Err(_) => thread::sleep(Duration::from_millis(10)),
             }
@@ -60,11 +55,7 @@ impl Qmp {
     }
 
     fn over(stream: UnixStream) -> Result<Self> {
-        let reader = BufReader::new(
-            stream
-                .try_clone()
-                .context("cannot share the control socket")?,
-        );
+        let reader = BufReader::new(stream.try_clone().context("cannot share the control socket")?);
         let (send, answers) = channel();
         let events = Arc::new(Mutex::new(Vec::new()));
         let seen = events.clone();
@@ -80,11 +71,7 @@ impl Qmp {
                 }
             }
         });
-        Ok(Self {
-            writer: stream,
-            answers,
-            events,
-        })
+        Ok(Self { writer: stream, answers, events })
     }
 
     /// Sends a command and waits for its answer.
@@ -93,8 +80,7 @@ impl Qmp {
         if !arguments.is_null() {
             request["arguments"] = arguments;
         }
-        writeln!(self.writer, "{request}")
-            .with_context(|| format!("QEMU took no `{command}`: it has ended"))?;
+        writeln!(self.writer, "{request}").with_context(|| format!("QEMU took no `{command}`: it has ended"))?;
         let answer = match self.answers.recv_timeout(ANSWER_LIMIT) {
             Ok(answer) => answer,
             Err(RecvTimeoutError::Timeout) => bail!("QEMU gave no answer to `{command}`"),
@@ -108,19 +94,13 @@ impl Qmp {
 
     /// All events so far.
     pub(crate) fn events(&self) -> Vec<Event> {
-        self.events
-            .lock()
-            .map(|events| events.clone())
-            .unwrap_or_default()
+        self.events.lock().map(|events| events.clone()).unwrap_or_default()
     }
 }
 
 fn as_event(message: &Value) -> Option<Event> {
     let name = message.get("event")?.as_str()?.to_owned();
-    Some(Event {
-        name,
-        data: message.get("data").cloned().unwrap_or_default(),
-    })
+    Some(Event { name, data: message.get("data").cloned().unwrap_or_default() })
 }
 
 fn remember(events: &Mutex<Vec<Event>>, event: Event) {

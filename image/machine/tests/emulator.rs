@@ -6,16 +6,8 @@ use ampoule_machine::{Boot, Exit, Firmware, Machine, MachineConfig};
 
 fn config(dir: &Path) -> MachineConfig {
     let disk = dir.join("empty.raw");
-    std::fs::File::create(&disk)
-        .unwrap()
-        .set_len(1 << 20)
-        .unwrap();
-    let boot = Boot::Custom {
-        disk,
-        kernel: "none".into(),
-        initrd: None,
-        cmdline: String::new(),
-    };
+    std::fs::File::create(&disk).unwrap().set_len(1 << 20).unwrap();
+    let boot = Boot::Custom { disk, kernel: "none".into(), initrd: None, cmdline: String::new() };
     let mut config = MachineConfig::with_boot(boot, dir.join("m,1"));
     config.firmware = Firmware::Uefi;
     config.memory_mib = 128;
@@ -36,10 +28,7 @@ fn a_machine_is_driven_and_ends_when_its_power_is_cut() {
     assert!(!machine.panicked());
     assert!(machine.wait_exit(Duration::from_millis(200)).is_err());
     machine.kill().unwrap();
-    assert_eq!(
-        machine.wait_exit(Duration::from_secs(5)).unwrap(),
-        Exit::Killed
-    );
+    assert_eq!(machine.wait_exit(Duration::from_secs(5)).unwrap(), Exit::Killed);
     assert!(!machine.alive());
 }
 
@@ -48,15 +37,9 @@ fn an_emulator_that_dies_is_told_from_a_guest_that_ends() {
     let dir = tempfile::tempdir().unwrap();
     let mut machine = Machine::start(config(dir.path())).unwrap();
     // QEMU ends at once and without a word from the guest.
-    let status = std::process::Command::new("kill")
-        .args(["-ABRT", &machine.pid().to_string()])
-        .status()
-        .unwrap();
+    let status = std::process::Command::new("kill").args(["-ABRT", &machine.pid().to_string()]).status().unwrap();
     assert!(status.success());
-    assert_eq!(
-        machine.wait_exit(Duration::from_secs(10)).unwrap(),
-        Exit::EmulatorDied
-    );
+    assert_eq!(machine.wait_exit(Duration::from_secs(10)).unwrap(), Exit::EmulatorDied);
 }
 
 #[test]

@@ -28,9 +28,7 @@ pub(crate) fn open(path: &Path) -> Result<Image> {
     if members.contains_key(Path::new("manifest.json")) {
         return docker(path, &members);
     }
-    bail!(
-        "neither index.json (OCI) nor manifest.json (Docker) in the archive; compressed archives must be unpacked first"
-    )
+    bail!("neither index.json (OCI) nor manifest.json (Docker) in the archive; compressed archives must be unpacked first")
 }
 
 fn members(path: &Path) -> Result<Members> {
@@ -87,18 +85,11 @@ fn docker(path: &Path, members: &Members) -> Result<Image> {
         _ => bail!("manifest.json must name exactly one image"),
     };
     let mut blobs = HashMap::new();
-    let config_name = entry["Config"]
-        .as_str()
-        .context("manifest.json: no Config")?;
+    let config_name = entry["Config"].as_str().context("manifest.json: no Config")?;
     let config = add(path, members, config_name, &mut blobs)?;
     let mut layers = Vec::new();
-    for name in entry["Layers"]
-        .as_array()
-        .context("manifest.json: no Layers")?
-    {
-        let name = name
-            .as_str()
-            .context("manifest.json: a layer without name")?;
+    for name in entry["Layers"].as_array().context("manifest.json: no Layers")? {
+        let name = name.as_str().context("manifest.json: a layer without name")?;
         layers.push(add(path, members, name, &mut blobs)?);
     }
     Ok(with_manifest(blobs, config, layers))
@@ -106,25 +97,16 @@ fn docker(path: &Path, members: &Members) -> Result<Image> {
 
 fn with_manifest(mut blobs: HashMap<String, Blob>, config: Value, layers: Vec<Value>) -> Image {
     let media_type = "application/vnd.oci.image.manifest.v1+json";
-    let manifest =
-        json!({ "schemaVersion": 2, "mediaType": media_type, "config": config, "layers": layers });
+    let manifest = json!({ "schemaVersion": 2, "mediaType": media_type, "config": config, "layers": layers });
     let bytes = manifest.to_string().into_bytes();
     let entrance = sha256(&bytes);
-    let blob = Blob {
-        media_type: Some(media_type.into()),
-        ..Blob::memory(bytes)
-    };
+    let blob = Blob { media_type: Some(media_type.into()), ..Blob::memory(bytes) };
     blobs.insert(entrance.clone(), blob);
     Image { blobs, entrance }
 }
 
 /// Adds a member as a blob and returns its descriptor.
-fn add(
-    path: &Path,
-    members: &Members,
-    name: &str,
-    blobs: &mut HashMap<String, Blob>,
-) -> Result<Value> {
+fn add(path: &Path, members: &Members, name: &str, blobs: &mut HashMap<String, Blob>) -> Result<Value> {
     let place = members.get(&clean(Path::new(name)));
     let (offset, length) = *place.with_context(|| format!("the archive lacks {name}"))?;
     let digest = digest_of_part(path, offset, length)?;
@@ -145,8 +127,7 @@ fn media_type(path: &Path, offset: u64, length: u64) -> Result<&'static str> {
 fn digest_of_part(path: &Path, offset: u64, length: u64) -> Result<String> {
     use std::io::Seek;
     let mut file = File::open(path).context("cannot open the archive")?;
-    file.seek(std::io::SeekFrom::Start(offset))
-        .context("the archive is cut short")?;
+    file.seek(std::io::SeekFrom::Start(offset)).context("the archive is cut short")?;
     let mut reader = BufReader::with_capacity(1 << 20, file.take(length));
     let mut hash = Sha256::new();
     std::io::copy(&mut reader, &mut hash).context("cannot read the archive")?;
@@ -154,15 +135,8 @@ fn digest_of_part(path: &Path, offset: u64, length: u64) -> Result<String> {
 }
 
 fn part(path: &Path, offset: u64, length: u64) -> Blob {
-    let source = Source::File {
-        path: path.to_owned(),
-        offset,
-        length,
-    };
-    Blob {
-        source,
-        media_type: None,
-    }
+    let source = Source::File { path: path.to_owned(), offset, length };
+    Blob { source, media_type: None }
 }
 
 fn document(path: &Path, members: &Members, name: &str) -> Result<Value> {

@@ -9,13 +9,10 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 /// From a finished hash.
 pub(crate) fn of(hash: &[u8]) -> String {
-    hash.iter().fold(String::from("sha256:"), |text, byte| {
-        format!("{text}{byte:02x}")
-    })
+    hash.iter().fold(String::from("sha256:"), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// Whether `text` is a digest and nothing else; it becomes part of a path.
 pub(crate) fn is_digest(text: &str) -> bool {
-    text.strip_prefix("sha256:")
-        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    text.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }

@@ -43,10 +43,7 @@ pub struct Blob {
 impl Blob {
     /// A blob in memory.
     pub fn memory(bytes: Vec<u8>) -> Self {
-        Self {
-            source: Source::Memory(bytes.into()),
-            media_type: None,
-        }
+        Self { source: Source::Memory(bytes.into()), media_type: None }
     }
 
     /// Number of bytes.
@@ -71,11 +68,7 @@ impl Image {
     /// Opens an OCI layout folder, an OCI archive or a Docker archive, told apart by what is in it.
     pub fn open(path: &Path) -> Result<Self> {
         let meta = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let opened = if meta.is_dir() {
-            layout::open(path)
-        } else {
-            archive::open(path)
-        };
+        let opened = if meta.is_dir() { layout::open(path) } else { archive::open(path) };
         opened.with_context(|| format!("{} is not an image", path.display()))
     }
 
@@ -86,17 +79,11 @@ impl Image {
 
     /// Takes the entrance from an `index.json` and gives every manifest its media type.
     pub(crate) fn from_index(index: &Value, mut blobs: HashMap<String, Blob>) -> Result<Self> {
-        let manifests = index["manifests"]
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let manifests = index["manifests"].as_array().map(Vec::as_slice).unwrap_or_default();
         let entrance = match manifests {
             [one] => one["digest"].as_str().unwrap_or_default().to_owned(),
             [] => bail!("index.json names no image"),
-            many => bail!(
-                "index.json names {} images; keep one of them (`skopeo copy`)",
-                many.len()
-            ),
+            many => bail!("index.json names {} images; keep one of them (`skopeo copy`)", many.len()),
         };
         if !is_digest(&entrance) {
             bail!("index.json: {entrance:?} is not a sha256 digest");
@@ -107,16 +94,9 @@ impl Image {
 }
 
 /// Follows an index to its manifests. Platforms whose blobs are not here are left out.
-fn mark_manifests(
-    blobs: &mut HashMap<String, Blob>,
-    digest: &str,
-    media_type: Option<&str>,
-) -> Result<()> {
-    let blob = blobs
-        .get(digest)
-        .with_context(|| format!("the image lacks its manifest {digest}"))?;
-    let document: Value =
-        serde_json::from_slice(&read(blob)?).with_context(|| format!("manifest {digest}"))?;
+fn mark_manifests(blobs: &mut HashMap<String, Blob>, digest: &str, media_type: Option<&str>) -> Result<()> {
+    let blob = blobs.get(digest).with_context(|| format!("the image lacks its manifest {digest}"))?;
+    let document: Value = serde_json::from_slice(&read(blob)?).with_context(|| format!("manifest {digest}"))?;
     let own_type = document["mediaType"].as_str().or(media_type);
     let is_index = document.get("manifests").is_some();
     let media_type = own_type.unwrap_or(default_type(is_index)).to_owned();
@@ -126,10 +106,7 @@ fn mark_manifests(
     for child in document["manifests"].as_array().into_iter().flatten() {
         let digest = child["digest"].as_str().unwrap_or_default();
         // A manifest is marked once: an index that names itself must not lead us round for ever.
-        if blobs
-            .get(digest)
-            .is_some_and(|blob| blob.media_type.is_none())
-        {
+        if blobs.get(digest).is_some_and(|blob| blob.media_type.is_none()) {
             mark_manifests(blobs, digest, child["mediaType"].as_str())?;
         }
     }
@@ -137,11 +114,7 @@ fn mark_manifests(
 }
 
 fn default_type(is_index: bool) -> &'static str {
-    if is_index {
-        "application/vnd.oci.image.index.v1+json"
-    } else {
-        "application/vnd.oci.image.manifest.v1+json"
-    }
+    if is_index { "application/vnd.oci.image.index.v1+json" } else { "application/vnd.oci.image.manifest.v1+json" }
 }
 
 /// A small blob, whole.
@@ -151,11 +124,7 @@ fn read(blob: &Blob) -> Result<Vec<u8>> {
     }
     match &blob.source {
         Source::Memory(bytes) => Ok(bytes.to_vec()),
-        Source::File {
-            path,
-            offset,
-            length,
-        } => read_part(path, *offset, *length),
+        Source::File { path, offset, length } => read_part(path, *offset, *length),
     }
 }
 

@@ -12,14 +12,11 @@ use crate::{
 
 pub(crate) fn open(dir: &Path) -> Result<Image> {
     let index_path = dir.join("index.json");
-    let length = fs::metadata(&index_path)
-        .context("no index.json in the folder")?
-        .len();
+    let length = fs::metadata(&index_path).context("no index.json in the folder")?.len();
     if length > DOCUMENT_LIMIT {
         bail!("index.json has {length} bytes");
     }
-    let index =
-        serde_json::from_slice(&read_part(&index_path, 0, length)?).context("index.json")?;
+    let index = serde_json::from_slice(&read_part(&index_path, 0, length)?).context("index.json")?;
     Image::from_index(&index, blobs(&dir.join("blobs/sha256"))?)
 }
 
@@ -31,18 +28,8 @@ fn blobs(dir: &Path) -> Result<HashMap<String, Blob>> {
         let digest = format!("sha256:{}", entry.file_name().to_string_lossy());
         if is_digest(&digest) {
             let length = entry.metadata().context("blobs/sha256")?.len();
-            let source = Source::File {
-                path: entry.path(),
-                offset: 0,
-                length,
-            };
-            found.insert(
-                digest,
-                Blob {
-                    source,
-                    media_type: None,
-                },
-            );
+            let source = Source::File { path: entry.path(), offset: 0, length };
+            found.insert(digest, Blob { source, media_type: None });
         }
     }
     Ok(found)

@@ -41,15 +41,9 @@ pub fn pack(files: &[PackedFile], entrypoint: &[&str]) -> Result<Image> {
     .to_string()
     .into_bytes();
     let entrance = sha256(&manifest);
-    let manifest_blob = Blob {
-        media_type: Some(MANIFEST_TYPE.into()),
-        ..Blob::memory(manifest)
-    };
-    let blobs = HashMap::from([
-        (layer_digest, Blob::memory(layer)),
-        (sha256(&config), Blob::memory(config)),
-        (entrance.clone(), manifest_blob),
-    ]);
+    let manifest_blob = Blob { media_type: Some(MANIFEST_TYPE.into()), ..Blob::memory(manifest) };
+    let blobs =
+        HashMap::from([(layer_digest, Blob::memory(layer)), (sha256(&config), Blob::memory(config)), (entrance.clone(), manifest_blob)]);
     Ok(Image { blobs, entrance })
 }
 
@@ -60,46 +54,21 @@ fn descriptor(media_type: &str, bytes: &[u8]) -> Value {
 fn layer(files: &[PackedFile]) -> Result<Vec<u8>> {
     let mut builder = Builder::new(Vec::new());
     for folder in folders(files) {
-        append(
-            &mut builder,
-            &format!("{folder}/"),
-            EntryType::Directory,
-            0o755,
-            &[],
-        )?;
+        append(&mut builder, &format!("{folder}/"), EntryType::Directory, 0o755, &[])?;
     }
     let mut sorted: Vec<&PackedFile> = files.iter().collect();
     sorted.sort_by(|a, b| a.path.cmp(&b.path));
     for file in sorted {
-        append(
-            &mut builder,
-            &file.path,
-            EntryType::Regular,
-            file.mode,
-            &file.content,
-        )?;
+        append(&mut builder, &file.path, EntryType::Regular, file.mode, &file.content)?;
     }
     builder.into_inner().context("cannot finish the layer")
 }
 
 fn folders(files: &[PackedFile]) -> BTreeSet<&str> {
-    files
-        .iter()
-        .flat_map(|file| {
-            file.path
-                .match_indices('/')
-                .map(|(end, _)| &file.path[..end])
-        })
-        .collect()
+    files.iter().flat_map(|file| file.path.match_indices('/').map(|(end, _)| &file.path[..end])).collect()
 }
 
-fn append(
-    builder: &mut Builder<Vec<u8>>,
-    path: &str,
-    kind: EntryType,
-    mode: u32,
-    content: &[u8],
-) -> Result<()> {
+fn append(builder: &mut Builder<Vec<u8>>, path: &str, kind: EntryType, mode: u32, content: &[u8]) -> Result<()> {
     let mut header = Header::new_ustar();
     header.set_entry_type(kind);
     header.set_mode(mode);
@@ -107,9 +76,7 @@ fn append(
     header.set_uid(0);
     header.set_gid(0);
     header.set_mtime(0);
-    builder
-        .append_data(&mut header, path, content)
-        .with_context(|| format!("cannot pack {path}"))
+    builder.append_data(&mut header, path, content).with_context(|| format!("cannot pack {path}"))
 }
 
 #[cfg(test)]
@@ -117,11 +84,7 @@ mod tests {
     use super::*;
 
     fn file(path: &str) -> PackedFile {
-        PackedFile {
-            path: path.into(),
-            content: b"x".to_vec(),
-            mode: 0o755,
-        }
+        PackedFile { path: path.into(), content: b"x".to_vec(), mode: 0o755 }
     }
 
     #[test]
@@ -133,13 +96,7 @@ mod tests {
 
     #[test]
     fn content_matters() {
-        let other = PackedFile {
-            content: b"y".to_vec(),
-            ..file("d")
-        };
-        assert_ne!(
-            pack(&[file("d")], &["/d"]).unwrap().entrance,
-            pack(&[other], &["/d"]).unwrap().entrance
-        );
+        let other = PackedFile { content: b"y".to_vec(), ..file("d") };
+        assert_ne!(pack(&[file("d")], &["/d"]).unwrap().entrance, pack(&[other], &["/d"]).unwrap().entrance);
     }
 }

@@ -53,29 +53,16 @@ impl Registry {
 
     /// The same on a port of the caller's choice.
     pub fn start_on(port: u16, images: Vec<(String, Image)>) -> Result<Self> {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .with_context(|| format!("cannot listen on 127.0.0.1:{port}"))?;
-        listener
-            .set_nonblocking(true)
-            .context("cannot set up the listening socket")?;
+        let listener =
+            std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).with_context(|| format!("cannot listen on 127.0.0.1:{port}"))?;
+        listener.set_nonblocking(true).context("cannot set up the listening socket")?;
         let port = listener.local_addr().context("no address")?.port();
         let sent = Arc::new(AtomicU64::new(0));
-        let shelf = Arc::new(Shelf {
-            images: images.into_iter().collect(),
-            sent: sent.clone(),
-        });
+        let shelf = Arc::new(Shelf { images: images.into_iter().collect(), sent: sent.clone() });
         let (stop, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("cannot start the registry")?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the registry")?;
         let thread = thread::spawn(move || runtime.block_on(serve(listener, shelf, stopped)));
-        Ok(Self {
-            port,
-            sent,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Self { port, sent, stop: Some(stop), thread: Some(thread) })
     }
 
     /// The port it listens on.
@@ -112,11 +99,7 @@ async fn serve(listener: std::net::TcpListener, shelf: Arc<Shelf>, stopped: ones
 
 async fn answer(State(shelf): State<Arc<Shelf>>, request: Request) -> Response<Body> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return problem(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "UNSUPPORTED",
-            "this registry is read-only",
-        );
+        return problem(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "this registry is read-only");
     }
     let head_only = request.method() == Method::HEAD;
     match parse(request.uri().path()) {
@@ -124,17 +107,9 @@ async fn answer(State(shelf): State<Arc<Shelf>>, request: Request) -> Response<B
         Some(Wanted::Tags(name)) => tags(&shelf, name),
         Some(Wanted::Manifest(name, reference)) => match manifest(&shelf, name, reference) {
             Some((digest, blob)) => send(&shelf, digest, blob, request.headers(), head_only).await,
-            None => problem(
-                StatusCode::NOT_FOUND,
-                "MANIFEST_UNKNOWN",
-                "no such image here",
-            ),
+            None => problem(StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN", "no such image here"),
         },
-        Some(Wanted::Blob(name, digest)) => match shelf
-            .images
-            .get(name)
-            .and_then(|image| image.blobs.get(digest))
-        {
+        Some(Wanted::Blob(name, digest)) => match shelf.images.get(name).and_then(|image| image.blobs.get(digest)) {
             Some(blob) => send(&shelf, digest, blob, request.headers(), head_only).await,
             None => problem(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", "no such blob here"),
         },
@@ -162,78 +137,42 @@ fn parse(path: &str) -> Option<Wanted<'_>> {
     if let Some((name, reference)) = rest.rsplit_once("/manifests/") {
         return Some(Wanted::Manifest(name, reference));
     }
-    rest.rsplit_once("/blobs/")
-        .map(|(name, digest)| Wanted::Blob(name, digest))
+    rest.rsplit_once("/blobs/").map(|(name, digest)| Wanted::Blob(name, digest))
 }
 
 fn manifest<'a>(shelf: &'a Shelf, name: &str, reference: &'a str) -> Option<(&'a str, &'a Blob)> {
     let image = shelf.images.get(name)?;
-    let digest = if reference.contains(':') {
-        reference
-    } else {
-        &image.entrance
-    };
+    let digest = if reference.contains(':') { reference } else { &image.entrance };
     let blob = image.blobs.get(digest)?;
     blob.media_type.as_ref().map(|_| (digest, blob))
 }
 
 fn tags(shelf: &Shelf, name: &str) -> Response<Body> {
     if shelf.images.contains_key(name) {
-        return text(
-            StatusCode::OK,
-            json!({ "name": name, "tags": ["latest"] }).to_string(),
-        );
+        return text(StatusCode::OK, json!({ "name": name, "tags": ["latest"] }).to_string());
     }
     problem(StatusCode::NOT_FOUND, "NAME_UNKNOWN", "no such image here")
 }
 
-async fn send(
-    shelf: &Shelf,
-    digest: &str,
-    blob: &Blob,
-    headers: &HeaderMap,
-    head_only: bool,
-) -> Response<Body> {
+async fn send(shelf: &Shelf, digest: &str, blob: &Blob, headers: &HeaderMap, head_only: bool) -> Response<Body> {
     let length = blob.length();
-    let asked = headers
-        .get(header::RANGE)
-        .and_then(|value| value.to_str().ok());
+    let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
     let Some((first, count, status)) = range(asked, length) else {
-        return problem(
-            StatusCode::RANGE_NOT_SATISFIABLE,
-            "RANGE_INVALID",
-            "the range lies outside the blob",
-        );
+        return problem(StatusCode::RANGE_NOT_SATISFIABLE, "RANGE_INVALID", "the range lies outside the blob");
     };
     let mut builder = Response::builder()
         .status(status)
         .header("docker-content-digest", digest)
         .header(header::ACCEPT_RANGES, "bytes")
         .header(header::CONTENT_LENGTH, count)
-        .header(
-            header::CONTENT_TYPE,
-            blob.media_type
-                .as_deref()
-                .unwrap_or("application/octet-stream"),
-        );
+        .header(header::CONTENT_TYPE, blob.media_type.as_deref().unwrap_or("application/octet-stream"));
     if status == StatusCode::PARTIAL_CONTENT {
-        builder = builder.header(
-            header::CONTENT_RANGE,
-            format!("bytes {first}-{}/{length}", first + count - 1),
-        );
+        builder = builder.header(header::CONTENT_RANGE, format!("bytes {first}-{}/{length}", first + count - 1));
     }
-    let body = if head_only {
-        Ok(Body::empty())
-    } else {
-        body(blob, first, count, shelf.sent.clone()).await
-    };
+    let body = if head_only { Ok(Body::empty()) } else { body(blob, first, count, shelf.sent.clone()).await };
     match body.map(|body| builder.body(body)) {
         Ok(Ok(response)) => response,
-        _ => problem(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "UNKNOWN",
-            "the blob's file cannot be read",
-        ),
+        _ => problem(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", "the blob's file cannot be read"),
     }
 }
 
@@ -241,18 +180,13 @@ async fn send(
 /// understood, get the whole, as HTTP allows.
 fn range(asked: Option<&str>, length: u64) -> Option<(u64, u64, StatusCode)> {
     let whole = Some((0, length, StatusCode::OK));
-    let Some((first, last)) = asked
-        .and_then(|text| text.strip_prefix("bytes="))
-        .and_then(|text| text.split_once('-'))
-    else {
+    let Some((first, last)) = asked.and_then(|text| text.strip_prefix("bytes=")).and_then(|text| text.split_once('-')) else {
         return whole;
     };
     let (first, last) = match (first.parse::<u64>(), last.parse::<u64>()) {
         (Ok(first), Ok(last)) if last >= first => (first, last.min(length.saturating_sub(1))),
         (Ok(first), Err(_)) if last.is_empty() => (first, length.saturating_sub(1)),
-        (Err(_), Ok(tail)) if first.is_empty() && tail > 0 => {
-            (length.saturating_sub(tail), length.saturating_sub(1))
-        }
+        (Err(_), Ok(tail)) if first.is_empty() && tail > 0 => (length.saturating_sub(tail), length.saturating_sub(1)),
         _ => return whole,
     };
     (first < length).then(|| (first, last - first + 1, StatusCode::PARTIAL_CONTENT))
@@ -263,9 +197,7 @@ async fn body(blob: &Blob, first: u64, count: u64, sent: Arc<AtomicU64>) -> std:
         Source::Memory(bytes) => {
             sent.fetch_add(count, Ordering::Relaxed);
             // Both lie within the bytes: `range` has seen to it.
-            Ok(Body::from(
-                bytes.slice(first as usize..(first + count) as usize),
-            ))
+            Ok(Body::from(bytes.slice(first as usize..(first + count) as usize)))
         }
         Source::File { path, offset, .. } => {
             let mut file = File::open(path).await?;
@@ -275,11 +207,7 @@ async fn body(blob: &Blob, first: u64, count: u64, sent: Arc<AtomicU64>) -> std:
     }
 }
 
-fn chunks(
-    file: File,
-    count: u64,
-    sent: Arc<AtomicU64>,
-) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> {
+fn chunks(file: File, count: u64, sent: Arc<AtomicU64>) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> {
     futures_util::stream::try_unfold((file, count, sent), |(mut file, left, sent)| async move {
         if left == 0 {
             return Ok(None);
@@ -293,23 +221,16 @@ fn chunks(
 }
 
 fn problem(status: StatusCode, code: &str, message: &str) -> Response<Body> {
-    text(
-        status,
-        json!({ "errors": [{ "code": code, "message": message }] }).to_string(),
-    )
+    text(status, json!({ "errors": [{ "code": code, "message": message }] }).to_string())
 }
 
 fn text(status: StatusCode, body: String) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("application/json"),
-    );
-    response.headers_mut().insert(
-        header::HeaderName::from_static("docker-distribution-api-version"),
-        header::HeaderValue::from_static("registry/2.0"),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(header::HeaderName::from_static("docker-distribution-api-version"), header::HeaderValue::from_static("registry/2.0"));
     response
 }
 
@@ -320,14 +241,8 @@ mod tests {
     #[test]
     fn names_with_slashes_are_understood() {
         assert_eq!(parse("/v2/"), Some(Wanted::Version));
-        assert_eq!(
-            parse("/v2/a/b/manifests/latest"),
-            Some(Wanted::Manifest("a/b", "latest"))
-        );
-        assert_eq!(
-            parse("/v2/a/blobs/sha256:0"),
-            Some(Wanted::Blob("a", "sha256:0"))
-        );
+        assert_eq!(parse("/v2/a/b/manifests/latest"), Some(Wanted::Manifest("a/b", "latest")));
+        assert_eq!(parse("/v2/a/blobs/sha256:0"), Some(Wanted::Blob("a", "sha256:0")));
         assert_eq!(parse("/v1/"), None);
     }
 
@@ -340,9 +255,6 @@ mod tests {
         assert_eq!(range(Some("bytes=-3"), 10), Some((7, 3, part)));
         assert_eq!(range(Some("bytes=0-99"), 10), Some((0, 10, part)));
         assert_eq!(range(Some("bytes=10-"), 10), None);
-        assert_eq!(
-            range(Some("bytes=0-1,3-4"), 10),
-            Some((0, 10, StatusCode::OK))
-        );
+        assert_eq!(range(Some("bytes=0-1,3-4"), 10), Some((0, 10, StatusCode::OK)));
     }
 }

@@ -27,25 +27,14 @@ pub(crate) fn command(args: &BuildArgs) -> Result<()> {
 }
 
 /// Builds the image of `variant` into `out`, by default `out/VARIANT` of the checkout.
-pub(crate) fn image(
-    show: &Show,
-    variant: &str,
-    out: Option<PathBuf>,
-    locked: bool,
-) -> Result<BuiltImage> {
+pub(crate) fn image(show: &Show, variant: &str, out: Option<PathBuf>, locked: bool) -> Result<BuiltImage> {
     refuse_missing()?;
     let repo = paths::repo()?;
     let out = match out {
         Some(out) => std::path::absolute(out)?,
         None => paths::image(variant)?,
     };
-    let request = BuildRequest {
-        repo,
-        variant: variant.to_owned(),
-        out,
-        cache: paths::cache(),
-        locked,
-    };
+    let request = BuildRequest { repo, variant: variant.to_owned(), out, cache: paths::cache(), locked };
     build(&request, show)
 }
 
@@ -54,17 +43,7 @@ fn refuse_missing() -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let list: Vec<String> = missing
-        .iter()
-        .map(|need| {
-            format!(
-                "  {} ({}): Debian package {}",
-                need.program, need.purpose, need.package
-            )
-        })
-        .collect();
-    bail!(
-        "this machine lacks what the build needs:\n{}",
-        list.join("\n")
-    );
+    let list: Vec<String> =
+        missing.iter().map(|need| format!("  {} ({}): Debian package {}", need.program, need.purpose, need.package)).collect();
+    bail!("this machine lacks what the build needs:\n{}", list.join("\n"));
 }

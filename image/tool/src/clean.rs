@@ -26,10 +26,7 @@ fn nodes() -> Result<()> {
         let folder = NodeFolder::at(entry.path());
         match folder.lock()? {
             Some(_lock) => remove(&entry.path())?,
-            None => println!(
-                "kept {}: the node runs (`./ampoule stop`)",
-                entry.path().display()
-            ),
+            None => println!("kept {}: the node runs (`./ampoule stop`)", entry.path().display()),
         }
     }
     Ok(())

@@ -10,12 +10,7 @@ use clap_complete::Shell;
 ///
 /// Builds node images, runs them in local virtual machines and tests them. Start with `./ampoule run`.
 #[derive(Parser, Debug)]
-#[command(
-    name = "ampoule",
-    bin_name = "./ampoule",
-    version,
-    propagate_version = true
-)]
+#[command(name = "ampoule", bin_name = "./ampoule", version, propagate_version = true)]
 pub(crate) struct Cli {
     /// What to do
     #[command(subcommand)]
@@ -45,7 +40,7 @@ pub(crate) enum Command {
     /// List the workloads of the running node
     Ps(NodeArgs),
     /// Show the output of services and workloads of the running node
-    Logs(LogsArgs),
+    Logs(ShowLogsArgs),
     /// Show the console of the node: its kernel and first program
     Console(ConsoleArgs),
     /// Speak to the API of the running node: `./ampoule ctl get settings`
@@ -189,15 +184,9 @@ pub(crate) enum BenchWhat {
 
 /// `logs`.
 #[derive(Args, Debug, Clone)]
-pub(crate) struct LogsArgs {
-    /// Services or workloads [default: all]
-    pub(crate) sources: Vec<String>,
-    /// Keep showing what comes
-    #[arg(long, short)]
-    pub(crate) follow: bool,
-    /// Only the last so many lines
-    #[arg(long, default_value_t = 200)]
-    pub(crate) tail: u32,
+pub(crate) struct ShowLogsArgs {
+    #[command(flatten)]
+    pub(crate) lines: ampoule_api_cli::LogsArgs,
     #[command(flatten)]
     pub(crate) node: NodeArgs,
 }

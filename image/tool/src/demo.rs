@@ -18,14 +18,7 @@ pub(crate) fn image(show: &Show) -> Result<Image> {
         programs::must(show, "demo", &mut compile()?)?;
         let path = paths::target().join(TARGET).join("release/demo");
         let content = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        pack(
-            &[PackedFile {
-                path: "demo".into(),
-                content,
-                mode: 0o755,
-            }],
-            &["/demo"],
-        )
+        pack(&[PackedFile { path: "demo".into(), content, mode: 0o755 }], &["/demo"])
     })
 }
 
@@ -33,19 +26,8 @@ fn compile() -> Result<Command> {
     let mut command = Command::new("cargo");
     command
         .current_dir(paths::repo()?)
-        .args([
-            "build",
-            "--locked",
-            "--release",
-            "-p",
-            "ampoule-demo",
-            "--target",
-            TARGET,
-        ])
+        .args(["build", "--locked", "--release", "-p", "ampoule-demo", "--target", TARGET])
         .env("CARGO_TARGET_DIR", paths::target())
-        .env(
-            "RUSTFLAGS",
-            "-C target-feature=+crt-static -C relocation-model=pie",
-        );
+        .env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=pie");
     Ok(command)
 }

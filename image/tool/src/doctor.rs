@@ -11,26 +11,14 @@ use crate::paths;
 const MORE: [Requirement; 6] = [
     need("qemu-system-x86_64", "qemu-system-x86", "runs nodes"),
     need("/usr/share/OVMF", "ovmf", "boots them through firmware"),
-    need(
-        "setpriv",
-        "util-linux",
-        "ends machines with the program that started them",
-    ),
+    need("setpriv", "util-linux", "ends machines with the program that started them"),
     need("skopeo", "skopeo", "moves container images in tests"),
     need("umoci", "umoci", "makes container images for tests"),
-    need(
-        "mmdebstrap",
-        "mmdebstrap",
-        "makes container images for tests",
-    ),
+    need("mmdebstrap", "mmdebstrap", "makes container images for tests"),
 ];
 
 const fn need(program: &'static str, package: &'static str, purpose: &'static str) -> Requirement {
-    Requirement {
-        program,
-        package,
-        purpose,
-    }
+    Requirement { program, package, purpose }
 }
 
 /// `./ampoule doctor`.
@@ -41,10 +29,7 @@ pub(crate) fn run() -> ExitCode {
         println!("\nEverything is here. Next: `./ampoule run`.");
         return ExitCode::SUCCESS;
     }
-    println!(
-        "\nMissing. On Debian or Ubuntu:\n  apt-get install {}",
-        missing.join(" ")
-    );
+    println!("\nMissing. On Debian or Ubuntu:\n  apt-get install {}", missing.join(" "));
     ExitCode::FAILURE
 }
 
@@ -54,9 +39,7 @@ fn programs() -> Vec<&'static str> {
     let mut missing = Vec::new();
     for need in all {
         let found = need.find();
-        let place = found
-            .as_ref()
-            .map_or("MISSING".into(), |path| path.display().to_string());
+        let place = found.as_ref().map_or("MISSING".into(), |path| path.display().to_string());
         println!("{:28} {:32} {}", need.program, place, need.purpose);
         if found.is_none() {
             missing.push(need.package);
@@ -73,15 +56,7 @@ fn surroundings() {
     println!("processors  {processors}");
     println!("memory      {} MiB free", available_mib());
     for (what, path) in [("cache", paths::cache()), ("nodes", paths::state())] {
-        println!(
-            "{what:11} {}{}",
-            path.display(),
-            if is_there(&path) {
-                ""
-            } else {
-                " (not there yet)"
-            }
-        );
+        println!("{what:11} {}{}", path.display(), if is_there(&path) { "" } else { " (not there yet)" });
     }
 }
 

@@ -11,11 +11,7 @@ pub(crate) fn bytes(count: u64) -> String {
         value /= 1024.0;
         unit += 1;
     }
-    if unit == 0 {
-        format!("{count} B")
-    } else {
-        format!("{value:.1} {}", units[unit])
-    }
+    if unit == 0 { format!("{count} B") } else { format!("{value:.1} {}", units[unit]) }
 }
 
 /// A duration as `4.2 s` or `3 min 07 s`.

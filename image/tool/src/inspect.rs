@@ -9,10 +9,7 @@ use crate::{cli::InspectArgs, figures::bytes, paths};
 pub(crate) fn run(args: &InspectArgs) -> Result<()> {
     let manifest = inspect(&paths::image(&args.variant)?)?;
     if args.json {
-        println!(
-            "{}",
-            serde_json::to_string_pretty(&manifest).context("the manifest")?
-        );
+        println!("{}", serde_json::to_string_pretty(&manifest).context("the manifest")?);
     } else {
         println!("{}", describe(&manifest));
     }
@@ -23,12 +20,7 @@ fn describe(manifest: &Manifest) -> String {
     let mut text = head(manifest);
     text.push_str(&section(
         "Packages",
-        manifest.packages.iter().map(|package| {
-            format!(
-                "{:24} {:16} {}",
-                package.name, package.version, package.licence
-            )
-        }),
+        manifest.packages.iter().map(|package| format!("{:24} {:16} {}", package.name, package.version, package.licence)),
     ));
     let title = format!("Executables: {}", manifest.executables.len());
     text.push_str(&section(
@@ -40,23 +32,12 @@ fn describe(manifest: &Manifest) -> String {
             marks.extend(program.full_relro.then_some("relro"));
             marks.extend(program.nx.then_some("nx"));
             marks.extend(program.setuid.then_some("SETUID"));
-            format!(
-                "{:36} {:>10}  {}",
-                program.path,
-                bytes(program.size),
-                marks.join(" ")
-            )
+            format!("{:36} {:>10}  {}", program.path, bytes(program.size), marks.join(" "))
         }),
     ));
-    text.push_str(&section(
-        "Services",
-        std::iter::once(manifest.services.join(", ")),
-    ));
+    text.push_str(&section("Services", std::iter::once(manifest.services.join(", "))));
     if !manifest.differs_from_lock.is_empty() {
-        text.push_str(&section(
-            "Differs from the lock",
-            manifest.differs_from_lock.iter().cloned(),
-        ));
+        text.push_str(&section("Differs from the lock", manifest.differs_from_lock.iter().cloned()));
     }
     text
 }

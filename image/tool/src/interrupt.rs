@@ -24,8 +24,7 @@ impl Interrupt {
         let asked = Arc::new(AtomicBool::new(false));
         for signal in [consts::SIGINT, consts::SIGTERM, consts::SIGHUP] {
             // Order matters: the first request finds the flag false, the second true.
-            flag::register_conditional_shutdown(signal, 130, asked.clone())
-                .context("cannot watch for signals")?;
+            flag::register_conditional_shutdown(signal, 130, asked.clone()).context("cannot watch for signals")?;
             flag::register(signal, asked.clone()).context("cannot watch for signals")?;
         }
         Ok(Self(asked))

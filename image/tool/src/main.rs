@@ -41,16 +41,11 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Test(args) => return testing::run(&args),
         Command::Inspect(args) => inspect::run(&args)?,
         Command::Bench(args) => match args.what {
-            BenchWhat::Boot {
-                runs,
-                memory,
-                cpus,
-                write,
-            } => bench::boot(runs, memory, cpus, write)?,
+            BenchWhat::Boot { runs, memory, cpus, write } => bench::boot(runs, memory, cpus, write)?,
         },
         Command::Doctor => return Ok(doctor::run()),
-        Command::Ps(args) => observe::ps(&args)?,
-        Command::Logs(args) => observe::logs(&args)?,
+        Command::Ps(args) => return observe::ps(&args),
+        Command::Logs(args) => return observe::logs(&args),
         Command::Console(args) => observe::console(&args)?,
         Command::Ctl(args) => return observe::ctl(&args),
         Command::Stop(args) => local::stop::run(&args.name)?,
@@ -68,10 +63,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
 /// The error and its causes, each once, outermost first.
 fn explain(error: &anyhow::Error) {
     let mut chain = error.chain();
-    eprintln!(
-        "error: {}",
-        chain.next().map(ToString::to_string).unwrap_or_default()
-    );
+    eprintln!("error: {}", chain.next().map(ToString::to_string).unwrap_or_default());
     for cause in chain {
         eprintln!("  because: {cause}");
     }
@@ -79,10 +71,6 @@ fn explain(error: &anyhow::Error) {
         && let Some(log) = &failed.log
     {
         let text = std::fs::read_to_string(log).unwrap_or_default();
-        eprintln!(
-            "\nlast lines of {}:\n{}",
-            log.display(),
-            ampoule_machine::last_lines(&text, 20)
-        );
+        eprintln!("\nlast lines of {}:\n{}", log.display(), ampoule_machine::last_lines(&text, 20));
     }
 }

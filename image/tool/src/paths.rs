@@ -13,9 +13,7 @@ pub(crate) fn repo() -> Result<PathBuf> {
         return Ok(dir);
     }
     let here = env::current_dir().context("no current folder")?;
-    let found = here
-        .ancestors()
-        .find(|dir| dir.join("image/tool/Cargo.toml").is_file());
+    let found = here.ancestors().find(|dir| dir.join("image/tool/Cargo.toml").is_file());
     match found {
         Some(dir) => Ok(dir.to_owned()),
         None => bail!("not inside a checkout of Ampoule; start it as ./ampoule"),
@@ -56,7 +54,5 @@ pub(crate) fn logs() -> PathBuf {
 }
 
 fn folder(variable: &str) -> Option<PathBuf> {
-    env::var_os(variable)
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
+    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
 }

@@ -22,12 +22,7 @@ pub(crate) struct Finished {
 }
 
 /// Runs `command` as part of the stage `stage`. Each line of its output goes to the log and to `on_line`.
-pub(crate) fn run(
-    show: &Show,
-    stage: &str,
-    command: &mut Command,
-    on_line: impl Fn(&str) + Sync,
-) -> Result<Finished> {
+pub(crate) fn run(show: &Show, stage: &str, command: &mut Command, on_line: impl Fn(&str) + Sync) -> Result<Finished> {
     let (log, path) = open_log(stage)?;
     let program = command.get_program().to_string_lossy().into_owned();
     let mut child = command
@@ -35,9 +30,7 @@ pub(crate) fn run(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .with_context(|| {
-            format!("cannot run {program}; `./ampoule doctor` says what is missing")
-        })?;
+        .with_context(|| format!("cannot run {program}; `./ampoule doctor` says what is missing"))?;
     let sink = Mutex::new((log, String::new()));
     let take = |line: &str| {
         if let Ok(mut sink) = sink.lock() {
@@ -54,15 +47,9 @@ pub(crate) fn run(
         scope.spawn(|| each_line(stdout, &take));
         each_line(stderr, &take);
     });
-    let status = child
-        .wait()
-        .with_context(|| format!("cannot wait for {program}"))?;
+    let status = child.wait().with_context(|| format!("cannot wait for {program}"))?;
     let output = sink.into_inner().map(|sink| sink.1).unwrap_or_default();
-    Ok(Finished {
-        success: status.success(),
-        output,
-        log: path,
-    })
+    Ok(Finished { success: status.success(), output, log: path })
 }
 
 /// The same, where failing is an error.
@@ -70,10 +57,7 @@ pub(crate) fn must(show: &Show, stage: &str, command: &mut Command) -> Result<St
     let finished = run(show, stage, command, |_| {})?;
     if !finished.success {
         let program = command.get_program().to_string_lossy().into_owned();
-        bail!(
-            "{program} failed; its whole output is in {}",
-            finished.log.display()
-        );
+        bail!("{program} failed; its whole output is in {}", finished.log.display());
     }
     Ok(finished.output)
 }
@@ -90,8 +74,7 @@ fn each_line(from: Option<impl Read>, take: &(impl Fn(&str) + Sync)) {
 
 fn open_log(stage: &str) -> Result<(File, PathBuf)> {
     let dir = paths::logs();
-    fs::create_dir_all(&dir)
-        .with_context(|| format!("cannot make the folder {}", dir.display()))?;
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make the folder {}", dir.display()))?;
     let path = dir.join(format!("{stage}.log"));
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     Ok((file, path))

@@ -68,12 +68,7 @@ impl Show {
     }
 
     /// Does one stage: `work` runs between its beginning and its end.
-    pub(crate) fn stage<T>(
-        &self,
-        name: &str,
-        detail: &str,
-        work: impl FnOnce() -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
+    pub(crate) fn stage<T>(&self, name: &str, detail: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
         self.stage_started(name, detail);
         let result = work();
         match &result {
@@ -99,10 +94,7 @@ impl Show {
             return;
         };
         stage.bar.finish_and_clear();
-        self.say(&format!(
-            "✗ {name} failed after {}",
-            figures::duration(stage.begun.elapsed())
-        ));
+        self.say(&format!("✗ {name} failed after {}", figures::duration(stage.begun.elapsed())));
         for line in &stage.tail {
             self.say(&format!("    {line}"));
         }
@@ -121,15 +113,11 @@ impl Drop for Show {
 impl Inner {
     /// A panic elsewhere must not silence us.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Stage>> {
-        self.stages
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.stages.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn say(&self, text: &str) {
-        if !self.terminal {
-            eprintln!("{text}");
-        } else if self.bars.println(text).is_err() {
+        if !self.terminal || self.bars.println(text).is_err() {
             eprintln!("{text}");
         }
     }
@@ -138,21 +126,10 @@ impl Inner {
         if self.terminal {
             return;
         }
-        for (name, stage) in self
-            .lock()
-            .iter_mut()
-            .filter(|(_, stage)| stage.spoken.elapsed() > HEARTBEAT)
-        {
+        for (name, stage) in self.lock().iter_mut().filter(|(_, stage)| stage.spoken.elapsed() > HEARTBEAT) {
             stage.spoken = Instant::now();
-            let share = stage
-                .share
-                .map(|share| format!(", {share} %"))
-                .unwrap_or_default();
-            eprintln!(
-                "  … {name}: {} ({}{share})",
-                stage.detail,
-                figures::duration(stage.begun.elapsed())
-            );
+            let share = stage.share.map(|share| format!(", {share} %")).unwrap_or_default();
+            eprintln!("  … {name}: {} ({}{share})", stage.detail, figures::duration(stage.begun.elapsed()));
         }
     }
 
@@ -175,18 +152,12 @@ fn style(template: &str, otherwise: ProgressStyle) -> ProgressStyle {
 }
 
 fn spinner() -> ProgressStyle {
-    style(
-        "{spinner:.cyan} {prefix:18} {elapsed:>5} {wide_msg:.dim}",
-        ProgressStyle::default_spinner(),
-    )
+    style("{spinner:.cyan} {prefix:18} {elapsed:>5} {wide_msg:.dim}", ProgressStyle::default_spinner())
 }
 
 fn counted() -> ProgressStyle {
-    style(
-        "{spinner:.cyan} {prefix:18} {elapsed:>5} [{bar:24.cyan}] {percent:>3} % {wide_msg:.dim}",
-        ProgressStyle::default_bar(),
-    )
-    .progress_chars("━╸ ")
+    style("{spinner:.cyan} {prefix:18} {elapsed:>5} [{bar:24.cyan}] {percent:>3} % {wide_msg:.dim}", ProgressStyle::default_bar())
+        .progress_chars("━╸ ")
 }
 
 impl Progress for Show {

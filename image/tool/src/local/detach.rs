@@ -23,18 +23,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     let mut shown = 0;
     loop {
         // First the record, then the log: what was said before it is then shown.
-        let ready = folder
-            .record()
-            .is_some_and(|record| record.ready && record.pid == child.id());
-        let ended = child
-            .try_wait()
-            .context("cannot wait for the process that stays behind")?;
+        let ready = folder.record().is_some_and(|record| record.ready && record.pid == child.id());
+        let ended = child.try_wait().context("cannot wait for the process that stays behind")?;
         shown += show_new(&folder, shown);
         if let Some(status) = ended {
-            bail!(
-                "the node did not come up ({status}); all that was said is in {}",
-                folder.run_log().display()
-            );
+            bail!("the node did not come up ({status}); all that was said is in {}", folder.run_log().display());
         }
         if ready && said_ready(&folder) {
             show_new(&folder, shown);
@@ -69,10 +62,7 @@ fn said_ready(folder: &NodeFolder) -> bool {
 fn show_new(folder: &NodeFolder, from: usize) -> usize {
     let bytes = fs::read(folder.run_log()).unwrap_or_default();
     let new = bytes.get(from..).unwrap_or_default();
-    let whole = new
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |end| end + 1);
+    let whole = new.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     eprint!("{}", String::from_utf8_lossy(&new[..whole]));
     whole
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ampoule_api_client::Client;
+use ampoule_api_types::v1::BootReport;
 use ampoule_builder::Manifest;
-use serde_json::Value;
 
 use crate::{
     cli::RunArgs,
@@ -21,16 +21,10 @@ pub(crate) fn describe(
     what: Option<&Workload>,
     started: Duration,
 ) -> String {
-    let boot: Value = client.get_json("/v1/boot").unwrap_or_default();
+    let boot: BootReport = client.get_json("/v1/boot").unwrap_or_default();
     let mut lines = vec![
         String::new(),
-        row(
-            "node",
-            &format!(
-                "Ampoule {} {}, kernel {}",
-                manifest.variant, manifest.version, manifest.kernel
-            ),
-        ),
+        row("node", &format!("Ampoule {} {}, kernel {}", manifest.variant, manifest.version, manifest.kernel)),
         row("engine", &session.machine.config().accelerator.to_string()),
         row("boot", &boot_line(&boot, started)),
         row(
@@ -42,17 +36,11 @@ pub(crate) fn describe(
                 manifest.executables.len()
             ),
         ),
-        row(
-            "memory",
-            &format!("{} MiB, {} processors", args.memory, args.cpus),
-        ),
+        row("memory", &format!("{} MiB, {} processors", args.memory, args.cpus)),
         row("root hash", &manifest.root_hash),
     ];
     lines.extend(what.map(|what| row("workload", &what.describe())));
-    lines.push(row(
-        "console log",
-        &session.folder.console().display().to_string(),
-    ));
+    lines.push(row("console log", &session.folder.console().display().to_string()));
     lines.join("\n")
 }
 
@@ -61,40 +49,24 @@ fn row(name: &str, value: &str) -> String {
 }
 
 /// Kernel start to API as the node measured it, and the whole as this machine saw it.
-fn boot_line(boot: &Value, started: Duration) -> String {
+fn boot_line(boot: &BootReport, started: Duration) -> String {
     let whole = format!("serving {} after power-on", figures::duration(started));
-    match api_ready(boot) {
-        Some(ready) => format!(
-            "API {} after kernel start, {whole}",
-            figures::duration(ready)
-        ),
-        None => whole,
-    }
-}
-
-/// When `apid` was ready, from the boot report.
-fn api_ready(boot: &Value) -> Option<Duration> {
-    let services = boot["services"].as_array()?;
-    let apid = services.iter().find(|service| service["name"] == "apid")?;
-    let millis = ["ready-ms", "ready_ms"]
-        .iter()
-        .find_map(|key| apid[*key].as_u64())?;
-    Some(Duration::from_millis(millis))
+    let since =
+        |ms: Option<u64>, what: &str| ms.map(|ms| format!("{what} {} after kernel start, ", figures::duration(Duration::from_millis(ms))));
+    let init = since(boot.init_ms, "init").unwrap_or_default();
+    let api = since(boot.api_ms, "API").unwrap_or_default();
+    format!("{init}{api}{whole}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_report_without_the_api_is_no_problem() {
         let whole = Duration::from_secs(4);
-        assert_eq!(
-            boot_line(&Value::Null, whole),
-            "serving 4.0 s after power-on"
-        );
-        let report = json!({ "services": [{ "name": "apid", "ready-ms": 2500 }] });
+        assert_eq!(boot_line(&BootReport::default(), whole), "serving 4.0 s after power-on");
+        let report = BootReport { api_ms: Some(2500), ..BootReport::default() };
         assert!(boot_line(&report, whole).starts_with("API 2.5 s after kernel start"));
     }
 }

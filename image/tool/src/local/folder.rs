@@ -69,11 +69,7 @@ impl NodeFolder {
     /// Claims the node; `None` if a program runs it now.
     pub(crate) fn lock(&self) -> Result<Option<NodeLock>> {
         let path = self.path.join("lock");
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path);
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
         let file = file.with_context(|| format!("cannot write {}", path.display()))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(NodeLock(file))),
@@ -84,19 +80,12 @@ impl NodeFolder {
 
     /// Forgets disk, keys and user data.
     pub(crate) fn forget(&self, _lock: &NodeLock) -> Result<()> {
-        for name in [
-            "disk.qcow2",
-            "image",
-            "firmware-vars.fd",
-            "node.json",
-            "serial.log",
-        ] {
+        for name in ["disk.qcow2", "image", "firmware-vars.fd", "node.json", "serial.log"] {
             let _ = fs::remove_file(self.path.join(name));
         }
         let identity = self.path.join("identity");
         if identity.exists() {
-            fs::remove_dir_all(&identity)
-                .with_context(|| format!("cannot remove {}", identity.display()))?;
+            fs::remove_dir_all(&identity).with_context(|| format!("cannot remove {}", identity.display()))?;
         }
         Ok(())
     }
@@ -125,10 +114,7 @@ impl NodeFolder {
     }
 
     pub(crate) fn write_record(&self, record: &Record) -> Result<()> {
-        self.write(
-            "node.json",
-            &serde_json::to_string(record).context("node.json")?,
-        )
+        self.write("node.json", &serde_json::to_string(record).context("node.json")?)
     }
 
     /// The record of the node if a program runs it now.
@@ -151,25 +137,17 @@ impl NodeFolder {
     pub(crate) fn client_on(&self, port: u16) -> Result<Client> {
         let identity = self.identity()?;
         let files = identity.client(Role::Admin);
-        let read =
-            |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-        let (ca, certificate, key) = (
-            read(&files.ca)?,
-            read(&files.certificate)?,
-            read(&files.key)?,
-        );
+        let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+        let (ca, certificate, key) = (read(&files.ca)?, read(&files.certificate)?, read(&files.key)?);
         let address = format!("127.0.0.1:{port}");
-        Client::tls(&address, identity.server_name(), &ca, &certificate, &key)
-            .context("the node's certificates")
+        Client::tls(&address, identity.server_name(), &ca, &certificate, &key).context("the node's certificates")
     }
 
     /// Whole or not at all: written beside and renamed.
     fn write(&self, name: &str, text: &str) -> Result<()> {
         let path = self.path.join(name);
         let beside = self.path.join(format!(".{name}.new"));
-        fs::write(&beside, text)
-            .and_then(|()| fs::rename(&beside, &path))
-            .with_context(|| format!("cannot write {}", path.display()))
+        fs::write(&beside, text).and_then(|()| fs::rename(&beside, &path)).with_context(|| format!("cannot write {}", path.display()))
     }
 }
 

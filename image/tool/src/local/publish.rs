@@ -15,16 +15,8 @@ pub(crate) struct Publish {
 pub(crate) fn parse(text: &str) -> Result<Publish, String> {
     let ports: Result<Vec<u16>, _> = text.split(':').map(port).collect();
     match ports?.as_slice() {
-        [host, node] => Ok(Publish {
-            host: *host,
-            node: *node,
-            container: *node,
-        }),
-        [host, node, container] => Ok(Publish {
-            host: *host,
-            node: *node,
-            container: *container,
-        }),
+        [host, node] => Ok(Publish { host: *host, node: *node, container: *node }),
+        [host, node, container] => Ok(Publish { host: *host, node: *node, container: *container }),
         _ => Err("expected HOST:NODE or HOST:NODE:CONTAINER, such as 8080:80".into()),
     }
 }
@@ -42,22 +34,8 @@ mod tests {
 
     #[test]
     fn two_or_three_ports() {
-        assert_eq!(
-            parse("8080:80"),
-            Ok(Publish {
-                host: 8080,
-                node: 80,
-                container: 80
-            })
-        );
-        assert_eq!(
-            parse("1:2:3"),
-            Ok(Publish {
-                host: 1,
-                node: 2,
-                container: 3
-            })
-        );
+        assert_eq!(parse("8080:80"), Ok(Publish { host: 8080, node: 80, container: 80 }));
+        assert_eq!(parse("1:2:3"), Ok(Publish { host: 1, node: 2, container: 3 }));
         for wrong in ["80", "a:b", "0:1", "1:2:3:4", "70000:1"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -36,25 +36,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     show.say(&format!("  engine: {}", Accelerator::detect()));
     let power_on = Instant::now();
     let mut session = Session::start(&show, args, &built, what.as_ref())?;
-    match bring_up(
-        &show,
-        args,
-        &built,
-        &mut session,
-        what.as_ref(),
-        &interrupt,
-        power_on,
-    ) {
-        Ok(text) => show.say(&format!(
-            "{text}\n\nReady after {}.",
-            figures::duration(begun.elapsed())
-        )),
+    match bring_up(&show, args, &built, &mut session, what.as_ref(), &interrupt, power_on) {
+        Ok(text) => show.say(&format!("{text}\n\nReady after {}.", figures::duration(begun.elapsed()))),
         Err(error) if interrupt.asked() => return session.stop(&show).and(Err(error)),
         Err(error) => {
-            show.say(&format!(
-                "\nThe node's console, last lines:\n{}",
-                session.machine.describe_end()
-            ));
+            show.say(&format!("\nThe node's console, last lines:\n{}", session.machine.describe_end()));
             return Err(error);
         }
     }
@@ -84,51 +70,31 @@ fn bring_up(
     if let Some(what) = what {
         if session.had_state {
             // User data counts at the first boot only, so a node with state is told through its API.
-            client
-                .clone()
-                .with_timeout(Duration::from_secs(60))
-                .change_settings(&what.settings(session.record.registry_port))?;
+            client.clone().with_timeout(Duration::from_secs(60)).change_settings(&what.settings(session.record.registry_port))?;
         }
         waiting::for_workload(show, session, &client, what.name, interrupt)?;
     }
     let served = served(show, session, what, interrupt)?;
     session.ready()?;
-    let text = facts::describe(
-        args,
-        &built.manifest,
-        session,
-        &client,
-        what,
-        power_on.elapsed(),
-    );
+    let text = facts::describe(args, &built.manifest, session, &client, what, power_on.elapsed());
     Ok(format!("{text}\n{}", next_steps(what, &served, args)))
 }
 
 /// Host ports that answer HTTP.
-fn served(
-    show: &Show,
-    session: &mut Session,
-    what: Option<&Workload>,
-    interrupt: &Interrupt,
-) -> Result<Vec<u16>> {
+fn served(show: &Show, session: &mut Session, what: Option<&Workload>, interrupt: &Interrupt) -> Result<Vec<u16>> {
     let Some(what) = what else {
         return Ok(Vec::new());
     };
     let mut answering = Vec::new();
     for publish in &what.publish {
         let detail = format!("waiting for an answer on port {}", publish.host);
-        let answered = show.stage("http", &detail, || {
-            waiting::for_http(session, publish.host, HTTP_LIMIT, interrupt)
-        })?;
+        let answered = show.stage("http", &detail, || waiting::for_http(session, publish.host, HTTP_LIMIT, interrupt))?;
         if answered {
             answering.push(publish.host);
         } else if what.name == "demo" {
             bail!("the demo runs but does not answer on port {}", publish.host);
         } else {
-            show.say(&format!(
-                "  port {} is open but does not answer HTTP (some software speaks something else)",
-                publish.host
-            ));
+            show.say(&format!("  port {} is open but does not answer HTTP (some software speaks something else)", publish.host));
         }
     }
     Ok(answering)
@@ -136,19 +102,11 @@ fn served(
 
 fn next_steps(what: Option<&Workload>, served: &[u16], args: &RunArgs) -> String {
     let mut lines = Vec::new();
-    lines.extend(
-        served
-            .iter()
-            .map(|port| format!("\n  Open  http://127.0.0.1:{port}/")),
-    );
+    lines.extend(served.iter().map(|port| format!("\n  Open  http://127.0.0.1:{port}/")));
     if what.is_some_and(|what| what.publish.is_empty()) {
         lines.push("\n  No port leads to it; stop and add `--publish 8080:80` to reach port 80 of the container.".into());
     }
-    let stop = if args.behind {
-        "`./ampoule stop` ends it."
-    } else {
-        "Ctrl-C stops it."
-    };
+    let stop = if args.behind { "`./ampoule stop` ends it." } else { "Ctrl-C stops it." };
     lines.push(format!(
         "\n  Try   ./ampoule ps    ./ampoule logs -f    ./ampoule ctl get settings    ./ampoule console\n  {stop} It keeps its state; `--fresh` begins anew."
     ));
@@ -160,27 +118,17 @@ fn attend(show: &Show, mut session: Session, interrupt: &Interrupt, args: &RunAr
     match session.stay(interrupt)? {
         None => {
             session.stop(show)?;
-            show.say(&format!(
-                "Stopped. `./ampoule run` continues where it was{}.",
-                name_hint(args)
-            ));
+            show.say(&format!("Stopped. `./ampoule run` continues where it was{}.", name_hint(args)));
             Ok(())
         }
         Some(Exit::PowerOff) => {
             show.say("The node has switched itself off.");
             Ok(())
         }
-        Some(exit) => bail!(
-            "the machine ended unexpectedly ({exit:?}):\n{}",
-            session.machine.describe_end()
-        ),
+        Some(exit) => bail!("the machine ended unexpectedly ({exit:?}):\n{}", session.machine.describe_end()),
     }
 }
 
 fn name_hint(args: &RunArgs) -> String {
-    if args.node.name == "default" {
-        String::new()
-    } else {
-        format!(" (with --name {})", args.node.name)
-    }
+    if args.node.name == "default" { String::new() } else { format!(" (with --name {})", args.node.name) }
 }

@@ -4,9 +4,7 @@ use std::{fs, time::Duration};
 
 use ampoule_api_client::Client;
 use ampoule_builder::BuiltImage;
-use ampoule_machine::{
-    Exit, Forward, LocalIdentity, Loopback, Machine, MachineConfig, OnReboot, free_port,
-};
+use ampoule_machine::{Exit, Forward, LocalIdentity, Loopback, Machine, MachineConfig, OnReboot, free_port};
 use ampoule_registry::Registry;
 use anyhow::{Context, Result, bail};
 
@@ -39,24 +37,14 @@ pub(crate) struct Session {
 
 impl Session {
     /// Prepares the folder, starts registry and machine.
-    pub(crate) fn start(
-        show: &Show,
-        args: &RunArgs,
-        built: &BuiltImage,
-        what: Option<&Workload>,
-    ) -> Result<Self> {
+    pub(crate) fn start(show: &Show, args: &RunArgs, built: &BuiltImage, what: Option<&Workload>) -> Result<Self> {
         let folder = NodeFolder::named(&args.node.name);
         folder.make()?;
         let Some(lock) = folder.lock()? else {
-            bail!(
-                "this node already runs; `./ampoule stop` ends it, `--name OTHER` starts another beside it"
-            );
+            bail!("this node already runs; `./ampoule stop` ends it, `--name OTHER` starts another beside it");
         };
         let had_state = prepare_disk(show, args, built, &folder, &lock)?;
-        let registry = what
-            .map(|what| start_registry(&folder, what))
-            .transpose()?
-            .flatten();
+        let registry = what.map(|what| start_registry(&folder, what)).transpose()?.flatten();
         let record = Record {
             pid: std::process::id(),
             api_port: free_port()?,
@@ -66,14 +54,7 @@ impl Session {
         let config = configure(args, built, what, &folder, &record)?;
         let machine = Machine::start(config)?;
         folder.write_record(&record)?;
-        Ok(Self {
-            folder,
-            machine,
-            registry,
-            record,
-            had_state,
-            _lock: lock,
-        })
+        Ok(Self { folder, machine, registry, record, had_state, _lock: lock })
     }
 
     /// A client of this node.
@@ -101,32 +82,19 @@ impl Session {
 
     /// Presses the power button and waits; cuts the power if the node does not end.
     pub(crate) fn stop(mut self, show: &Show) -> Result<()> {
-        show.stage(
-            "stop",
-            "the node stops its services and switches itself off",
-            || {
-                self.machine.powerdown()?;
-                if self.machine.wait_exit(STOP_LIMIT).is_err() {
-                    show.say(&format!(
-                        "! the node did not end within {} s; its power is cut",
-                        STOP_LIMIT.as_secs()
-                    ));
-                    self.machine.kill()?;
-                }
-                Ok(())
-            },
-        )
+        show.stage("stop", "the node stops its services and switches itself off", || {
+            self.machine.powerdown()?;
+            if self.machine.wait_exit(STOP_LIMIT).is_err() {
+                show.say(&format!("! the node did not end within {} s; its power is cut", STOP_LIMIT.as_secs()));
+                self.machine.kill()?;
+            }
+            Ok(())
+        })
     }
 }
 
 /// Whether there is state from an earlier run that is kept.
-fn prepare_disk(
-    show: &Show,
-    args: &RunArgs,
-    built: &BuiltImage,
-    folder: &NodeFolder,
-    lock: &NodeLock,
-) -> Result<bool> {
+fn prepare_disk(show: &Show, args: &RunArgs, built: &BuiltImage, folder: &NodeFolder, lock: &NodeLock) -> Result<bool> {
     let image = stamp(built);
     let state = folder.disk_state(&image);
     if state == DiskState::OtherImage && !args.fresh {
@@ -152,21 +120,11 @@ fn start_registry(folder: &NodeFolder, what: &Workload) -> Result<Option<Registr
         return Ok(None);
     }
     let last = folder.record().map_or(0, |record| record.registry_port);
-    let port = if last != 0 && Loopback::is_free(last) {
-        last
-    } else {
-        0
-    };
+    let port = if last != 0 && Loopback::is_free(last) { last } else { 0 };
     Registry::start_on(port, images).map(Some)
 }
 
-fn configure(
-    args: &RunArgs,
-    built: &BuiltImage,
-    what: Option<&Workload>,
-    folder: &NodeFolder,
-    record: &Record,
-) -> Result<MachineConfig> {
+fn configure(args: &RunArgs, built: &BuiltImage, what: Option<&Workload>, folder: &NodeFolder, record: &Record) -> Result<MachineConfig> {
     let mut config = MachineConfig::new(&built.dir, folder.path());
     config.firmware = args.firmware.into();
     config.memory_mib = args.memory;
@@ -175,49 +133,28 @@ fn configure(
     config.keep_disk = true;
     config.on_reboot = OnReboot::Restart;
     config.user_data = Some(user_data(args, what, folder, record)?);
-    config.forwards = vec![Forward {
-        host: record.api_port,
-        guest: LocalIdentity::API_PORT,
-    }];
+    config.forwards = vec![Forward { host: record.api_port, guest: LocalIdentity::API_PORT }];
     let publish = what.map_or(args.publish.as_slice(), |what| what.publish.as_slice());
     for publish in publish {
         if !Loopback::is_free(publish.host) {
-            bail!(
-                "port {} of this machine is taken; choose another with --publish HOST:NODE",
-                publish.host
-            );
+            bail!("port {} of this machine is taken; choose another with --publish HOST:NODE", publish.host);
         }
-        config.forwards.push(Forward {
-            host: publish.host,
-            guest: publish.node,
-        });
+        config.forwards.push(Forward { host: publish.host, guest: publish.node });
     }
     let _ = fs::remove_file(&config.serial_log);
     Ok(config)
 }
 
-fn user_data(
-    args: &RunArgs,
-    what: Option<&Workload>,
-    folder: &NodeFolder,
-    record: &Record,
-) -> Result<Vec<u8>> {
+fn user_data(args: &RunArgs, what: Option<&Workload>, folder: &NodeFolder, record: &Record) -> Result<Vec<u8>> {
     let text = read_user_data(args)?;
-    let ours = what.map_or_else(
-        || serde_json::json!({}),
-        |what| what.settings(record.registry_port),
-    );
-    folder
-        .identity()?
-        .user_data(&workload::user_data(&text, ours)?)
+    let ours = what.map_or_else(|| serde_json::json!({}), |what| what.settings(record.registry_port));
+    folder.identity()?.user_data(&workload::user_data(&text, ours)?)
 }
 
 /// The person's file, or nothing.
 pub(crate) fn read_user_data(args: &RunArgs) -> Result<String> {
     match &args.user_data {
-        Some(path) => {
-            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-        }
+        Some(path) => fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display())),
         None => Ok(String::new()),
     }
 }

@@ -21,21 +21,13 @@ pub(crate) fn run(name: &str) -> Result<()> {
         return Ok(());
     };
     // The lock is held, so the process that wrote the record lives: the number is not someone else's.
-    let pid = i32::try_from(record.pid)
-        .ok()
-        .and_then(Pid::from_raw)
-        .context("the node's record names no process")?;
-    kill_process(pid, Signal::TERM)
-        .context("cannot ask the program that runs the node to stop it")?;
+    let pid = i32::try_from(record.pid).ok().and_then(Pid::from_raw).context("the node's record names no process")?;
+    kill_process(pid, Signal::TERM).context("cannot ask the program that runs the node to stop it")?;
     println!("Stopping the node …");
     let start = Instant::now();
     while folder.running()?.is_some() {
         if start.elapsed() > LIMIT {
-            bail!(
-                "the node still runs after {} s (process {})",
-                LIMIT.as_secs(),
-                record.pid
-            );
+            bail!("the node still runs after {} s (process {})", LIMIT.as_secs(), record.pid);
         }
         thread::sleep(Duration::from_millis(200));
     }

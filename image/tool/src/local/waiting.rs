@@ -7,6 +7,7 @@ use std::{
 };
 
 use ampoule_api_client::Client;
+use ampoule_api_types::v1::{WorkloadList, WorkloadState, WorkloadStatus};
 use ampoule_builder::Progress;
 use anyhow::{Result, bail};
 use serde_json::Value;
@@ -31,11 +32,7 @@ pub(crate) fn for_api(show: &Show, session: &mut Session, interrupt: &Interrupt)
                 Ok(_) => return Ok(()),
                 Err(error) if !error.is_unreachable() => return Err(error.into()),
                 Err(error) if start.elapsed() > BOOT_LIMIT => {
-                    bail!(
-                        "the API does not answer after {}: {error}\n{}",
-                        figures::duration(BOOT_LIMIT),
-                        session.machine.describe_end()
-                    );
+                    bail!("the API does not answer after {}: {error}\n{}", figures::duration(BOOT_LIMIT), session.machine.describe_end());
                 }
                 Err(_) => {}
             }
@@ -57,10 +54,7 @@ fn stage_of_boot(console: &str) -> String {
 /// Sleeps a moment; fails when the node has ended or we were asked to stop.
 fn pause(session: &mut Session, interrupt: &Interrupt) -> Result<()> {
     if !session.machine.alive() {
-        bail!(
-            "the node ended while it was waited for:\n{}",
-            session.machine.describe_end()
-        );
+        bail!("the node ended while it was waited for:\n{}", session.machine.describe_end());
     }
     if interrupt.sleep(POLL) {
         bail!("stopped on request");
@@ -69,61 +63,41 @@ fn pause(session: &mut Session, interrupt: &Interrupt) -> Result<()> {
 }
 
 /// Waits until the workload `name` runs.
-pub(crate) fn for_workload(
-    show: &Show,
-    session: &mut Session,
-    client: &Client,
-    name: &str,
-    interrupt: &Interrupt,
-) -> Result<()> {
-    show.stage(
-        "workload",
-        "waiting for the node to pull and start it",
-        || {
-            let start = Instant::now();
-            loop {
-                let status = workload(client, name);
-                let state = status["state"].as_str().unwrap_or("unknown").to_owned();
-                let message = status["message"].as_str().unwrap_or_default().to_owned();
-                if let Some(percent) = status["pull"]["percent"].as_u64() {
-                    show.stage_progress("workload", percent, 100);
-                }
-                let sent = session.registry.as_ref().map_or(0, |registry| registry.sent());
-            show.detail("workload", &format!("{state}, {} sent {message}", figures::bytes(sent)));
-                match state.as_str() {
-                    "running" => return Ok(()),
-                    "failed" => {
-                        bail!("the workload failed: {message}; `./ampoule logs` would show more")
-                    }
-                    _ if start.elapsed() > WORKLOAD_LIMIT => {
-                        bail!("the workload is still {state} ({message})")
-                    }
-                    _ => pause(session, interrupt)?,
-                }
+pub(crate) fn for_workload(show: &Show, session: &mut Session, client: &Client, name: &str, interrupt: &Interrupt) -> Result<()> {
+    show.stage("workload", "waiting for the node to pull and start it", || {
+        let start = Instant::now();
+        loop {
+            let status = workload(client, name);
+            let state = status.as_ref().map_or(WorkloadState::Unknown, |status| status.state);
+            let message = status.as_ref().map(|status| status.message.clone()).unwrap_or_default();
+            tell(show, session, state, status.as_ref());
+            match state {
+                WorkloadState::Running => return Ok(()),
+                WorkloadState::Failed => bail!("the workload failed: {message}"),
+                _ if start.elapsed() > WORKLOAD_LIMIT => bail!("the workload is still {state} ({message})"),
+                _ => pause(session, interrupt)?,
             }
-        },
-    )
+        }
+    })
 }
 
-/// One entry of the workload list; null while the node does not know it yet.
-fn workload(client: &Client, name: &str) -> Value {
-    let document: Value = client.get_json("/v1/workloads").unwrap_or_default();
-    let list = document["workloads"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    list.into_iter()
-        .find(|entry| entry["name"] == name)
-        .unwrap_or_default()
+fn tell(show: &Show, session: &Session, state: WorkloadState, status: Option<&WorkloadStatus>) {
+    let message = status.map_or("", |status| status.message.as_str());
+    if let Some(pull) = status.and_then(|status| status.pull.as_ref()) {
+        show.stage_progress("workload", pull.bytes, pull.total.max(pull.bytes));
+    }
+    let sent = session.registry.as_ref().map_or(0, |registry| registry.sent());
+    show.detail("workload", &format!("{state}, {} sent {message}", figures::bytes(sent)));
+}
+
+/// One entry of the workload list; nothing while the node does not know it yet.
+fn workload(client: &Client, name: &str) -> Option<WorkloadStatus> {
+    let list: WorkloadList = client.get_json("/v1/workloads").ok()?;
+    list.workloads.into_iter().find(|entry| entry.name == name)
 }
 
 /// Waits up to `limit` until something answers HTTP on `port` of this machine. Whether it did.
-pub(crate) fn for_http(
-    session: &mut Session,
-    port: u16,
-    limit: Duration,
-    interrupt: &Interrupt,
-) -> Result<bool> {
+pub(crate) fn for_http(session: &mut Session, port: u16, limit: Duration, interrupt: &Interrupt) -> Result<bool> {
     let start = Instant::now();
     while !answers_http(port) {
         if start.elapsed() > limit {

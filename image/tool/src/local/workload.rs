@@ -39,49 +39,25 @@ impl Workload {
     /// The demo, on the first free port from 8080 on unless ports are given.
     pub(crate) fn demo(show: &Show, publish: &[Publish]) -> Result<Self> {
         let publish = match publish {
-            [] => vec![Publish {
-                host: ampoule_machine::Loopback::free_from(8080)?,
-                node: 8080,
-                container: demo::PORT,
-            }],
+            [] => vec![Publish { host: ampoule_machine::Loopback::free_from(8080)?, node: 8080, container: demo::PORT }],
             // The demo has one port, whatever the node's is called.
-            given => given
-                .iter()
-                .map(|publish| Publish {
-                    container: demo::PORT,
-                    ..*publish
-                })
-                .collect(),
+            given => given.iter().map(|publish| Publish { container: demo::PORT, ..*publish }).collect(),
         };
-        let source = Source::Here {
-            name: "demo".into(),
-            image: demo::image(show)?,
-        };
-        Ok(Self {
-            name: "demo",
-            source,
-            publish,
-        })
+        let source = Source::Here { name: "demo".into(), image: demo::image(show)? };
+        Ok(Self { name: "demo", source, publish })
     }
 
     /// What the person named: a folder or file on disk, else a reference.
     pub(crate) fn named(image: &str, publish: &[Publish]) -> Result<Self> {
         let path = Path::new(image);
         let source = if path.exists() {
-            Source::Here {
-                name: repository(path),
-                image: Image::open(path)?,
-            }
+            Source::Here { name: repository(path), image: Image::open(path)? }
         } else if image.starts_with(['/', '.']) || image.ends_with(".tar") {
             bail!("no image at {image}");
         } else {
             Source::Elsewhere(full_reference(image)?)
         };
-        Ok(Self {
-            name: "app",
-            source,
-            publish: publish.to_vec(),
-        })
+        Ok(Self { name: "app", source, publish: publish.to_vec() })
     }
 
     /// Settings (the tree below `settings`) that make a node run this and pull it from `registry_port` of this machine.
@@ -89,17 +65,10 @@ impl Workload {
         let registry = format!("{HOST_SEEN_FROM_GUEST}:{registry_port}");
         let (image, plain): (String, Vec<&str>) = match &self.source {
             // By digest: the node then pulls anew exactly when the image has changed.
-            Source::Here { name, image } => (
-                format!("{registry}/{name}@{}", image.entrance),
-                vec![&registry],
-            ),
+            Source::Here { name, image } => (format!("{registry}/{name}@{}", image.entrance), vec![&registry]),
             Source::Elsewhere(reference) => (reference.clone(), Vec::new()),
         };
-        let publish: Vec<String> = self
-            .publish
-            .iter()
-            .map(|p| format!("{}:{}", p.node, p.container))
-            .collect();
+        let publish: Vec<String> = self.publish.iter().map(|p| format!("{}:{}", p.node, p.container)).collect();
         let mut workload = json!({ "image": image, "publish": publish, "enabled": true });
         workload["env"] = json!({ "AMPOULE_NODE": HOST_NAME });
         let mut settings = json!({ "workloads": { self.name: workload } });
@@ -131,42 +100,24 @@ impl Workload {
 /// A repository name from a file name: lower case, and only what registries allow.
 fn repository(path: &Path) -> String {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let stem = absolute
-        .file_stem()
-        .map(|stem| stem.to_string_lossy().to_lowercase())
-        .unwrap_or_default();
-    let name: String = stem
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
+    let stem = absolute.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let name: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let name = name.trim_matches('-');
-    if name.is_empty() {
-        "image".to_owned()
-    } else {
-        name.to_owned()
-    }
+    if name.is_empty() { "image".to_owned() } else { name.to_owned() }
 }
 
 /// References are completed as people are used to: `nginx` is `docker.io/library/nginx:latest`.
 fn full_reference(text: &str) -> Result<String> {
     if text.is_empty() || text.contains(char::is_whitespace) || text.contains("://") {
-        bail!(
-            "{text:?} is neither a path that exists nor an image reference (such as docker.io/library/nginx:1)"
-        );
+        bail!("{text:?} is neither a path that exists nor an image reference (such as docker.io/library/nginx:1)");
     }
     let (host, rest) = match text.split_once('/') {
-        Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => {
-            (host, rest.to_owned())
-        }
+        Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => (host, rest.to_owned()),
         Some(_) => ("docker.io", text.to_owned()),
         None => ("docker.io", format!("library/{text}")),
     };
     let last = rest.rsplit('/').next().unwrap_or_default();
-    let tag = if last.contains([':', '@']) {
-        ""
-    } else {
-        ":latest"
-    };
+    let tag = if last.contains([':', '@']) { "" } else { ":latest" };
     Ok(format!("{host}/{rest}{tag}"))
 }
 
@@ -195,10 +146,7 @@ pub(crate) fn user_data(text: &str, ours: Value) -> Result<String> {
 /// Whether user data says itself what shall run.
 pub(crate) fn names_workloads(text: &str) -> bool {
     let table: toml::Table = text.parse().unwrap_or_default();
-    table
-        .get("settings")
-        .and_then(|settings| settings.get("workloads"))
-        .is_some()
+    table.get("settings").and_then(|settings| settings.get("workloads")).is_some()
 }
 
 #[cfg(test)]
@@ -207,19 +155,10 @@ mod tests {
 
     #[test]
     fn references_are_completed() {
-        assert_eq!(
-            full_reference("nginx").unwrap(),
-            "docker.io/library/nginx:latest"
-        );
+        assert_eq!(full_reference("nginx").unwrap(), "docker.io/library/nginx:latest");
         assert_eq!(full_reference("a/b:1").unwrap(), "docker.io/a/b:1");
-        assert_eq!(
-            full_reference("localhost:5000/x").unwrap(),
-            "localhost:5000/x:latest"
-        );
-        assert_eq!(
-            full_reference("ghcr.io/a/b@sha256:0").unwrap(),
-            "ghcr.io/a/b@sha256:0"
-        );
+        assert_eq!(full_reference("localhost:5000/x").unwrap(), "localhost:5000/x:latest");
+        assert_eq!(full_reference("ghcr.io/a/b@sha256:0").unwrap(), "ghcr.io/a/b@sha256:0");
         assert!(full_reference("https://x/y").is_err());
     }
 
@@ -232,18 +171,11 @@ mod tests {
     #[test]
     fn a_person_s_user_data_stays_beneath_ours() {
         let theirs = "[settings]\nmotd = \"hi\"\n[settings.network]\nhostname = \"mine\"\n";
-        let merged =
-            user_data(theirs, json!({ "workloads": { "demo": { "image": "x" } } })).unwrap();
+        let merged = user_data(theirs, json!({ "workloads": { "demo": { "image": "x" } } })).unwrap();
         let table: toml::Table = merged.parse().unwrap();
         assert_eq!(table["settings"]["motd"].as_str(), Some("hi"));
-        assert_eq!(
-            table["settings"]["network"]["hostname"].as_str(),
-            Some("mine")
-        );
-        assert_eq!(
-            table["settings"]["workloads"]["demo"]["image"].as_str(),
-            Some("x")
-        );
+        assert_eq!(table["settings"]["network"]["hostname"].as_str(), Some("mine"));
+        assert_eq!(table["settings"]["workloads"]["demo"]["image"].as_str(), Some("x"));
         assert!(names_workloads(&merged));
         assert!(!names_workloads(theirs));
     }

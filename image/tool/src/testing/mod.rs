@@ -6,6 +6,7 @@ mod tally;
 
 use std::{process::ExitCode, time::Instant};
 
+use ampoule_builder::BuiltImage;
 use anyhow::Result;
 
 use crate::{building, cli::TestArgs, figures, paths, show::Show};
@@ -13,6 +14,9 @@ use tally::Tally;
 
 /// The variant that is built and tested in machines.
 const VARIANT: &str = "standalone";
+
+/// The same with a program in it that attacks the node from inside.
+const PROBE_VARIANT: &str = "test";
 
 /// `./ampoule test`. Runs on after a failure, so that one run tells everything; the exit code tells whether all passed.
 pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
@@ -26,32 +30,34 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
     machines(&show, args, &mut tally);
     conclude(&show, &tally, begun);
     drop(show);
-    println!(
-        "Total: {} passed, {} failed",
-        tally.passed(),
-        tally.failed()
-    );
-    Ok(if tally.failed() == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    println!("Total: {} passed, {} failed", tally.passed(), tally.failed());
+    Ok(if tally.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// What needs a built image. Without one it is told as one failure.
 fn machines(show: &Show, args: &TestArgs, tally: &mut Tally) {
-    match building::image(show, VARIANT, None, false) {
+    if !stages::prepare_machines(show, args, tally) {
+        return;
+    }
+    let Some(built) = image(show, VARIANT, tally) else { return };
+    if args.filter.is_none() {
+        reproducible::check(show, VARIANT, &built, args.soak, tally);
+    }
+    let probe = image(show, PROBE_VARIANT, tally);
+    stages::virtual_machines(show, args, &built, probe.as_ref(), tally);
+}
+
+/// Builds one; that it can be built is a test as well.
+fn image(show: &Show, variant: &str, tally: &mut Tally) -> Option<BuiltImage> {
+    match building::image(show, variant, None, false) {
         Ok(built) => {
-            tally.pass("image");
-            if args.filter.is_none() {
-                reproducible::check(show, VARIANT, &built, args.soak, tally);
-            }
-            stages::virtual_machines(show, args, &built, tally);
+            tally.pass();
+            Some(built)
         }
-        Err(error) => tally.fail(
-            "image",
-            &format!("{error:#}; the tests in machines were not run"),
-        ),
+        Err(error) => {
+            tally.fail(&format!("image {variant}"), &format!("{error:#}"));
+            None
+        }
     }
 }
 
@@ -60,11 +66,7 @@ fn conclude(show: &Show, tally: &Tally, begun: Instant) {
     for failure in tally.failures() {
         show.say(&format!("✗ {failure}"));
     }
-    show.say(&format!(
-        "Took {}. Logs: {}",
-        figures::duration(begun.elapsed()),
-        paths::logs().display()
-    ));
+    show.say(&format!("Took {}. Logs: {}", figures::duration(begun.elapsed()), paths::logs().display()));
     show.say(match tally.failed() {
         0 => "Next: `./ampoule run` shows it; `./ampoule bench boot` measures it.",
         _ => "Next: `./ampoule test NAME` runs one again.",

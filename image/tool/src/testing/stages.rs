@@ -20,21 +20,7 @@ use crate::{
 /// What is looked at without running it: format, lints, licences of dependencies.
 pub(crate) fn checks(show: &Show, tally: &mut Tally) {
     check(show, tally, "format", &["fmt", "--all", "--check"]);
-    check(
-        show,
-        tally,
-        "lint",
-        &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--quiet",
-            "--",
-            "-D",
-            "warnings",
-        ],
-    );
+    check(show, tally, "lint", &["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"]);
     match cargo_deny(show) {
         Ok(program) => {
             let mut command = Command::new(program);
@@ -51,11 +37,9 @@ fn check(show: &Show, tally: &mut Tally, name: &str, arguments: &[&str]) {
 
 /// Runs a program whose exit code is the verdict.
 fn judge(show: &Show, tally: &mut Tally, name: &str, command: Result<Command>) {
-    let result = show.stage(name, "checking", || {
-        programs::must(show, name, &mut command?)
-    });
+    let result = show.stage(name, "checking", || programs::must(show, name, &mut command?));
     match result {
-        Ok(_) => tally.pass(name),
+        Ok(_) => tally.pass(),
         Err(error) => tally.fail(name, &format!("{error:#}")),
     }
 }
@@ -67,9 +51,7 @@ fn cargo_deny(show: &Show) -> Result<PathBuf> {
     if !program.is_file() {
         show.stage("cargo-deny", "compiling it, once for this cache", || {
             let mut command = Command::new("cargo");
-            command
-                .args(["install", "--locked", "--quiet", "cargo-deny", "--root"])
-                .arg(&root);
+            command.args(["install", "--locked", "--quiet", "cargo-deny", "--root"]).arg(&root);
             command.env("CARGO_TARGET_DIR", paths::target());
             programs::must(show, "cargo-deny", &mut command)
         })?;
@@ -77,85 +59,69 @@ fn cargo_deny(show: &Show) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Unit, property and program tests of the whole workspace, compiled in one go.
+/// How long each parser meets changed input, in seconds: in every run, and in a long one.
+const FUZZ_SECONDS: (&str, &str) = ("5", "300");
+
+/// Unit, property, fuzz and program tests of the whole workspace, compiled in one go.
 pub(crate) fn unit(show: &Show, args: &TestArgs, tally: &mut Tally) {
     let mut command = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
-    if let (Ok(command), Some(filter)) = (command.as_mut(), &args.filter) {
-        command.args(["--", filter]);
+    if let Ok(command) = command.as_mut() {
+        command.env("AMPOULE_FUZZ_SECONDS", if args.soak { FUZZ_SECONDS.1 } else { FUZZ_SECONDS.0 });
+        command.args(args.filter.iter().flat_map(|filter| ["--", filter]));
     }
     let must_run = args.filter.is_none();
-    tests(
-        show,
-        tally,
-        "unit",
-        "compiling, then running the workspace's tests",
-        command,
-        must_run,
-    );
+    tests(show, tally, "unit", "compiling, then running the workspace's tests", command, must_run);
 }
 
-/// Whole nodes in virtual machines.
-pub(crate) fn virtual_machines(
-    show: &Show,
-    args: &TestArgs,
-    built: &BuiltImage,
-    tally: &mut Tally,
-) {
-    let built_tests = show.stage("vm-tests", "compiling the tests", || {
-        programs::must(
-            show,
-            "vm-tests",
-            &mut cargo(&[
-                "build",
-                "--locked",
-                "--profile",
-                "host",
-                "-p",
-                "ampoule-vm-tests",
-            ])?,
-        )
+/// Compiles the tests in machines. Whether there is one to run: a filter may leave none.
+pub(crate) fn prepare_machines(show: &Show, args: &TestArgs, tally: &mut Tally) -> bool {
+    let compiled = show.stage("vm-tests", "compiling the tests in machines", || {
+        programs::must(show, "vm-tests", &mut cargo(&["build", "--locked", "--profile", "host", "-p", "ampoule-vm-tests"])?)
     });
-    if let Err(error) = built_tests {
+    if let Err(error) = compiled {
         tally.fail("vm-tests", &format!("{error:#}"));
-        return;
+        return false;
     }
+    let listed = machine_tests(args).and_then(|mut command| Ok(command.arg("--list").output()?));
+    args.filter.is_none() || listed.is_ok_and(|output| !output.stdout.is_empty())
+}
+
+/// Whole nodes in virtual machines: of the image under test, and of one that attacks itself.
+pub(crate) fn virtual_machines(show: &Show, args: &TestArgs, built: &BuiltImage, probe: Option<&BuiltImage>, tally: &mut Tally) {
+    let command = machine_tests(args).map(|mut command| {
+        command.arg("--image-dir").arg(&built.dir).arg("--logs").arg(paths::logs().join("machines"));
+        if let Some(probe) = probe {
+            command.arg("--probe-image-dir").arg(&probe.dir);
+        }
+        command
+    });
+    tests(show, tally, "vm", "running nodes in machines", command, true);
+}
+
+fn machine_tests(args: &TestArgs) -> Result<Command> {
     let mut command = Command::new(paths::target().join("host/vm-tests"));
-    command
-        .args(args.filter.iter())
-        .env("AMPOULE_IMAGE", &built.dir)
-        .env("AMPOULE_CACHE", paths::cache());
+    command.env("AMPOULE_CACHE", paths::cache());
+    if let Some(filter) = &args.filter {
+        command.args(["--filter", filter]);
+    }
     if args.soak {
         command.arg("--soak");
     }
-    let must_run = args.filter.is_none();
-    tests(
-        show,
-        tally,
-        "vm",
-        "running nodes in machines",
-        in_repo(command),
-        must_run,
-    );
+    in_repo(command)
 }
 
 /// Runs a program that reports tests as cargo does; each finished one is counted on the bar, failed ones are said.
-fn tests(
-    show: &Show,
-    tally: &mut Tally,
-    name: &str,
-    detail: &str,
-    command: Result<Command>,
-    must_run: bool,
-) {
+fn tests(show: &Show, tally: &mut Tally, name: &str, detail: &str, command: Result<Command>, must_run: bool) {
     let done = AtomicU64::new(0);
     show.stage_started(name, detail);
-    let on_line = |line: &str| {
-        if line.starts_with("test ") && line.contains(" ... ") {
+    let on_line = |line: &str| match outcome(line) {
+        None => {}
+        Some(passed) => {
             let count = done.fetch_add(1, Ordering::Relaxed) + 1;
             show.detail(name, &format!("{count} tests done"));
-        }
-        if line.contains(" ... FAILED") {
-            show.say(&format!("  ✗ {line}"));
+            if !passed {
+                show.say(&format!("  ✗ {line}"));
+            }
         }
     };
     match command.and_then(|mut command| programs::run(show, name, &mut command, on_line)) {
@@ -170,15 +136,21 @@ fn tests(
     }
 }
 
+/// Whether the line tells of a finished test, and whether that passed: cargo's `test x ... ok`, our runner's `PASS  x`.
+fn outcome(line: &str) -> Option<bool> {
+    if line.starts_with("PASS ") || (line.starts_with("test ") && line.ends_with(" ... ok")) {
+        return Some(true);
+    }
+    let failed = line.starts_with("FAIL ") || (line.starts_with("test ") && line.ends_with(" ... FAILED"));
+    failed.then_some(false)
+}
+
 fn end(show: &Show, name: &str, finished: &Finished) {
     if finished.success {
         show.stage_done(name, false);
     } else {
         show.stage_failed(name);
-        show.say(&format!(
-            "  its whole output is in {}",
-            finished.log.display()
-        ));
+        show.say(&format!("  its whole output is in {}", finished.log.display()));
     }
 }
 
@@ -191,10 +163,21 @@ fn cargo(arguments: &[&str]) -> Result<Command> {
 
 fn in_repo(mut command: Command) -> Result<Command> {
     let repo = paths::repo()?;
-    command
-        .current_dir(&repo)
-        .env("AMPOULE_REPO", repo)
-        .env("CARGO_TARGET_DIR", paths::target());
+    command.current_dir(&repo).env("AMPOULE_REPO", repo).env("CARGO_TARGET_DIR", paths::target());
     command.env("CARGO_TERM_COLOR", "never");
     Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_both_runners_are_understood() {
+        assert_eq!(outcome("test a::b ... ok"), Some(true));
+        assert_eq!(outcome("test a::b ... FAILED"), Some(false));
+        assert_eq!(outcome("PASS  boots   3.1 s"), Some(true));
+        assert_eq!(outcome("FAIL  boots   3.1 s"), Some(false));
+        assert_eq!(outcome("PASSED"), None);
+    }
 }

@@ -23,7 +23,7 @@ impl Tally {
     }
 
     /// One more passed.
-    pub(crate) fn pass(&mut self, _name: &str) {
+    pub(crate) fn pass(&mut self) {
         self.passed += 1;
     }
 
@@ -41,11 +41,7 @@ impl Tally {
         let (passed, failed) = totals(output);
         self.passed += passed;
         self.failed += failed;
-        self.failures.extend(
-            failed_names(output)
-                .into_iter()
-                .map(|test| format!("{name}: {test}")),
-        );
+        self.failures.extend(failed_names(output).into_iter().map(|test| format!("{name}: {test}")));
         if !success && failed == 0 {
             self.fail(name, "ended with an error; see its log");
         } else if must_run && passed + failed == 0 {
@@ -56,36 +52,23 @@ impl Tally {
 
 /// Sums over all lines that hold both numbers.
 fn totals(output: &str) -> (u64, u64) {
-    let numbers = output
-        .lines()
-        .filter_map(|line| Some((before(line, " passed")?, before(line, " failed")?)));
+    let numbers = output.lines().filter_map(|line| Some((before(line, " passed")?, before(line, " failed")?)));
     numbers.fold((0, 0), |sum, line| (sum.0 + line.0, sum.1 + line.1))
 }
 
 /// The number in front of `word`.
 fn before(line: &str, word: &str) -> Option<u64> {
     let text = &line[..line.find(word)?];
-    text.rsplit(|c: char| !c.is_ascii_digit())
-        .next()?
-        .parse()
-        .ok()
+    text.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// Names from lines like `test NAME ... FAILED`.
+/// Names from lines like `test NAME ... FAILED` and `FAIL  NAME  3.1 s`.
 fn failed_names(output: &str) -> Vec<String> {
-    let name = |line: &str| {
-        Some(
-            line.strip_prefix("test ")?
-                .split(" ... FAILED")
-                .next()?
-                .to_owned(),
-        )
+    let name = |line: &str| match line.strip_prefix("FAIL ") {
+        Some(rest) => rest.split_whitespace().next().map(str::to_owned),
+        None => Some(line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?.to_owned()),
     };
-    output
-        .lines()
-        .filter(|line| line.contains(" ... FAILED"))
-        .filter_map(name)
-        .collect()
+    output.lines().filter_map(name).collect()
 }
 
 #[cfg(test)]
