@@ -10,9 +10,7 @@ const KINDS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencie
 fn sources(folder: &str) -> Vec<String> {
     let below = format!("{folder}/");
     let paths = tracked_files().into_iter();
-    paths
-        .filter(|path| path.starts_with(&below) && path.ends_with(".rs"))
-        .collect()
+    paths.filter(|path| path.starts_with(&below) && path.ends_with(".rs")).collect()
 }
 
 #[test]
@@ -22,12 +20,7 @@ fn every_version_stands_in_the_one_list() {
             let table = member.manifest.get(kind).and_then(|table| table.as_table());
             for (name, value) in table.into_iter().flatten() {
                 let shared = value.get("workspace").and_then(toml::Value::as_bool);
-                assert_eq!(
-                    shared,
-                    Some(true),
-                    "{}: {name} has a version of its own",
-                    member.path
-                );
+                assert_eq!(shared, Some(true), "{}: {name} has a version of its own", member.path);
             }
         }
     }
@@ -36,17 +29,11 @@ fn every_version_stands_in_the_one_list() {
 #[test]
 fn every_dependency_of_a_crate_occurs_in_it() {
     let idle: Vec<String> = members().values().flat_map(idle_dependencies).collect();
-    assert!(
-        idle.is_empty(),
-        "named in a manifest and nowhere else: {idle:?}"
-    );
+    assert!(idle.is_empty(), "named in a manifest and nowhere else: {idle:?}");
 }
 
 fn idle_dependencies(member: &Member) -> Vec<String> {
-    let code: String = sources(&member.path)
-        .iter()
-        .filter_map(|path| text(path))
-        .collect();
+    let code: String = sources(&member.path).iter().filter_map(|path| text(path)).collect();
     KINDS
         .iter()
         .flat_map(|kind| table_keys(&member.manifest, kind))
@@ -70,9 +57,7 @@ fn has_unsafe(line: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
     let keyword = concat!("un", "safe");
     let forms = [" {", " fn", " impl", " extern", " trait", "(", "_code)"];
-    forms
-        .iter()
-        .any(|form| code.contains(&format!("{keyword}{form}")))
+    forms.iter().any(|form| code.contains(&format!("{keyword}{form}")))
 }
 
 #[test]

@@ -66,11 +66,7 @@ fn programs_do_not_depend_on_programs() {
 #[test]
 fn the_contract_does_not_know_the_inside() {
     let allowed = ["base", "report"];
-    forbid(
-        |m| m.room() == "api",
-        |d| d.room() != "api" && !allowed.contains(&d.leaf()),
-        "api/ may use only api/ and lib/base",
-    );
+    forbid(|m| m.room() == "api", |d| d.room() != "api" && !allowed.contains(&d.leaf()), "api/ may use only api/ and lib/base");
 }
 
 #[test]

@@ -1,0 +1,109 @@
+//! One target per parser of bytes from outside.
+
+use ampoule_fuzz::run;
+use ampoule_logwire::{Ingest, LineSplitter, Query, Record, decode};
+use ampoule_modalias::Index;
+use ampoule_settings::{Fragment, Model, parse_user_data};
+use ampoule_supervise::{
+    message::{REPLY_SIZE, REQUEST_SIZE, Reply, Request},
+    service::ServiceFile,
+};
+use ampoule_workload::{Reference, image};
+
+/// What was understood can be said again and is understood alike.
+#[test]
+fn fuzz_user_data() {
+    let model = Model::complete();
+    run("user-data", |bytes| {
+        if let Ok(fragment) = parse_user_data(&model, bytes) {
+            let again = Fragment::from_json(&model, &fragment.to_json()).expect("what was read can be read again");
+            assert!(fragment.differing(&again).is_empty(), "read differently the second time");
+        }
+    });
+}
+
+#[test]
+fn fuzz_service_file() {
+    run("service-file", |bytes| {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            if let Ok(file) = ServiceFile::parse(text) {
+                assert!(file.command.first().is_some_and(|program| program.starts_with('/')), "a program without a path");
+            }
+        }
+    });
+}
+
+/// A message of the right size is either refused or exactly what `encode` makes.
+#[test]
+fn fuzz_init_message() {
+    run("init-message", |bytes| {
+        for sized in [bytes.to_vec(), fitted(bytes, REQUEST_SIZE), fitted(bytes, REPLY_SIZE)] {
+            if let Some(request) = Request::decode(&sized) {
+                assert_eq!(request.encode().as_slice(), sized);
+            }
+            if let Some(reply) = Reply::decode(&sized) {
+                assert_eq!(reply.encode().as_slice(), sized);
+            }
+        }
+    });
+}
+
+fn fitted(bytes: &[u8], size: usize) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes.resize(size, 0);
+    bytes
+}
+
+/// However the bytes are cut, the lines are the same.
+#[test]
+fn fuzz_log_line() {
+    run("log-line", |bytes| {
+        let (head, tail) = bytes.split_at(bytes.len() / 3);
+        let mut whole = LineSplitter::default();
+        let mut cut = LineSplitter::default();
+        let mut at_once = whole.feed(bytes);
+        let mut in_parts = cut.feed(head);
+        in_parts.extend(cut.feed(tail));
+        at_once.extend(whole.finish());
+        in_parts.extend(cut.finish());
+        assert_eq!(at_once, in_parts);
+        for line in bytes.split(|byte| *byte == b'\n') {
+            let _ = decode::<Query>(line);
+            let _ = decode::<Ingest>(line);
+            let _ = decode::<Record>(line);
+        }
+    });
+}
+
+#[test]
+fn fuzz_image_document() {
+    run("image-document", |bytes| {
+        let _ = image::follow(bytes);
+        if let Ok(config) = image::ImageConfig::parse(bytes) {
+            let _ = (config.chain_id(), config.stop_signal(), config.user());
+        }
+    });
+}
+
+#[test]
+fn fuzz_image_reference() {
+    run("image-reference", |bytes| {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            if let Ok(reference) = Reference::parse(text) {
+                assert!(!reference.registry().contains('/'), "a registry with a path");
+            }
+        }
+    });
+}
+
+#[test]
+fn fuzz_module_lists() {
+    run("module-lists", |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        let (dependencies, aliases) = text.split_once("---").unwrap_or((&text, &text));
+        if let Ok(index) = Index::parse(dependencies, aliases) {
+            let _ = index.resolve("pci:v00001AF4d00001041sv00001AF4sd00001100bc02sc00i00");
+            let _ = index.resolve(aliases.lines().next().unwrap_or_default());
+        }
+    });
+}
