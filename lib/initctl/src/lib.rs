@@ -1,6 +1,7 @@
 //! Client of `init`'s control socket: blocking, one request and one reply at a time.
 
-use ampoule_supervise::message::{Name, REPLY_SIZE, Refusal, Reply, Request, SOCKET};
+pub use ampoule_supervise::message::SOCKET;
+use ampoule_supervise::message::{Name, REPLY_SIZE, Refusal, Reply, Request};
 pub use ampoule_supervise::message::{Phase, ServiceStatus, TimelineEntry};
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, send, socket_with, sockopt};
 use std::io;

@@ -1,3 +1,65 @@
-//! Settings store and API server
+//! Keeps the settings of the node and serves its API.
 
-fn main() {}
+mod apply;
+mod answer;
+mod boot;
+mod core;
+mod listen;
+mod node;
+mod options;
+mod remote;
+mod routes;
+mod role;
+mod tree;
+
+use crate::core::Core;
+use crate::options::Options;
+use ampoule_report::{chain, init_logger};
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What every request can reach.
+pub(crate) struct Shared {
+    /// Settings and transactions; one request at a time changes them.
+    pub(crate) core: tokio::sync::Mutex<Core>,
+    /// Where things are.
+    pub(crate) options: Options,
+    /// The remote listener.
+    pub(crate) remote: remote::Remote,
+}
+
+fn main() -> ExitCode {
+    init_logger();
+    match Options::parse(std::env::args().skip(1)).map_err(Into::into).and_then(run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("{}", chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
+    let core = boot::open(&options)?;
+    apply::write_all(&options.root, core.settings())?;
+    let listener = listen::bind(&options.socket)?;
+    let shared = Arc::new(Shared { core: tokio::sync::Mutex::new(core), options, remote: remote::Remote::default() });
+    // A remote listener that cannot be opened is named and the local API comes up all the same: it is the way to mend it.
+    if let Err(error) = remote::follow(&shared).await {
+        log::error!("{}", chain(&error));
+    }
+    tokio::spawn(listen::serve_local(listener, Arc::clone(&shared)));
+    ready();
+    signal(SignalKind::terminate())?.recv().await;
+    Ok(())
+}
+
+/// Tells `init` that requests are answered (`sd_notify(3)`).
+fn ready() {
+    if let Some(path) = std::env::var_os("NOTIFY_SOCKET") {
+        let told = std::os::unix::net::UnixDatagram::unbound().and_then(|socket| socket.send_to(b"READY=1", path));
+        told.map_err(|e| log::warn!("Cannot tell init that the API is ready: {e}")).ok();
+    }
+}

@@ -1,0 +1,93 @@
+//! Start-up: the image's defaults, the newest generation, or at first boot the user data.
+
+use crate::core::{Core, now_ms};
+use crate::options::Options;
+use ampoule_report::chain;
+use ampoule_settings::{Fragment, MAX_USER_DATA, Model, parse_user_data};
+use ampoule_store::{Draft, Store};
+use serde::Deserialize;
+use std::error::Error;
+use std::io::Read;
+use std::path::Path;
+
+/// What this program needs of a variant.
+#[derive(Deserialize)]
+struct Variant {
+    namespaces: Vec<String>,
+    #[serde(default)]
+    settings: toml::Table,
+}
+
+/// Everything the API starts from.
+///
+/// # Errors
+/// The image is broken, or the store cannot be opened. Wrong user data and damaged generations are no errors: they are reported and the node comes up.
+pub(crate) fn open(options: &Options) -> Result<Core, Box<dyn Error>> {
+    let (model, defaults) = variant(&options.variant)?;
+    let mut store = Store::open(&options.state)?;
+    for file in store.damaged() {
+        log::error!("Settings: {} is damaged and was left out; the newest whole generation is used", file.display());
+    }
+    if store.newest().is_none() {
+        first_boot(options, &model, &defaults, &mut store)?;
+    }
+    let chosen = stored(&model, &store);
+    Core::new(model, defaults, chosen, store).map_err(Into::into)
+}
+
+fn variant(path: &Path) -> Result<(Model, Fragment), Box<dyn Error>> {
+    let text = std::fs::read_to_string(path).map_err(|e| format!("Cannot read {}: {e}", path.display()))?;
+    let variant: Variant = toml::from_str(&text)?;
+    let model = Model::new(variant.namespaces);
+    let tree = serde_json::to_value(&variant.settings)?;
+    let defaults = Fragment::from_json(&model, &tree).map_err(|errors| format!("The image's defaults are wrong: {}", errors[0]))?;
+    Ok((model, defaults))
+}
+
+/// Commits generation 1 from the user data; nothing of it if any of it is wrong.
+fn first_boot(options: &Options, model: &Model, defaults: &Fragment, store: &mut Store) -> Result<(), Box<dyn Error>> {
+    let mut chosen = Fragment::default();
+    for path in &options.user_data {
+        if let Some(found) = user_data(model, path) {
+            chosen = chosen.merge(found);
+        }
+    }
+    if let Err(errors) = ampoule_settings::Settings::new(defaults, &chosen) {
+        errors.iter().for_each(|e| log::error!("User data: {e}"));
+        log::error!("User data has no effect; the node runs with its defaults");
+        chosen = Fragment::default();
+    }
+    let draft = Draft { author: "user-data".into(), time_ms: now_ms(), message: "First boot".into(), settings: chosen.to_json() };
+    store.commit(draft)?;
+    Ok(())
+}
+
+fn user_data(model: &Model, path: &Path) -> Option<Fragment> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).ok()?;
+    let read = file.take(MAX_USER_DATA as u64 + 1).read_to_end(&mut bytes);
+    if let Err(error) = read {
+        log::error!("User data: cannot read {}: {error}", path.display());
+        return None;
+    }
+    match parse_user_data(model, &bytes) {
+        Ok(fragment) => Some(fragment),
+        Err(ampoule_settings::UserDataError::Settings(errors)) => {
+            errors.iter().for_each(|e| log::error!("User data in {}: {e}", path.display()));
+            None
+        }
+        Err(error) => {
+            log::error!("User data in {}: {}", path.display(), chain(&error));
+            None
+        }
+    }
+}
+
+/// What the newest generation chose. Keys that this image does not know (an older or newer image wrote them) are left out, and named.
+fn stored(model: &Model, store: &Store) -> Fragment {
+    let tree = store.newest().map(|g| g.settings.clone()).unwrap_or_default();
+    Fragment::from_json(model, &tree).unwrap_or_else(|errors| {
+        errors.iter().for_each(|e| log::error!("Stored settings: {e}"));
+        Fragment::default()
+    })
+}

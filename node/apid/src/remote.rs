@@ -1,0 +1,127 @@
+//! The API over the network: TLS 1.3, clients with a certificate, their role in its organisational unit.
+
+use crate::Shared;
+use crate::listen::serve;
+use crate::role::{Caller, Role};
+use ampoule_settings::api::Remote as Wanted;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use std::net::{Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, Semaphore};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// Handshakes and connections at once.
+const MAX_CONNECTIONS: usize = 64;
+/// A handshake longer than this is no client of ours.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The listener that is open, if one is.
+#[derive(Default)]
+pub(crate) struct Remote(Mutex<Option<Open>>);
+
+struct Open {
+    wanted: Wanted,
+    task: JoinHandle<()>,
+}
+
+/// Why the remote API is not open as the settings say.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RemoteError {
+    /// Certificates or key.
+    #[error("settings.api.remote: the certificates and the key do not make a TLS server: {0}")]
+    Tls(String),
+    /// The port.
+    #[error("settings.api.remote: cannot listen on port {port}")]
+    Port {
+        /// Which.
+        port: u16,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Opens, closes or changes the listener so that it is as the settings say.
+///
+/// # Errors
+/// [`RemoteError`]; then nothing listens.
+pub(crate) async fn follow(shared: &Arc<Shared>) -> Result<(), RemoteError> {
+    let wanted = shared.core.lock().await.settings().api.remote.clone();
+    let mut open = shared.remote.0.lock().await;
+    if open.as_ref().is_some_and(|o| o.wanted == wanted) {
+        return Ok(());
+    }
+    if let Some(old) = open.take() {
+        old.task.abort();
+        // Until the task is gone its port is taken.
+        let _ = old.task.await;
+    }
+    let Some(port) = wanted.open_port() else { return Ok(()) };
+    let acceptor = TlsAcceptor::from(Arc::new(tls(&wanted).map_err(RemoteError::Tls)?));
+    let listener = TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))).await;
+    let listener = listener.map_err(|source| RemoteError::Port { port, source })?;
+    log::info!("The API is open on port {port}");
+    *open = Some(Open { wanted, task: tokio::spawn(accept(listener, acceptor, Arc::clone(shared))) });
+    Ok(())
+}
+
+async fn accept(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                let (acceptor, shared) = (acceptor.clone(), Arc::clone(&shared));
+                tokio::spawn(async move {
+                    welcome(stream, from, acceptor, shared).await;
+                    drop(place);
+                });
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn welcome(stream: TcpStream, from: SocketAddr, acceptor: TlsAcceptor, shared: Arc<Shared>) {
+    let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_PATIENCE, acceptor.accept(stream)).await else {
+        log::info!("{from} was turned away: no TLS 1.3 with a client certificate we trust");
+        return;
+    };
+    let caller = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).and_then(caller);
+    match caller {
+        Some(caller) => serve(stream, shared, caller).await,
+        None => log::warn!("{from} was turned away: its certificate's organisational unit is not reader, operator or admin"),
+    }
+}
+
+fn tls(wanted: &Wanted) -> Result<ServerConfig, String> {
+    let (Some(certificate), Some(key), Some(client_ca)) = (&wanted.certificate, &wanted.key, &wanted.client_ca) else {
+        return Err("one of them is missing".into());
+    };
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(client_ca.pem())? {
+        roots.add(authority).map_err(|e| e.to_string())?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().map_err(|e| e.to_string())?;
+    let key = PrivateKeyDer::from_pem_slice(key.expose_pem().as_bytes()).map_err(|_| "the key cannot be read".to_owned())?;
+    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&rustls::version::TLS13]).map_err(|e| e.to_string())?;
+    builder.with_client_cert_verifier(verifier).with_single_cert(certificates(certificate.pem())?, key).map_err(|e| e.to_string())
+}
+
+fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>().map_err(|e| e.to_string())
+}
+
+/// Role and name in a certificate that was verified.
+fn caller(certificate: &CertificateDer<'_>) -> Option<Caller> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let role = parsed.subject().iter_organizational_unit().find_map(|ou| Role::named(ou.as_str().ok()?))?;
+    let name = parsed.subject().iter_common_name().next().and_then(|cn| cn.as_str().ok()).unwrap_or("unnamed");
+    Some(Caller { role, name: format!("certificate {name}") })
+}

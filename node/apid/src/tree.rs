@@ -1,0 +1,33 @@
+//! Trees of settings in answers.
+
+use ampoule_settings::{Fragment, is_secret};
+use serde_json::{Map, Value};
+
+/// A tree with one value in it.
+pub(crate) fn nest(key: &str, value: Value) -> Value {
+    key.rsplit('.').fold(value, |below, name| Value::Object(Map::from_iter([(name.to_owned(), below)])))
+}
+
+/// Keys of a list parameter: divided by commas, `settings.` optional.
+pub(crate) fn keys(list: &str) -> Vec<String> {
+    list.split(',').map(|k| k.strip_prefix("settings.").unwrap_or(k).to_owned()).collect()
+}
+
+/// The part of `all` that lies at or below one of `wanted`; the first that names nothing, if any.
+pub(crate) fn at_or_below(all: &Fragment, wanted: &[String]) -> Result<Fragment, String> {
+    let covers = |w: &str, k: &str| k == w || k.strip_prefix(w).is_some_and(|rest| rest.starts_with('.'));
+    match wanted.iter().find(|w| !all.keys().any(|k| covers(w, k))) {
+        Some(missing) => Err(missing.clone()),
+        None => Ok(all.only(|k| wanted.iter().any(|w| covers(w, k)))),
+    }
+}
+
+/// The part of `all` whose dotted keys begin with `prefix`, as plain text.
+pub(crate) fn beginning_with(all: &Fragment, prefix: &str) -> Fragment {
+    all.only(|k| format!("settings.{k}").starts_with(prefix) || k.starts_with(prefix))
+}
+
+/// Without what a reader may not see.
+pub(crate) fn without_secrets(all: &Fragment) -> Fragment {
+    all.only(|k| !is_secret(k))
+}

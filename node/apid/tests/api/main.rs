@@ -1,0 +1,12 @@
+//! The real program over its real socket, with a folder for a node and stand-ins for the other programs.
+
+mod certificates;
+mod harness;
+mod neighbours;
+
+mod limits;
+mod remote;
+mod routes;
+mod settings;
+mod storage;
+mod user_data;

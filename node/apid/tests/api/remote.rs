@@ -1,0 +1,126 @@
+//! The API over the network.
+
+use std::net::{TcpListener, TcpStream};
+
+use ampoule_api_client::{Client, ClientError, Method};
+use serde_json::{Value, json};
+
+use crate::{
+    certificates::{Authority, Pair, remote_settings},
+    harness::{Apid, Place, eventually},
+};
+
+/// A port that is free at this moment.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
+}
+
+fn connect(port: u16, trusted: &Authority, own: &Pair) -> Client {
+    let (certificate, key) = (own.certificate.as_bytes(), own.key.as_bytes());
+    Client::tls(&format!("127.0.0.1:{port}"), "localhost", trusted.pem.as_bytes(), certificate, key).expect("a client")
+}
+
+/// A node whose remote API is open, with the authority of both sides and the port.
+fn open() -> (Apid, Authority, u16) {
+    let (authority, port) = (Authority::new(), free_port());
+    let apid = Place::new().start_once();
+    apid.change(&remote_settings(port, &authority.server(), &authority));
+    eventually("the port is open", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    (apid, authority, port)
+}
+
+#[test]
+fn nothing_listens_unless_a_setting_says_so() {
+    let apid = Place::new().start_once();
+    let remote = apid.settings();
+    assert_ne!(remote["api"]["remote"]["enabled"], json!(true));
+}
+
+#[test]
+fn an_administrator_reads_and_writes_and_the_log_says_who() {
+    let (apid, authority, port) = open();
+    let client = connect(port, &authority, &authority.client("admin"));
+    assert_eq!(client.os().expect("os").variant_id, "test");
+    client.change_settings(&json!({ "motd": "from afar" })).expect("changed");
+    assert_eq!(apid.settings()["motd"], "from afar");
+    eventually("the log names the caller", || apid.log().contains("tester"));
+}
+
+#[test]
+fn a_reader_reads_only_and_sees_no_secret() {
+    let (_apid, authority, port) = open();
+    let client = connect(port, &authority, &authority.client("reader"));
+    let settings: Value = client.get_json("/settings").expect("settings");
+    assert!(settings["api"]["remote"]["certificate"].is_string());
+    assert_ne!(settings["api"]["remote"]["key"].as_str().map(str::len).unwrap_or_default() > 40, true, "{settings}");
+    for (method, path) in [(Method::Patch, "/settings"), (Method::Post, "/actions/reboot"), (Method::Post, "/tx/commit_and_apply")] {
+        let refused = client.request(method, path, Some(b"{}")).expect("an answer");
+        assert_eq!(refused.status, 403, "{path}: {}", refused.text());
+    }
+}
+
+#[test]
+fn an_unknown_role_may_nothing() {
+    let (_apid, authority, port) = open();
+    let client = connect(port, &authority, &authority.client("wizard"));
+    let answer = client.request(Method::Get, "/settings", None);
+    assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status == 403));
+}
+
+#[test]
+fn a_stranger_is_not_let_in() {
+    let (_apid, authority, port) = open();
+    let stranger = Authority::new().client("admin");
+    let error = connect(port, &authority, &stranger).os().expect_err("refused");
+    assert!(matches!(error, ClientError::Tls { .. } | ClientError::Broken(_)), "{error}");
+}
+
+#[test]
+fn a_plain_caller_gets_nothing() {
+    use std::io::{Read, Write};
+    let (_apid, _authority, port) = open();
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("connected");
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).expect("set");
+    let _ = stream.write_all(b"GET /settings HTTP/1.1\r\nhost: x\r\n\r\n");
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(!String::from_utf8_lossy(&answer).contains("HTTP/1.1 200"));
+}
+
+#[test]
+fn certificates_and_ports_change_without_a_restart() {
+    let (apid, old, port) = open();
+    let new = Authority::new();
+    apid.change(&remote_settings(port, &new.server(), &new));
+    eventually("the new authority counts", || connect(port, &new, &new.client("admin")).os().is_ok());
+    assert!(connect(port, &old, &old.client("admin")).os().is_err());
+    let other = free_port();
+    apid.change(&json!({ "api": { "remote": { "port": other } } }));
+    eventually("the new port is open", || connect(other, &new, &new.client("admin")).os().is_ok());
+    eventually("the old port is closed", || TcpStream::connect(("127.0.0.1", port)).is_err());
+    apid.change(&json!({ "api": { "remote": { "enabled": false } } }));
+    eventually("it is closed", || TcpStream::connect(("127.0.0.1", other)).is_err());
+}
+
+#[test]
+fn a_key_that_does_not_fit_is_refused_before_anything_changes() {
+    let (apid, authority, port) = open();
+    let mismatched = Pair { key: authority.server().key, ..authority.server() };
+    let tree = remote_settings(port, &mismatched, &authority);
+    assert_eq!(apid.send(Method::Patch, "/settings", Some(&tree)).status, 204);
+    let refused = apid.send(Method::Post, "/tx/commit_and_apply", None);
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.text().contains("api.remote"), "{}", refused.text());
+    assert!(connect(port, &authority, &authority.client("admin")).os().is_ok());
+}
+
+#[test]
+fn it_opens_again_after_a_restart() {
+    let (authority, port) = (Authority::new(), free_port());
+    let place = Place::new();
+    let apid = place.start();
+    apid.change(&remote_settings(port, &authority.server(), &authority));
+    apid.kill();
+    let _apid = place.start();
+    eventually("it answers", || connect(port, &authority, &authority.client("admin")).os().is_ok());
+}

@@ -1,0 +1,63 @@
+//! User data at first boot.
+
+use std::{fs, io::Write};
+
+use crate::harness::Place;
+
+#[test]
+fn plain_and_packed_user_data_become_the_first_generation() {
+    let text = "[settings]\nmotd = \"from user data\"\n";
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes()).expect("packed");
+    for bytes in [text.as_bytes().to_vec(), encoder.finish().expect("packed")] {
+        let apid = Place::new().with_user_data(bytes).start_once();
+        assert_eq!(apid.settings()["motd"], "from user data");
+        assert_eq!(apid.file("/etc/motd").as_deref(), Some("from user data\n"));
+    }
+}
+
+#[test]
+fn the_file_on_state_wins_over_the_machine() {
+    let place = Place::new().with_user_data("[settings]\nmotd = \"machine\"\nnetwork.hostname = \"kept\"\n");
+    fs::write(place.path("state/user-data.toml"), "[settings]\nmotd = \"file\"\n").expect("written");
+    let settings = place.start().settings();
+    assert_eq!((&settings["motd"], &settings["network"]["hostname"]), (&"file".into(), &"kept".into()));
+}
+
+#[test]
+fn it_is_read_once() {
+    let place = Place::new().with_user_data("[settings]\nmotd = \"first\"\n");
+    place.start().kill();
+    let place = place.with_user_data("[settings]\nmotd = \"second\"\n");
+    assert_eq!(place.start().settings()["motd"], "first");
+}
+
+#[test]
+fn what_is_wrong_is_said_and_nothing_of_it_is_taken() {
+    for (text, says) in [
+        ("[settings]\nmotd = \"never\"\n[settings.network]\nhostname = \"not a host name!\"\n", "settings.network.hostname"),
+        ("#cloud-config\npackages: [nginx]\n", "cloud-init"),
+        ("motd = \"never\"\n", "[settings"),
+        ("[settings]\nmtod = \"never\"\n", "motd"),
+        ("[settings]\nmotd = \"never\"\n[settings.api.remote]\nenabled = true\n", "api.remote"),
+    ] {
+        let apid = Place::new().with_user_data(text).start_once();
+        assert_eq!(apid.settings()["motd"], "by default", "{text}");
+        let log = apid.log();
+        let loud = log.lines().any(|line| (line.starts_with("<3>") || line.starts_with("<4>")) && line.contains(says));
+        assert!(loud, "{text}: {log}");
+        assert!(log.contains("user data") || log.contains("User data"), "{log}");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_do_no_harm() {
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    bomb.write_all(&vec![b'#'; 8 << 20]).expect("packed");
+    let packed_rubbish = [vec![0x1f, 0x8b, 8, 0], (0..60_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect()].concat();
+    for bytes in [vec![0xff; 100], vec![b'#'; 200_000], bomb.finish().expect("packed"), packed_rubbish] {
+        let apid = Place::new().with_user_data(bytes).start_once();
+        assert_eq!(apid.settings()["motd"], "by default");
+        assert!(apid.memory_kib() < 30 * 1024, "{} KiB", apid.memory_kib());
+    }
+}
