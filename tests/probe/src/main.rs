@@ -7,37 +7,50 @@ mod listeners;
 mod noise;
 mod report;
 
-use std::{env, fs, process::ExitCode, thread, time::Duration};
+use std::{env, fs, os::unix::net::UnixDatagram, process::ExitCode, thread, time::Duration};
 
 use report::Report;
 
-/// Attacks that would disturb each other, or a test that is about something else.
-const ON_REQUEST: [&str; 5] = ["attack", "kill", "init", "bomb", "never"];
+/// An attack: its name in the message of the day, and what it does.
+type Attack = (&'static str, fn(&mut Report));
 
-/// A test asks for attacks by name in the one setting that has no other effect: the message of the day.
-fn is_wanted(attack: &str) -> bool {
-    let motd = fs::read_to_string("/etc/motd").unwrap_or_default();
-    motd.split_whitespace().any(|word| word.strip_prefix("probe-") == Some(attack))
-}
+const ATTACKS: [Attack; 4] = [("attack", attack::run), ("bomb", bomb::run), ("init", noise::run), ("kill", daemons::kill_each)];
 
 fn main() -> ExitCode {
-    let mut report = Report::default();
-    let attack = env::args().nth(1).unwrap_or_default();
-    if ON_REQUEST.contains(&attack.as_str()) && !is_wanted(&attack) {
-        return ExitCode::SUCCESS;
-    }
-    match attack.as_str() {
-        "attack" => attack::run(&mut report),
-        "kill" => daemons::kill_each(&mut report),
-        "api" => daemons::ask_api(&mut report),
-        "init" => noise::run(&mut report),
-        "bomb" => bomb::run(&mut report),
-        "never" => thread::sleep(Duration::MAX),
+    match env::args().nth(1).as_deref() {
+        None => serve(),
         // Roles this program gives to copies of itself.
-        "parent-of-orphan" => return noise::leave_an_orphan(),
-        "short-life" => return ExitCode::SUCCESS,
-        "long-life" => thread::sleep(Duration::from_secs(60)),
-        other => report.failed(&format!("unknown attack {other:?}")),
+        Some("parent-of-orphan") => return noise::leave_an_orphan(),
+        Some("long-life") => thread::sleep(Duration::from_secs(60)),
+        Some(_) => {}
     }
-    report.done()
+    ExitCode::SUCCESS
+}
+
+/// Does what the test asks for, one attack after another, in the one setting that has no other effect.
+fn serve() {
+    let wishes = fs::read_to_string("/etc/motd").unwrap_or_default();
+    let wanted = |name: &str| wishes.split_whitespace().any(|word| word.strip_prefix("probe-") == Some(name));
+    if wanted("never-ready") {
+        thread::sleep(Duration::MAX);
+    }
+    say_ready();
+    let mut report = Report;
+    daemons::ask_api(&mut report);
+    for (name, run) in ATTACKS {
+        if wanted(name) {
+            run(&mut report);
+            report.ok(&format!("{name} done"));
+        }
+    }
+    // A service that ends is one more thing to look at; this one just stays.
+    thread::sleep(Duration::MAX);
+}
+
+fn say_ready() {
+    let path = env::var_os("NOTIFY_SOCKET").unwrap_or_default();
+    let said = UnixDatagram::unbound().and_then(|socket| socket.send_to(b"READY=1", path));
+    if let Err(error) = said {
+        eprintln!("<3>PROBE FAILED to say that it is ready: {error}");
+    }
 }
