@@ -24,6 +24,6 @@ fn main() -> anyhow::Result<()> {
     let out = Path::new("out").join(&variant);
     let request = BuildRequest { repo: ".".into(), variant, out, cache: default_cache(), locked: false };
     let image = build(&request, &Lines)?;
-    println!("{}\n{}", image.dir.display(), image.manifest.to_text());
+    println!("{}: root hash {}, {:?}", image.dir.display(), image.manifest.root_hash, image.manifest.sizes);
     Ok(())
 }

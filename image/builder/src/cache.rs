@@ -20,16 +20,10 @@ impl Cache {
     /// Opens the cache, making it if need be.
     pub(crate) fn open(dir: &Path) -> anyhow::Result<Self> {
         for part in ["artifacts", "downloads", "work", "shared", "logs", "locks"] {
-            std::fs::create_dir_all(dir.join(part)).with_context(|| {
-                format!(
-                    "cannot make the cache {}: set AMPOULE_CACHE to a directory you may write",
-                    dir.display()
-                )
-            })?;
+            std::fs::create_dir_all(dir.join(part))
+                .with_context(|| format!("cannot make the cache {}: set AMPOULE_CACHE to a directory you may write", dir.display()))?;
         }
-        Ok(Self {
-            dir: dir.canonicalize()?,
-        })
+        Ok(Self { dir: dir.canonicalize()? })
     }
 
     /// Directory of downloaded inputs.
@@ -60,15 +54,11 @@ impl Cache {
 
     /// A new directory for unfinished work, on the file system of the cache; removed when dropped.
     pub(crate) fn scratch(&self, name: &str) -> anyhow::Result<tempfile::TempDir> {
-        Ok(tempfile::Builder::new()
-            .prefix(&format!("{name}-"))
-            .tempdir_in(self.dir.join("work"))?)
+        Ok(tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(self.dir.join("work"))?)
     }
 
     fn path(&self, name: &str, key: &str) -> PathBuf {
-        self.dir
-            .join("artifacts")
-            .join(format!("{name}-{}", key.get(..32).unwrap_or(key)))
+        self.dir.join("artifacts").join(format!("{name}-{}", key.get(..32).unwrap_or(key)))
     }
 
     /// The artifact `name` with this key, if it was made before.
@@ -97,17 +87,13 @@ impl Cache {
         let out = scratch.path().join("out");
         std::fs::create_dir(&out)?;
         make(&out)?;
-        std::fs::rename(&out, &path)
-            .with_context(|| format!("cannot move {name} into the cache"))?;
+        std::fs::rename(&out, &path).with_context(|| format!("cannot move {name} into the cache"))?;
         Ok((path, false))
     }
 
     /// Removes what builds of `name` that were killed have left. The caller holds `name`.
     fn remove_unfinished(&self, name: &str) {
-        let entries = std::fs::read_dir(self.dir.join("work"))
-            .into_iter()
-            .flatten()
-            .flatten();
+        let entries = std::fs::read_dir(self.dir.join("work")).into_iter().flatten().flatten();
         for entry in entries.filter(|e| is_scratch_of(&e.file_name().to_string_lossy(), name)) {
             // What cannot be removed only takes space.
             let _ = std::fs::remove_dir_all(entry.path());
@@ -117,9 +103,7 @@ impl Cache {
 
 /// Whether a scratch directory is one of `name`: its name, a dash and a random part without dashes.
 fn is_scratch_of(dir: &str, name: &str) -> bool {
-    dir.strip_prefix(name)
-        .and_then(|r| r.strip_prefix('-'))
-        .is_some_and(|r| !r.contains('-'))
+    dir.strip_prefix(name).and_then(|r| r.strip_prefix('-')).is_some_and(|r| !r.contains('-'))
 }
 
 #[cfg(test)]
@@ -133,9 +117,7 @@ mod tests {
         let make = |out: &Path| Ok(std::fs::write(out.join("x"), "made")?);
         let (path, from_cache) = cache.artifact("a", "0123", make).expect("made");
         assert!(!from_cache && path.join("x").is_file());
-        let again = cache
-            .artifact("a", "0123", |_| anyhow::bail!("made twice"))
-            .expect("found");
+        let again = cache.artifact("a", "0123", |_| anyhow::bail!("made twice")).expect("found");
         assert_eq!(again, (path, true));
     }
 
@@ -149,13 +131,7 @@ mod tests {
         };
         assert!(cache.artifact("a", "0123", half).is_err());
         for part in ["artifacts", "work"] {
-            assert_eq!(
-                std::fs::read_dir(dir.path().join(part))
-                    .expect("listed")
-                    .count(),
-                0,
-                "{part}"
-            );
+            assert_eq!(std::fs::read_dir(dir.path().join(part)).expect("listed").count(), 0, "{part}");
         }
     }
 

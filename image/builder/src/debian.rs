@@ -28,12 +28,7 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// Gets the locked package; when Debian has dropped it, the newest of its series, unless `locked` forbids that.
-pub(crate) fn fetch(
-    wanted: Wanted,
-    cache: &Cache,
-    locked: bool,
-    stage: &Stage,
-) -> anyhow::Result<Fetched> {
+pub(crate) fn fetch(wanted: Wanted, cache: &Cache, locked: bool, stage: &Stage) -> anyhow::Result<Fetched> {
     let downloads = cache.downloads();
     if let Some(found) = in_cache(&downloads, wanted)? {
         return Ok(found);
@@ -46,57 +41,31 @@ pub(crate) fn fetch(
             let _ = std::fs::remove_file(&path);
             return Err(refusal);
         }
-        return Ok(Fetched {
-            input: input(wanted.name, wanted.version, &sha256),
-            path,
-            differs: None,
-        });
+        return Ok(Fetched { input: input(wanted.name, wanted.version, &sha256), path, differs: None });
     }
     let version = substitute(wanted, &offered, locked)?;
     let (path, sha256) = download(wanted.name, &version, &downloads, cache, stage)?;
-    let differs = format!(
-        "{} is {version}, not the locked {}, which Debian no longer has",
-        wanted.name, wanted.version
-    );
-    stage.notice(&format!(
-        "THIS IMAGE DIFFERS FROM THE LOCKED ONE: {differs}"
-    ));
-    Ok(Fetched {
-        input: input(wanted.name, &version, &sha256),
-        path,
-        differs: Some(differs),
-    })
+    let differs = format!("{} is {version}, not the locked {}, which Debian no longer has", wanted.name, wanted.version);
+    stage.notice(&format!("THIS IMAGE DIFFERS FROM THE LOCKED ONE: {differs}"));
+    Ok(Fetched { input: input(wanted.name, &version, &sha256), path, differs: Some(differs) })
 }
 
 /// The newest version of the series of `name` that can be fetched, whatever the lock says.
 pub(crate) fn newest(wanted: Wanted, cache: &Cache, stage: &Stage) -> anyhow::Result<Input> {
     let offered = offered(wanted.name)?;
     let version = offered.iter().find(|v| v.starts_with(wanted.series));
-    let version = version.with_context(|| {
-        format!(
-            "apt offers no {} {}*: is the list of packages fresh?",
-            wanted.name, wanted.series
-        )
-    })?;
+    let version = version.with_context(|| format!("apt offers no {} {}*: is the list of packages fresh?", wanted.name, wanted.series))?;
     let (_, sha256) = download(wanted.name, version, &cache.downloads(), cache, stage)?;
     Ok(input(wanted.name, version, &sha256))
 }
 
 /// Unpacks a package into `to`.
 pub(crate) fn unpack(package: &Path, to: &Path, stage: &Stage) -> anyhow::Result<()> {
-    Tool::new("dpkg-deb")
-        .arg("-x")
-        .arg(package)
-        .arg(to)
-        .run(stage)
+    Tool::new("dpkg-deb").arg("-x").arg(package).arg(to).run(stage)
 }
 
 fn input(name: &str, version: &str, sha256: &str) -> Input {
-    Input {
-        name: name.to_owned(),
-        version: version.to_owned(),
-        sha256: sha256.to_owned(),
-    }
+    Input { name: name.to_owned(), version: version.to_owned(), sha256: sha256.to_owned() }
 }
 
 fn file_name(name: &str, version: &str) -> String {
@@ -114,11 +83,7 @@ fn in_cache(downloads: &Path, wanted: Wanted) -> anyhow::Result<Option<Fetched>>
         std::fs::remove_file(&path)?;
         return Ok(None);
     }
-    Ok(Some(Fetched {
-        input: input(wanted.name, wanted.version, &sha256),
-        path,
-        differs: None,
-    }))
+    Ok(Some(Fetched { input: input(wanted.name, wanted.version, &sha256), path, differs: None }))
 }
 
 /// Versions that apt can fetch now, newest first.
@@ -129,20 +94,11 @@ fn offered(name: &str) -> anyhow::Result<Vec<String>> {
 
 /// Second column of `apt-cache madison`.
 fn versions(table: &str) -> Vec<String> {
-    table
-        .lines()
-        .filter_map(|l| l.split('|').nth(1))
-        .map(|v| v.trim().to_owned())
-        .collect()
+    table.lines().filter_map(|l| l.split('|').nth(1)).map(|v| v.trim().to_owned()).collect()
 }
 
 fn substitute(wanted: Wanted, offered: &[String], locked: bool) -> anyhow::Result<String> {
-    let Wanted {
-        name,
-        version,
-        series,
-        ..
-    } = wanted;
+    let Wanted { name, version, series, .. } = wanted;
     anyhow::ensure!(
         !offered.is_empty(),
         "apt knows no package {name}: run `apt-get update`, or add the Debian release that has it to apt's sources"
@@ -154,32 +110,16 @@ fn substitute(wanted: Wanted, offered: &[String], locked: bool) -> anyhow::Resul
         offered.join(", ")
     );
     let newest = offered.iter().find(|v| v.starts_with(series)).cloned();
-    newest.with_context(|| {
-        format!(
-            "Debian no longer has {name} {version} nor any {series}*; it has {}",
-            offered.join(", ")
-        )
-    })
+    newest.with_context(|| format!("Debian no longer has {name} {version} nor any {series}*; it has {}", offered.join(", ")))
 }
 
-fn download(
-    name: &str,
-    version: &str,
-    downloads: &Path,
-    cache: &Cache,
-    stage: &Stage,
-) -> anyhow::Result<(PathBuf, String)> {
+fn download(name: &str, version: &str, downloads: &Path, cache: &Cache, stage: &Stage) -> anyhow::Result<(PathBuf, String)> {
     let path = downloads.join(file_name(name, version));
     if !path.is_file() {
         let scratch = cache.scratch("download")?;
-        Tool::new("apt-get")
-            .args(["download", &format!("{name}={version}")])
-            .dir(scratch.path())
-            .run(stage)?;
+        Tool::new("apt-get").args(["download", &format!("{name}={version}")]).dir(scratch.path()).run(stage)?;
         let files = hash::files_below(scratch.path())?;
-        let [file] = files.as_slice() else {
-            anyhow::bail!("apt-get left {} files instead of one package", files.len())
-        };
+        let [file] = files.as_slice() else { anyhow::bail!("apt-get left {} files instead of one package", files.len()) };
         std::fs::rename(file, &path)?;
     }
     let sha256 = hash::file(&path)?;
@@ -190,12 +130,7 @@ fn download(
 mod tests {
     use super::*;
 
-    const WANTED: Wanted = Wanted {
-        name: "linux",
-        version: "6.12.1-1",
-        series: "6.12.",
-        sha256: "",
-    };
+    const WANTED: Wanted = Wanted { name: "linux", version: "6.12.1-1", series: "6.12.", sha256: "" };
 
     #[test]
     fn the_table_of_apt_is_read() {
@@ -207,19 +142,9 @@ mod tests {
     #[test]
     fn a_dropped_version_is_replaced_by_the_newest_of_its_series_unless_locked() {
         let offered = ["6.13.1-1", "6.12.9-1", "6.12.7-1"].map(str::to_owned);
-        assert_eq!(
-            substitute(WANTED, &offered, false).expect("one"),
-            "6.12.9-1"
-        );
-        let refusal = substitute(WANTED, &offered, true)
-            .expect_err("refused")
-            .to_string();
-        assert!(
-            refusal.contains("6.12.1-1")
-                && refusal.contains("--locked")
-                && refusal.contains("lock update linux"),
-            "{refusal}"
-        );
+        assert_eq!(substitute(WANTED, &offered, false).expect("one"), "6.12.9-1");
+        let refusal = substitute(WANTED, &offered, true).expect_err("refused").to_string();
+        assert!(refusal.contains("6.12.1-1") && refusal.contains("--locked") && refusal.contains("lock update linux"), "{refusal}");
     }
 
     #[test]

@@ -14,11 +14,7 @@ pub struct Requirement {
 }
 
 const fn need(program: &'static str, package: &'static str, purpose: &'static str) -> Requirement {
-    Requirement {
-        program,
-        package,
-        purpose,
-    }
+    Requirement { program, package, purpose }
 }
 
 /// Everything the builder needs, in the order a person would install it.
@@ -28,45 +24,21 @@ pub const REQUIREMENTS: &[Requirement] = &[
     need("tar", "tar", "unpacks the kernel's source"),
     need("xz", "xz-utils", "unpacks the kernel's source"),
     need("make", "make", "builds the kernel"),
-    need(
-        "gcc",
-        "gcc",
-        "builds the kernel and runc; links all programs",
-    ),
+    need("gcc", "gcc", "builds the kernel and runc; links all programs"),
     need("flex", "flex", "builds the kernel's configuration"),
     need("bison", "bison", "builds the kernel's configuration"),
     need("bc", "bc", "builds the kernel"),
     need("perl", "perl", "builds the kernel"),
     need("zstd", "zstd", "compresses the kernel"),
-    need(
-        "openssl",
-        "openssl",
-        "makes the key that signs kernel modules",
-    ),
-    need(
-        "/usr/include/openssl/ssl.h",
-        "libssl-dev",
-        "signs kernel modules",
-    ),
-    need(
-        "/usr/include/libelf.h",
-        "libelf-dev",
-        "builds the kernel's object checker",
-    ),
+    need("openssl", "openssl", "makes the key that signs kernel modules"),
+    need("/usr/include/openssl/ssl.h", "libssl-dev", "signs kernel modules"),
+    need("/usr/include/libelf.h", "libelf-dev", "builds the kernel's object checker"),
     need("depmod", "kmod", "indexes kernel modules"),
     need("pkg-config", "pkg-config", "finds libseccomp for runc"),
-    need(
-        "go",
-        "golang-go",
-        "builds containerd and runc (1.26 or newer)",
-    ),
+    need("go", "golang-go", "builds containerd and runc (1.26 or newer)"),
     need("cargo", "cargo", "builds our own programs (1.88 or newer)"),
     need("mkfs.erofs", "erofs-utils", "makes the root file system"),
-    need(
-        "mkfs.ext4",
-        "e2fsprogs",
-        "makes the seed of writable file systems",
-    ),
+    need("mkfs.ext4", "e2fsprogs", "makes the seed of writable file systems"),
     need("veritysetup", "cryptsetup-bin", "makes the hash tree"),
     need("objcopy", "binutils", "strips kernel modules"),
     need("qemu-img", "qemu-utils", "makes the qcow2 disk"),
@@ -78,10 +50,7 @@ impl Requirement {
         if self.program.contains('/') {
             return Some(PathBuf::from(self.program)).filter(|p| p.exists());
         }
-        search_path()
-            .into_iter()
-            .map(|d| d.join(self.program))
-            .find(|p| p.is_file())
+        search_path().into_iter().map(|d| d.join(self.program)).find(|p| p.is_file())
     }
 }
 
@@ -95,18 +64,12 @@ fn search_path() -> Vec<PathBuf> {
 
 /// The requirements this machine does not meet.
 pub fn missing() -> Vec<Requirement> {
-    REQUIREMENTS
-        .iter()
-        .copied()
-        .filter(|r| r.find().is_none())
-        .collect()
+    REQUIREMENTS.iter().copied().filter(|r| r.find().is_none()).collect()
 }
 
 /// Where to find the program `name`; the bare name when nobody knows, so that the error names it.
 pub(crate) fn program(name: &'static str) -> PathBuf {
-    need(name, "", "")
-        .find()
-        .unwrap_or_else(|| PathBuf::from(name))
+    need(name, "", "").find().unwrap_or_else(|| PathBuf::from(name))
 }
 
 /// The value of `PATH` for a tool.

@@ -25,11 +25,7 @@ impl Facts {
     }
 
     /// Adds the names, contents and execute bits of all files below `dir` that `keep` accepts by their relative path.
-    pub(crate) fn add_tree(
-        &mut self,
-        dir: &Path,
-        keep: &dyn Fn(&Path) -> bool,
-    ) -> anyhow::Result<&mut Self> {
+    pub(crate) fn add_tree(&mut self, dir: &Path, keep: &dyn Fn(&Path) -> bool) -> anyhow::Result<&mut Self> {
         for path in files_below(dir)? {
             let name = path.strip_prefix(dir)?.to_path_buf();
             if keep(&name) {
@@ -47,15 +43,11 @@ impl Facts {
 
 /// SHA-256 of a file, in hexadecimal.
 pub(crate) fn file(path: &Path) -> anyhow::Result<String> {
-    let mut file =
-        std::fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let mut file = std::fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
-        match file
-            .read(&mut buffer)
-            .with_context(|| format!("cannot read {}", path.display()))?
-        {
+        match file.read(&mut buffer).with_context(|| format!("cannot read {}", path.display()))? {
             0 => return Ok(hex(&hasher.finalize())),
             n => hasher.update(&buffer[..n]),
         }
@@ -67,9 +59,7 @@ pub(crate) fn files_below(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut open = vec![dir.to_path_buf()];
     while let Some(dir) = open.pop() {
-        for entry in
-            std::fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))?
-        {
+        for entry in std::fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))? {
             let entry = entry?;
             match entry.file_type()?.is_dir() {
                 true => open.push(entry.path()),
@@ -103,10 +93,7 @@ mod tests {
             let dir = tempfile::tempdir().expect("a directory");
             std::fs::create_dir(dir.path().join("sub")).expect("made");
             std::fs::write(dir.path().join("sub").join(name), text).expect("written");
-            Facts::default()
-                .add_tree(dir.path(), &|_| true)
-                .expect("read")
-                .finish()
+            Facts::default().add_tree(dir.path(), &|_| true).expect("read").finish()
         };
         assert_eq!(key("a", "x"), key("a", "x"));
         assert_ne!(key("a", "x"), key("b", "x"));

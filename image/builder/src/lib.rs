@@ -1,9 +1,19 @@
 //! Builds node images without root: packages, root file system, hash tree, kernel image, disk.
+//!
+//! [`build`] makes an image of a variant, [`inspect`] reads what an image says about itself, [`compare`] and
+//! [`reproduce`] prove that the same inputs give the same bytes, [`lock_update`] moves the pin of an input, and
+//! [`missing`] names what the machine lacks.
 
+mod assemble;
 mod build;
 mod cache;
+mod compare;
 mod debian;
+mod disk;
 mod doctor;
+mod elf;
+mod esp;
+mod filesystem;
 mod hash;
 mod licence;
 mod lock;
@@ -11,56 +21,22 @@ mod manifest;
 mod package;
 mod progress;
 mod recipe;
+mod reproduce;
 mod request;
+mod root;
+mod rules;
+mod sbom;
 mod stage;
 mod tool;
+mod uki;
+mod update;
 mod variant;
 
 pub use build::build;
+pub use compare::{Difference, compare};
 pub use doctor::{REQUIREMENTS, Requirement, missing};
 pub use manifest::{Executable, Input, Manifest, Package, Sizes, inspect};
 pub use progress::{Progress, Silent};
+pub use reproduce::reproduce;
 pub use request::{BuildRequest, BuiltImage, StageFailed, default_cache};
-
-use std::path::Path;
-
-/// An input whose lock moved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LockChange {
-    /// Name of the input.
-    pub name: String,
-    /// What the lock named before: version and hash.
-    pub old: String,
-    /// What it names now.
-    pub new: String,
-}
-
-/// Moves the lock of the input `name` (or of `all`) to the newest of its series and writes `image/lock.toml`.
-///
-/// # Errors
-/// When there is no such input, or it cannot be fetched.
-pub fn lock_update(
-    _repo: &Path,
-    _cache: &Path,
-    _name: &str,
-    _progress: &dyn Progress,
-) -> anyhow::Result<Vec<LockChange>> {
-    anyhow::bail!("not yet")
-}
-
-/// Where two images differ, first difference of each file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// File of the image: `root.erofs`, `disk.raw`, …
-    pub file: String,
-    /// The first place of difference, for a person: a path inside the root, or an offset.
-    pub place: String,
-}
-
-/// Compares the reproducible files of two finished images. Empty means equal.
-///
-/// # Errors
-/// When a file cannot be read.
-pub fn compare(_a: &Path, _b: &Path) -> anyhow::Result<Vec<Difference>> {
-    anyhow::bail!("not yet")
-}
+pub use update::{LockChange, lock_update};

@@ -17,17 +17,13 @@ pub(crate) struct Component {
 
 /// Writes the list of components of an artifact.
 pub(crate) fn write(path: &Path, components: Vec<Component>) -> anyhow::Result<()> {
-    Ok(std::fs::write(
-        path,
-        serde_json::to_vec_pretty(&components)?,
-    )?)
+    Ok(std::fs::write(path, serde_json::to_vec_pretty(&components)?)?)
 }
 
 /// Reads it; an artifact without the file has none.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Component>> {
     match std::fs::read(path) {
-        Ok(text) => serde_json::from_slice(&text)
-            .with_context(|| format!("{} is damaged: remove the cache entry", path.display())),
+        Ok(text) => serde_json::from_slice(&text).with_context(|| format!("{} is damaged: remove the cache entry", path.display())),
         Err(_) => Ok(Vec::new()),
     }
 }
@@ -37,10 +33,7 @@ const MARKS: &[(&str, &str)] = &[
     ("Mozilla Public License Version 2.0", "MPL-2.0"),
     ("Mozilla Public License, version 2.0", "MPL-2.0"),
     ("Apache License Version 2.0", "Apache-2.0"),
-    (
-        "Licensed under the Apache License, Version 2.0",
-        "Apache-2.0",
-    ),
+    ("Licensed under the Apache License, Version 2.0", "Apache-2.0"),
     ("Permission to use, copy, modify, and/or distribute", "ISC"),
     ("Permission to use, copy, modify, and distribute", "ISC"),
     ("Permission is hereby granted, free of charge", "MIT"),
@@ -52,36 +45,20 @@ const MARKS: &[(&str, &str)] = &[
 /// The licence of the source in `dir`, by the words of its licence file.
 pub(crate) fn of_directory(dir: &Path) -> String {
     let files = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut names: Vec<_> = files
-        .map(|e| e.path())
-        .filter(|p| p.is_file() && is_licence_file(p))
-        .collect();
+    let mut names: Vec<_> = files.map(|e| e.path()).filter(|p| p.is_file() && is_licence_file(p)).collect();
     names.sort();
     let texts = names.iter().filter_map(|p| std::fs::read_to_string(p).ok());
-    texts
-        .filter_map(|t| of_text(&t))
-        .next()
-        .unwrap_or("NOASSERTION")
-        .to_owned()
+    texts.filter_map(|t| of_text(&t)).next().unwrap_or("NOASSERTION").to_owned()
 }
 
 fn is_licence_file(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_uppercase();
-    ["LICENSE", "LICENCE", "COPYING"]
-        .iter()
-        .any(|n| name.starts_with(n))
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_uppercase();
+    ["LICENSE", "LICENCE", "COPYING"].iter().any(|n| name.starts_with(n))
 }
 
 fn of_text(text: &str) -> Option<&'static str> {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    MARKS
-        .iter()
-        .find(|(mark, _)| text.contains(mark))
-        .map(|(_, id)| *id)
+    MARKS.iter().find(|(mark, _)| text.contains(mark)).map(|(_, id)| *id)
 }
 
 #[cfg(test)]
@@ -90,18 +67,9 @@ mod tests {
 
     #[test]
     fn licences_are_known_by_their_words() {
-        assert_eq!(
-            of_text("   Apache License\n   Version 2.0, January 2004"),
-            Some("Apache-2.0")
-        );
-        assert_eq!(
-            of_text("Redistributions in binary form must\n… Neither the name\nof"),
-            Some("BSD-3-Clause")
-        );
-        assert_eq!(
-            of_text("Redistributions in binary form must"),
-            Some("BSD-2-Clause")
-        );
+        assert_eq!(of_text("   Apache License\n   Version 2.0, January 2004"), Some("Apache-2.0"));
+        assert_eq!(of_text("Redistributions in binary form must\n… Neither the name\nof"), Some("BSD-3-Clause"));
+        assert_eq!(of_text("Redistributions in binary form must"), Some("BSD-2-Clause"));
         assert_eq!(of_text("all rights reserved"), None);
     }
 }

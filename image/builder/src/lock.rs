@@ -51,17 +51,14 @@ impl Lock {
     /// Reads `image/lock.toml` of a checkout.
     pub(crate) fn read(repo: &Path) -> anyhow::Result<Self> {
         let path = repo.join("image/lock.toml");
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         toml::from_str(&text).with_context(|| format!("{} is wrong", path.display()))
     }
 
     /// The entry `name`.
     pub(crate) fn get(&self, name: &str) -> anyhow::Result<&Locked> {
         let known = || self.names().collect::<Vec<_>>().join(", ");
-        self.entries
-            .get(name)
-            .with_context(|| format!("image/lock.toml has no entry {name}; it has {}", known()))
+        self.entries.get(name).with_context(|| format!("image/lock.toml has no entry {name}; it has {}", known()))
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
@@ -87,9 +84,7 @@ pub(crate) fn moved(text: &str, name: &str, version: &str, sha256: &str) -> anyh
         if line.starts_with('[') {
             inside = line.trim_matches(['[', ']', '"']) == name;
         }
-        let value = [("version", version), ("sha256", sha256)]
-            .into_iter()
-            .find(|(key, _)| line.starts_with(&format!("{key} =")));
+        let value = [("version", version), ("sha256", sha256)].into_iter().find(|(key, _)| line.starts_with(&format!("{key} =")));
         match value.filter(|_| inside) {
             Some((key, value)) => {
                 replaced += 1;
@@ -99,10 +94,7 @@ pub(crate) fn moved(text: &str, name: &str, version: &str, sha256: &str) -> anyh
         }
     });
     let text = lines.collect();
-    anyhow::ensure!(
-        replaced == 2,
-        "image/lock.toml: the entry {name} must have one `version` and one `sha256` line"
-    );
+    anyhow::ensure!(replaced == 2, "image/lock.toml: the entry {name} must have one `version` and one `sha256` line");
     Ok(text)
 }
 
@@ -115,10 +107,7 @@ mod tests {
     #[test]
     fn a_changed_input_is_refused_with_both_hashes() {
         let error = check("a", "1111", "2222").expect_err("refused").to_string();
-        assert!(
-            error.contains("1111") && error.contains("2222") && error.contains("lock update a"),
-            "{error}"
-        );
+        assert!(error.contains("1111") && error.contains("2222") && error.contains("lock update a"), "{error}");
         check("a", "1111", "1111").expect("the same");
     }
 
@@ -133,13 +122,7 @@ mod tests {
     fn moving_one_entry_leaves_the_others() {
         let text = moved(TEXT, "b.c", "3", "z").expect("moved");
         let lock: Lock = toml::from_str(&text).expect("a lock");
-        assert_eq!(
-            (
-                lock.get("b.c").expect("there").version(),
-                lock.get("b.c").expect("there").sha256()
-            ),
-            ("3", "z")
-        );
+        assert_eq!((lock.get("b.c").expect("there").version(), lock.get("b.c").expect("there").sha256()), ("3", "z"));
         assert_eq!(lock.get("a").expect("there").version(), "1");
         assert!(text.starts_with("# why\n"));
         assert!(moved(TEXT, "z", "3", "z").is_err());
@@ -147,14 +130,10 @@ mod tests {
 
     #[test]
     fn the_lock_of_the_repository_is_right() {
-        let lock =
-            Lock::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).expect("a lock");
+        let lock = Lock::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).expect("a lock");
         for name in lock.names() {
             let hash = lock.get(name).expect("there").sha256();
-            assert!(
-                hash.len() == 64 && hash.bytes().all(|c| c.is_ascii_hexdigit()),
-                "{name}: {hash}"
-            );
+            assert!(hash.len() == 64 && hash.bytes().all(|c| c.is_ascii_hexdigit()), "{name}: {hash}");
         }
     }
 }

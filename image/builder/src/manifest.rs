@@ -114,19 +114,6 @@ pub struct Input {
 /// When there is no image or its manifest is of another version of this program.
 pub fn inspect(dir: &Path) -> anyhow::Result<Manifest> {
     let path = dir.join("manifest.json");
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("no image in {}: build one first", dir.display()))?;
-    serde_json::from_str(&text).with_context(|| {
-        format!(
-            "{} is not a manifest; build the image again",
-            path.display()
-        )
-    })
-}
-
-impl Manifest {
-    /// The manifest for a person.
-    pub fn to_text(&self) -> String {
-        String::new()
-    }
+    let text = std::fs::read_to_string(&path).with_context(|| format!("no image in {}: build one first", dir.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is not a manifest; build the image again", path.display()))
 }

@@ -31,12 +31,7 @@ pub(crate) struct Body {
 
 /// What is done with the inputs. Typed, not a shell script: so what a recipe can do is what stands here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(
-    tag = "kind",
-    rename_all = "kebab-case",
-    rename_all_fields = "kebab-case",
-    deny_unknown_fields
-)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Build {
     /// Linux from a source archive inside a Debian package.
     Kernel {
@@ -84,33 +79,16 @@ impl Recipe {
     pub(crate) fn read(packages: &Path, name: &str) -> anyhow::Result<Self> {
         let dir = packages.join(name);
         let path = dir.join("recipe.toml");
-        let text = std::fs::read_to_string(&path).with_context(|| {
-            format!("there is no package {name}: cannot read {}", path.display())
-        })?;
+        let text = std::fs::read_to_string(&path).with_context(|| format!("there is no package {name}: cannot read {}", path.display()))?;
         let body = toml::from_str(&text).with_context(|| format!("{} is wrong", path.display()))?;
-        Self {
-            name: name.to_owned(),
-            dir,
-            text,
-            body,
-        }
-        .checked()
+        Self { name: name.to_owned(), dir, text, body }.checked()
     }
 
     fn checked(self) -> anyhow::Result<Self> {
         let licence = &self.body.licence;
-        anyhow::ensure!(
-            !licence.trim().is_empty(),
-            "package {}: the licence is empty; give an SPDX expression",
-            self.name
-        );
-        let has_input =
-            !self.body.inputs.is_empty() || matches!(self.body.build, Build::CargoWorkspace { .. });
-        anyhow::ensure!(
-            has_input,
-            "package {}: `inputs` is empty, so it is made from nothing",
-            self.name
-        );
+        anyhow::ensure!(!licence.trim().is_empty(), "package {}: the licence is empty; give an SPDX expression", self.name);
+        let has_input = !self.body.inputs.is_empty() || matches!(self.body.build, Build::CargoWorkspace { .. });
+        anyhow::ensure!(has_input, "package {}: `inputs` is empty, so it is made from nothing", self.name);
         Ok(self)
     }
 }
@@ -140,17 +118,12 @@ mod tests {
     fn a_recipe_is_read() {
         let recipe = read(GO).expect("a recipe");
         assert_eq!(recipe.name, "x");
-        assert!(
-            matches!(recipe.body.build, Build::Go { ref commands, .. } if commands == &["cmd/x"])
-        );
+        assert!(matches!(recipe.body.build, Build::Go { ref commands, .. } if commands == &["cmd/x"]));
     }
 
     #[test]
     fn what_a_recipe_does_not_know_is_refused_by_name() {
-        for (from, to, word) in [
-            ("kind = \"go\"", "kind = \"shell\"", "shell"),
-            ("tags = []", "tags = []\nscript = \"x\"", "script"),
-        ] {
+        for (from, to, word) in [("kind = \"go\"", "kind = \"shell\"", "shell"), ("tags = []", "tags = []\nscript = \"x\"", "script")] {
             let error = format!("{:#}", read(&GO.replace(from, to)).expect_err("refused"));
             assert!(error.contains(word), "{error}");
         }
@@ -161,13 +134,8 @@ mod tests {
     #[test]
     fn all_recipes_of_the_repository_are_right() {
         let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packages");
-        let names = std::fs::read_dir(&packages)
-            .expect("listed")
-            .flatten()
-            .filter(|e| e.path().is_dir());
-        let names: Vec<_> = names
-            .map(|e| e.file_name().to_string_lossy().into_owned())
-            .collect();
+        let names = std::fs::read_dir(&packages).expect("listed").flatten().filter(|e| e.path().is_dir());
+        let names: Vec<_> = names.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
         assert!(names.len() >= 5, "{names:?}");
         for name in names {
             Recipe::read(&packages, &name).expect("a recipe");

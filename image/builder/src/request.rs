@@ -41,12 +41,7 @@ pub struct StageFailed {
 impl std::fmt::Display for StageFailed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.log {
-            Some(log) => write!(
-                f,
-                "stage {} failed; its log is {}",
-                self.stage,
-                log.display()
-            ),
+            Some(log) => write!(f, "stage {} failed; its log is {}", self.stage, log.display()),
             None => write!(f, "stage {} failed", self.stage),
         }
     }
@@ -56,11 +51,7 @@ impl std::error::Error for StageFailed {}
 
 /// The cache directory of this user: `$AMPOULE_CACHE`, else `$XDG_CACHE_HOME/ampoule`, else `~/.cache/ampoule`.
 pub fn default_cache() -> PathBuf {
-    let variable = |name: &str| {
-        std::env::var_os(name)
-            .filter(|v| !v.is_empty())
-            .map(PathBuf::from)
-    };
+    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     variable("AMPOULE_CACHE")
         .or_else(|| variable("XDG_CACHE_HOME").map(|d| d.join("ampoule")))
         .or_else(|| variable("HOME").map(|d| d.join(".cache/ampoule")))

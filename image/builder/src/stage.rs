@@ -20,10 +20,7 @@ pub(crate) struct Made<T> {
 
 impl<T> Made<T> {
     pub(crate) fn now(value: T) -> Self {
-        Self {
-            value,
-            from_cache: false,
-        }
+        Self { value, from_cache: false }
     }
 }
 
@@ -37,11 +34,7 @@ impl Stage<'_> {
         work: impl FnOnce(&Stage) -> anyhow::Result<Made<T>>,
     ) -> anyhow::Result<T> {
         let log = cache.log(name)?;
-        let stage = Stage {
-            name: name.to_owned(),
-            log,
-            progress,
-        };
+        let stage = Stage { name: name.to_owned(), log, progress };
         progress.stage_started(name, detail);
         let made = work(&stage).map_err(|e| stage.failed(e))?;
         progress.stage_done(name, made.from_cache);
@@ -49,12 +42,8 @@ impl Stage<'_> {
     }
 
     fn failed(&self, cause: anyhow::Error) -> anyhow::Error {
-        let log =
-            Some(self.log.clone()).filter(|l| std::fs::metadata(l).is_ok_and(|m| m.len() > 0));
-        cause.context(StageFailed {
-            stage: self.name.clone(),
-            log,
-        })
+        let log = Some(self.log.clone()).filter(|l| std::fs::metadata(l).is_ok_and(|m| m.len() > 0));
+        cause.context(StageFailed { stage: self.name.clone(), log })
     }
 
     pub(crate) fn line(&self, line: &str) {
@@ -70,10 +59,7 @@ impl Stage<'_> {
     }
 
     pub(crate) fn open_log(&self) -> anyhow::Result<std::fs::File> {
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(&self.log);
+        let log = std::fs::File::options().create(true).append(true).open(&self.log);
         log.with_context(|| format!("cannot write {}", self.log.display()))
     }
 }

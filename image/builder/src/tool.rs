@@ -47,10 +47,7 @@ impl Tool {
         let mut command = Command::new(doctor::program(name));
         command.env_clear().stdin(Stdio::null());
         command.envs(KEPT.iter().filter_map(|k| Some((k, std::env::var_os(k)?))));
-        command
-            .env("PATH", doctor::search_path_text())
-            .env("LC_ALL", "C.UTF-8")
-            .env("TZ", "UTC");
+        command.env("PATH", doctor::search_path_text()).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
         Self { name, command }
     }
 
@@ -80,11 +77,7 @@ impl Tool {
     }
 
     /// As [`Tool::run`]; `seen` is given each line.
-    pub(crate) fn run_with(
-        mut self,
-        stage: &Stage,
-        mut seen: impl FnMut(&str),
-    ) -> anyhow::Result<()> {
+    pub(crate) fn run_with(mut self, stage: &Stage, mut seen: impl FnMut(&str)) -> anyhow::Result<()> {
         let mut log = stage.open_log()?;
         writeln!(log, "$ {:?}", self.command)?;
         let (reader, writer) = std::io::pipe()?;
@@ -106,27 +99,13 @@ impl Tool {
 
     /// Runs it and gives what it prints on its standard output; for short answers.
     pub(crate) fn output(mut self) -> anyhow::Result<String> {
-        let output = self
-            .command
-            .stderr(Stdio::piped())
-            .output()
-            .with_context(|| self.not_started())?;
+        let output = self.command.stderr(Stdio::piped()).output().with_context(|| self.not_started())?;
         let complaint = String::from_utf8_lossy(&output.stderr);
-        anyhow::ensure!(
-            output.status.success(),
-            "{} ended with {}: {}",
-            self.name,
-            output.status,
-            complaint.trim()
-        );
-        String::from_utf8(output.stdout)
-            .with_context(|| format!("{} printed bytes that are not text", self.name))
+        anyhow::ensure!(output.status.success(), "{} ended with {}: {}", self.name, output.status, complaint.trim());
+        String::from_utf8(output.stdout).with_context(|| format!("{} printed bytes that are not text", self.name))
     }
 
     fn not_started(&self) -> String {
-        format!(
-            "cannot start {}: `./ampoule doctor` names the package that has it",
-            self.name
-        )
+        format!("cannot start {}: `./ampoule doctor` names the package that has it", self.name)
     }
 }

@@ -129,7 +129,8 @@ mod tests {
 
     #[test]
     fn a_variant_adds_to_what_it_extends() {
-        let child = "extends = \"base\"\nsummary = \"c\"\npackages = [\"k\", \"m\"]\n[settings]\nmotd = \"child\"\n[settings.network]\nb = 2\n";
+        let child =
+            "extends = \"base\"\nsummary = \"c\"\npackages = [\"k\", \"m\"]\n[settings]\nmotd = \"child\"\n[settings.network]\nb = 2\n";
         let dir = variants(&[("base", BASE), ("child", child)]);
         let variant = Variant::read(dir.path(), "child").expect("a variant");
         assert_eq!(variant.packages, ["k", "m"]);

@@ -11,17 +11,12 @@ use std::path::{Path, PathBuf};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-const FLAGS: &[&str] = &[
-    "-Ctarget-feature=+crt-static",
-    "-Crelocation-model=pie",
-    "-Clink-arg=-Wl,-z,relro,-z,now,-z,noexecstack,--build-id=none",
-];
+const FLAGS: &[&str] =
+    &["-Ctarget-feature=+crt-static", "-Crelocation-model=pie", "-Clink-arg=-Wl,-z,relro,-z,now,-z,noexecstack,--build-id=none"];
 
 /// What else the result depends on: compiler, linker, flags and every source file.
 pub(super) fn facts(repo: &Path, sources: &[PathBuf], facts: &mut Facts) -> anyhow::Result<()> {
-    facts
-        .add("rustc", rustc()?)
-        .add("gcc", super::version_of("gcc", "--version")?);
+    facts.add("rustc", rustc()?).add("gcc", super::version_of("gcc", "--version")?);
     facts.add("flags", FLAGS.join(" "));
     for source in sources {
         let path = repo.join(source);
@@ -35,9 +30,7 @@ pub(super) fn facts(repo: &Path, sources: &[PathBuf], facts: &mut Facts) -> anyh
 
 /// Whether a file of a crate can change its program. Tests and pages cannot.
 fn is_source(path: &Path) -> bool {
-    let is_test = path
-        .components()
-        .any(|c| c.as_os_str() == "tests" || c.as_os_str() == "fuzz");
+    let is_test = path.components().any(|c| c.as_os_str() == "tests" || c.as_os_str() == "fuzz");
     !is_test && path.extension().is_some_and(|e| e != "md")
 }
 
@@ -61,31 +54,22 @@ pub(super) fn make(
     compile(workshop.repo, programs, &target, stage)?;
     for program in programs {
         let built = target.join(TARGET).join("release").join(program);
-        std::fs::copy(&built, bin.join(program))
-            .with_context(|| format!("cargo made no program {program}"))?;
+        std::fs::copy(&built, bin.join(program)).with_context(|| format!("cargo made no program {program}"))?;
     }
     for (link, program) in links {
         std::os::unix::fs::symlink(program, bin.join(link))?;
     }
-    licence::write(
-        &out.join("components.json"),
-        components(workshop.repo, programs)?,
-    )
+    licence::write(&out.join("components.json"), components(workshop.repo, programs)?)
 }
 
 /// Cargo's own directory, one for each compiler, so that a small change is a small build.
 fn target_dir(workshop: &Workshop) -> anyhow::Result<PathBuf> {
-    let key = Facts::default()
-        .add("rustc", rustc()?)
-        .add("repo", workshop.repo.as_os_str().as_encoded_bytes())
-        .finish();
+    let key = Facts::default().add("rustc", rustc()?).add("repo", workshop.repo.as_os_str().as_encoded_bytes()).finish();
     workshop.cache.shared(&format!("cargo-{}", &key[..16]))
 }
 
 fn compile(repo: &Path, programs: &[String], target: &Path, stage: &Stage) -> anyhow::Result<()> {
-    let packages = programs
-        .iter()
-        .flat_map(|p| ["-p".to_owned(), format!("ampoule-{p}")]);
+    let packages = programs.iter().flat_map(|p| ["-p".to_owned(), format!("ampoule-{p}")]);
     let mut done = 0;
     Tool::new("cargo")
         .dir(repo)
@@ -102,9 +86,7 @@ fn compile(repo: &Path, programs: &[String], target: &Path, stage: &Stage) -> an
 /// The flags, and a fixed name for every directory whose path would otherwise stand in the programs.
 fn flags(repo: &Path, target: &Path) -> anyhow::Result<Vec<String>> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home
-        .or_else(|| std::env::home_dir().map(|h| h.join(".cargo")))
-        .context("neither CARGO_HOME nor HOME is set")?;
+    let home = home.or_else(|| std::env::home_dir().map(|h| h.join(".cargo"))).context("neither CARGO_HOME nor HOME is set")?;
     let sysroot = Tool::new("rustc").args(["--print", "sysroot"]).output()?;
     // The last prefix that fits wins, so a directory inside another comes after it.
     let mut names = vec![
@@ -114,35 +96,16 @@ fn flags(repo: &Path, target: &Path) -> anyhow::Result<Vec<String>> {
         (target.to_path_buf(), "/target"),
     ];
     names.sort_by_key(|(dir, _)| dir.as_os_str().len());
-    let remapped = names
-        .into_iter()
-        .map(|(dir, name)| format!("--remap-path-prefix={}={name}", dir.display()));
-    Ok(FLAGS
-        .iter()
-        .map(|f| (*f).to_owned())
-        .chain(remapped)
-        .collect())
+    let remapped = names.into_iter().map(|(dir, name)| format!("--remap-path-prefix={}={name}", dir.display()));
+    Ok(FLAGS.iter().map(|f| (*f).to_owned()).chain(remapped).collect())
 }
 
 /// The crates compiled into the programs.
 fn components(repo: &Path, programs: &[String]) -> anyhow::Result<Vec<Component>> {
-    let packages = programs
-        .iter()
-        .flat_map(|p| ["-p".to_owned(), format!("ampoule-{p}")]);
+    let packages = programs.iter().flat_map(|p| ["-p".to_owned(), format!("ampoule-{p}")]);
     let tree = Tool::new("cargo")
         .dir(repo)
-        .args([
-            "tree",
-            "--locked",
-            "--target",
-            TARGET,
-            "-e",
-            "normal,no-proc-macro",
-            "--prefix",
-            "none",
-            "-f",
-            "{p}\t{l}",
-        ])
+        .args(["tree", "--locked", "--target", TARGET, "-e", "normal,no-proc-macro", "--prefix", "none", "-f", "{p}\t{l}"])
         .args(packages)
         .output()?;
     Ok(crates(&tree))
@@ -153,25 +116,14 @@ fn crates(tree: &str) -> Vec<Component> {
     let mut found = BTreeMap::new();
     for (package, licence) in tree.lines().filter_map(|l| l.split_once('\t')) {
         let mut words = package.split(' ');
-        let (name, version) = (
-            words.next().unwrap_or_default(),
-            words.next().unwrap_or_default().trim_start_matches('v'),
-        );
+        let (name, version) = (words.next().unwrap_or_default(), words.next().unwrap_or_default().trim_start_matches('v'));
         // Ours are followed by their path.
         if package.contains('/') || name.is_empty() {
             continue;
         }
         let licence = licence.trim_end_matches(" (*)").replace('/', " OR ");
-        let component = Component {
-            name: name.into(),
-            version: version.into(),
-            licence,
-            purl: format!("pkg:cargo/{name}@{version}"),
-        };
-        found.insert(
-            (component.name.clone(), component.version.clone()),
-            component,
-        );
+        let component = Component { name: name.into(), version: version.into(), licence, purl: format!("pkg:cargo/{name}@{version}") };
+        found.insert((component.name.clone(), component.version.clone()), component);
     }
     found.into_values().collect()
 }
@@ -185,19 +137,12 @@ mod tests {
         let tree = "ampoule-init v0.1.0 (/x/node/init)\tMIT\nlibc v0.2.1\tMIT/Apache-2.0\n\nlibc v0.2.1\tMIT/Apache-2.0 (*)\n";
         let found = crates(tree);
         assert_eq!(found.len(), 1);
-        assert_eq!(
-            (found[0].version.as_str(), found[0].licence.as_str()),
-            ("0.2.1", "MIT OR Apache-2.0")
-        );
+        assert_eq!((found[0].version.as_str(), found[0].licence.as_str()), ("0.2.1", "MIT OR Apache-2.0"));
     }
 
     #[test]
     fn tests_and_pages_do_not_change_a_program() {
-        assert!(
-            is_source(Path::new("init/src/main.rs")) && is_source(Path::new("init/Cargo.toml"))
-        );
-        assert!(
-            !is_source(Path::new("init/README.md")) && !is_source(Path::new("init/tests/x.rs"))
-        );
+        assert!(is_source(Path::new("init/src/main.rs")) && is_source(Path::new("init/Cargo.toml")));
+        assert!(!is_source(Path::new("init/README.md")) && !is_source(Path::new("init/tests/x.rs")));
     }
 }

@@ -18,12 +18,8 @@ const USUAL_PACKAGES: u64 = 900;
 
 /// What else the result depends on.
 pub(super) fn facts(dir: &Path, facts: &mut Facts) -> anyhow::Result<()> {
-    facts
-        .add_file("go.mod", &dir.join("go.mod"))?
-        .add_file("go.sum", &dir.join("go.sum"))?;
-    facts
-        .add("go", version_of("go", "version")?)
-        .add("gcc", version_of("gcc", "--version")?);
+    facts.add_file("go.mod", &dir.join("go.mod"))?.add_file("go.sum", &dir.join("go.sum"))?;
+    facts.add("go", version_of("go", "version")?).add("gcc", version_of("gcc", "--version")?);
     facts.add("linker", LINKER);
     Ok(())
 }
@@ -31,94 +27,39 @@ pub(super) fn facts(dir: &Path, facts: &mut Facts) -> anyhow::Result<()> {
 /// Refuses `go.sum` and `go.mod` that are not what the lock pins. Does nothing for other kinds of package.
 pub(super) fn check_lock(workshop: &Workshop, recipe: &Recipe) -> anyhow::Result<()> {
     for name in &recipe.body.inputs {
-        if let Locked::Go {
-            module,
-            version,
-            sha256,
-        } = workshop.lock.get(name)?
-        {
+        if let Locked::Go { module, version, sha256 } = workshop.lock.get(name)? {
             let sum = recipe.dir.join("go.sum");
             lock::check(name, sha256, &crate::hash::file(&sum)?)?;
-            let text =
-                std::fs::read_to_string(recipe.dir.join("go.mod")).context("cannot read go.mod")?;
-            let pinned = text.lines().any(|l| {
-                l.trim()
-                    .trim_start_matches("require ")
-                    .starts_with(&format!("{module} {version}"))
-            });
-            anyhow::ensure!(
-                pinned,
-                "go.mod of {} does not require {module} {version}, which image/lock.toml names",
-                recipe.name
-            );
+            let text = std::fs::read_to_string(recipe.dir.join("go.mod")).context("cannot read go.mod")?;
+            let pinned = text.lines().any(|l| l.trim().trim_start_matches("require ").starts_with(&format!("{module} {version}")));
+            anyhow::ensure!(pinned, "go.mod of {} does not require {module} {version}, which image/lock.toml names", recipe.name);
         }
     }
     Ok(())
 }
 
 /// Builds the commands; `libraries` is where the other inputs are unpacked.
-pub(super) fn make(
-    workshop: &Workshop,
-    recipe: &Recipe,
-    libraries: &Path,
-    out: &Path,
-    stage: &Stage,
-) -> anyhow::Result<()> {
+pub(super) fn make(workshop: &Workshop, recipe: &Recipe, libraries: &Path, out: &Path, stage: &Stage) -> anyhow::Result<()> {
     let bin = out.join("root/usr/bin");
     std::fs::create_dir_all(&bin)?;
     build(workshop, recipe, libraries, &bin, stage)?;
     licence::write(&out.join("components.json"), components(&bin)?)
 }
 
-fn build(
-    workshop: &Workshop,
-    recipe: &Recipe,
-    libraries: &Path,
-    bin: &Path,
-    stage: &Stage,
-) -> anyhow::Result<()> {
-    let Build::Go {
-        commands,
-        tags,
-        version_variable,
-        libraries: linked,
-    } = &recipe.body.build
-    else {
+fn build(workshop: &Workshop, recipe: &Recipe, libraries: &Path, bin: &Path, stage: &Stage) -> anyhow::Result<()> {
+    let Build::Go { commands, tags, version_variable, libraries: linked } = &recipe.body.build else {
         anyhow::bail!("{} is not a Go package", recipe.name);
     };
     let (module, version) = module(workshop, recipe)?;
-    let set_version = version_variable
-        .as_ref()
-        .map_or(String::new(), |v| format!(" -X {v}={version}"));
-    let tags = [
-        ["netgo", "osusergo", "static_build"]
-            .map(str::to_owned)
-            .as_slice(),
-        tags,
-    ]
-    .concat()
-    .join(",");
+    let set_version = version_variable.as_ref().map_or(String::new(), |v| format!(" -X {v}={version}"));
+    let tags = [["netgo", "osusergo", "static_build"].map(str::to_owned).as_slice(), tags].concat().join(",");
     let mut tool = Tool::new("go")
         .dir(&recipe.dir)
-        .args([
-            "build",
-            "-v",
-            "-trimpath",
-            "-buildvcs=false",
-            "-buildmode=pie",
-            "-tags",
-            &tags,
-        ])
-        .arg(format!(
-            "-ldflags=-s -w -buildid= -linkmode=external -extldflags '{LINKER}'{set_version}"
-        ))
+        .args(["build", "-v", "-trimpath", "-buildvcs=false", "-buildmode=pie", "-tags", &tags])
+        .arg(format!("-ldflags=-s -w -buildid= -linkmode=external -extldflags '{LINKER}'{set_version}"))
         .arg("-o")
         .arg(bin)
-        .args(
-            commands
-                .iter()
-                .map(|c| format!("{module}/{c}").trim_end_matches('/').to_owned()),
-        );
+        .args(commands.iter().map(|c| format!("{module}/{c}").trim_end_matches('/').to_owned()));
     for (name, value) in environment() {
         tool = tool.env(name, value);
     }
@@ -150,23 +91,14 @@ fn with_libraries(tool: Tool, root: &Path) -> Tool {
     let library = root.join("usr/lib").join("x86_64-linux-gnu");
     tool.env("PKG_CONFIG_LIBDIR", library.join("pkgconfig"))
         .env("PKG_CONFIG_SYSROOT_DIR", root)
-        .env(
-            "CGO_CFLAGS",
-            format!("-O2 -I{}", root.join("usr/include").display()),
-        )
+        .env("CGO_CFLAGS", format!("-O2 -I{}", root.join("usr/include").display()))
         .env("CGO_LDFLAGS", format!("-L{}", library.display()))
 }
 
 fn module(workshop: &Workshop, recipe: &Recipe) -> anyhow::Result<(String, String)> {
-    let first = recipe
-        .body
-        .inputs
-        .first()
-        .context("a Go package has its module as first input")?;
+    let first = recipe.body.inputs.first().context("a Go package has its module as first input")?;
     match workshop.lock.get(first)? {
-        Locked::Go {
-            module, version, ..
-        } => Ok((module.clone(), version.clone())),
+        Locked::Go { module, version, .. } => Ok((module.clone(), version.clone())),
         Locked::Debian { .. } => {
             anyhow::bail!("{first} is not a Go module, but the first input of a Go package must be")
         }
@@ -178,23 +110,11 @@ fn components(bin: &Path) -> anyhow::Result<Vec<Component>> {
     let mut found = std::collections::BTreeMap::new();
     let modules = PathBuf::from(Tool::new("go").args(["env", "GOMODCACHE"]).output()?.trim());
     for program in crate::hash::files_below(bin)? {
-        let text = Tool::new("go")
-            .args(["version", "-m"])
-            .arg(&program)
-            .output()?;
+        let text = Tool::new("go").args(["version", "-m"]).arg(&program).output()?;
         for (name, version) in dependencies(&text) {
-            let licence =
-                licence::of_directory(&modules.join(format!("{}@{version}", escaped(&name))));
+            let licence = licence::of_directory(&modules.join(format!("{}@{version}", escaped(&name))));
             let purl = format!("pkg:golang/{name}@{version}");
-            found.insert(
-                (name.clone(), version.clone()),
-                Component {
-                    name,
-                    version,
-                    licence,
-                    purl,
-                },
-            );
+            found.insert((name.clone(), version.clone()), Component { name, version, licence, purl });
         }
     }
     Ok(found.into_values().collect())
@@ -202,25 +122,13 @@ fn components(bin: &Path) -> anyhow::Result<Vec<Component>> {
 
 /// The `dep` lines of `go version -m`.
 fn dependencies(text: &str) -> Vec<(String, String)> {
-    let fields = text
-        .lines()
-        .map(|l| l.trim().split('\t').collect::<Vec<_>>());
-    fields
-        .filter(|f| f.len() >= 3 && f[0] == "dep")
-        .map(|f| (f[1].to_owned(), f[2].to_owned()))
-        .collect()
+    let fields = text.lines().map(|l| l.trim().split('\t').collect::<Vec<_>>());
+    fields.filter(|f| f.len() >= 3 && f[0] == "dep").map(|f| (f[1].to_owned(), f[2].to_owned())).collect()
 }
 
 /// A module path as Go's cache writes it: `!` before what was an upper-case letter.
 fn escaped(path: &str) -> String {
-    path.chars()
-        .flat_map(|c| {
-            c.is_ascii_uppercase()
-                .then_some('!')
-                .into_iter()
-                .chain([c.to_ascii_lowercase()])
-        })
-        .collect()
+    path.chars().flat_map(|c| c.is_ascii_uppercase().then_some('!').into_iter().chain([c.to_ascii_lowercase()])).collect()
 }
 
 #[cfg(test)]
@@ -230,10 +138,7 @@ mod tests {
     #[test]
     fn dependencies_are_read_from_a_program() {
         let text = "x: go1.26\n\tpath\texample.com/x\n\tdep\texample.com/a\tv1.2.3\th1:abc=\n\tbuild\t-trimpath=true\n";
-        assert_eq!(
-            dependencies(text),
-            [("example.com/a".to_owned(), "v1.2.3".to_owned())]
-        );
+        assert_eq!(dependencies(text), [("example.com/a".to_owned(), "v1.2.3".to_owned())]);
     }
 
     #[test]

@@ -32,28 +32,15 @@ const UNREAD: &[&str] = &[
 /// What else the result depends on.
 pub(super) fn facts(fragment: &Path, facts: &mut Facts) -> anyhow::Result<()> {
     facts.add_file("fragment", fragment)?;
-    facts
-        .add("gcc", version_of("gcc", "--version")?)
-        .add("ld", version_of("ld", "--version")?);
+    facts.add("gcc", version_of("gcc", "--version")?).add("ld", version_of("ld", "--version")?);
     Ok(())
 }
 
 /// Builds from the source archive; `work` is a directory to do it in.
-pub(super) fn make(
-    archive: &Path,
-    fragment: &Path,
-    work: &Path,
-    out: &Path,
-    stage: &Stage,
-) -> anyhow::Result<()> {
+pub(super) fn make(archive: &Path, fragment: &Path, work: &Path, out: &Path, stage: &Stage) -> anyhow::Result<()> {
     let source = work.join("linux");
     std::fs::create_dir(&source)?;
-    Tool::new("tar")
-        .arg("-xf")
-        .arg(archive)
-        .args(["--strip-components=1", "-C"])
-        .arg(&source)
-        .run(stage)?;
+    Tool::new("tar").arg("-xf").arg(archive).args(["--strip-components=1", "-C"]).arg(&source).run(stage)?;
     configure(&source, fragment, stage)?;
     compile(&source, stage)?;
     install(&source, out, stage)
@@ -72,8 +59,7 @@ fn tool(source: &Path) -> Tool {
 fn configure(source: &Path, fragment: &Path, stage: &Stage) -> anyhow::Result<()> {
     tool(source).arg("tinyconfig").run(stage)?;
     let config = source.join(".config");
-    let asked = std::fs::read_to_string(fragment)
-        .with_context(|| format!("cannot read {}", fragment.display()))?;
+    let asked = std::fs::read_to_string(fragment).with_context(|| format!("cannot read {}", fragment.display()))?;
     let merged = merge(&std::fs::read_to_string(&config)?, &asked);
     std::fs::write(&config, merged)?;
     tool(source).arg("olddefconfig").run(stage)?;
@@ -99,45 +85,34 @@ fn option(line: &str) -> Option<&str> {
 /// `config` with every option that `asked` decides decided by `asked`.
 fn merge(config: &str, asked: &str) -> String {
     let decided: std::collections::HashSet<_> = asked.lines().filter_map(option).collect();
-    let kept = config
-        .lines()
-        .filter(|l| option(l).is_none_or(|o| !decided.contains(o)));
+    let kept = config.lines().filter(|l| option(l).is_none_or(|o| !decided.contains(o)));
     kept.chain(asked.lines()).flat_map(|l| [l, "\n"]).collect()
 }
 
 /// The lines of `asked` that `config` does not fulfil.
 fn unmet<'a>(asked: &'a str, config: &str) -> Vec<&'a str> {
-    let set: std::collections::HashSet<_> =
-        config.lines().filter(|l| !l.starts_with('#')).collect();
+    let set: std::collections::HashSet<_> = config.lines().filter(|l| !l.starts_with('#')).collect();
     let on: std::collections::HashSet<_> = set.iter().filter_map(|l| option(l)).collect();
     let met = |line: &str| match line.strip_suffix("=n") {
         Some(name) => !on.contains(name),
         None => set.contains(line),
     };
-    asked
-        .lines()
-        .filter(|l| option(l).is_some() && !l.starts_with('#') && !met(l))
-        .collect()
+    asked.lines().filter(|l| option(l).is_some() && !l.starts_with('#') && !met(l)).collect()
 }
 
 fn compile(source: &Path, stage: &Stage) -> anyhow::Result<()> {
     let jobs = std::thread::available_parallelism()?;
     let mut done = 0;
-    tool(source)
-        .args([format!("-j{jobs}"), "bzImage".into(), "modules".into()])
-        .run_with(stage, |_| {
-            done += 1;
-            stage.step(done.min(USUAL_LINES), USUAL_LINES);
-        })
+    tool(source).args([format!("-j{jobs}"), "bzImage".into(), "modules".into()]).run_with(stage, |_| {
+        done += 1;
+        stage.step(done.min(USUAL_LINES), USUAL_LINES);
+    })
 }
 
 fn install(source: &Path, out: &Path, stage: &Stage) -> anyhow::Result<()> {
     let usr = out.join("root/usr");
     // Stripped first, then signed: modules_install keeps that order.
-    tool(source)
-        .args(["modules_install", "INSTALL_MOD_STRIP=1"])
-        .arg(format!("INSTALL_MOD_PATH={}", usr.display()))
-        .run(stage)?;
+    tool(source).args(["modules_install", "INSTALL_MOD_STRIP=1"]).arg(format!("INSTALL_MOD_PATH={}", usr.display())).run(stage)?;
     destroy_key(source)?;
     let release = tool(source).args(["-s", "kernelrelease"]).output()?;
     let modules = usr.join("lib/modules").join(release.trim());
@@ -156,19 +131,14 @@ fn install(source: &Path, out: &Path, stage: &Stage) -> anyhow::Result<()> {
 /// The key must not outlive the build: whoever has it can load modules.
 fn destroy_key(source: &Path) -> anyhow::Result<()> {
     let key = source.join("certs/signing_key.pem");
-    let length = std::fs::metadata(&key)
-        .context("the kernel's build made no signing key: is CONFIG_MODULE_SIG_ALL on?")?
-        .len();
+    let length = std::fs::metadata(&key).context("the kernel's build made no signing key: is CONFIG_MODULE_SIG_ALL on?")?.len();
     std::fs::write(&key, vec![0; usize::try_from(length)?])?;
     std::fs::remove_file(&key).context("cannot remove the signing key")
 }
 
 fn check_signed(modules: &Path) -> anyhow::Result<()> {
     let files = hash::files_below(modules)?;
-    let modules: Vec<_> = files
-        .iter()
-        .filter(|p| p.extension().is_some_and(|e| e == "ko"))
-        .collect();
+    let modules: Vec<_> = files.iter().filter(|p| p.extension().is_some_and(|e| e == "ko")).collect();
     anyhow::ensure!(!modules.is_empty(), "the kernel has no modules");
     for path in modules {
         let signed = std::fs::read(path)?.ends_with(SIGNED);
@@ -186,11 +156,7 @@ mod tests {
     #[test]
     fn the_fragment_decides() {
         let config = merge("CONFIG_B=y\n# CONFIG_A is not set\nCONFIG_D=y\n", ASKED);
-        assert!(
-            config.contains("CONFIG_D=y\n")
-                && config.contains("CONFIG_B=n\n")
-                && !config.contains("CONFIG_B=y")
-        );
+        assert!(config.contains("CONFIG_D=y\n") && config.contains("CONFIG_B=n\n") && !config.contains("CONFIG_B=y"));
         assert!(!config.contains("CONFIG_A is not set"));
     }
 
@@ -198,21 +164,14 @@ mod tests {
     fn an_ignored_option_is_named() {
         assert!(unmet(ASKED, "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=\"x\"\n").is_empty());
         assert_eq!(unmet(ASKED, "CONFIG_A=m\nCONFIG_C=\"x\"\n"), ["CONFIG_A=y"]);
-        assert_eq!(
-            unmet(ASKED, "CONFIG_A=y\nCONFIG_B=m\n"),
-            ["CONFIG_B=n", "CONFIG_C=\"x\""]
-        );
+        assert_eq!(unmet(ASKED, "CONFIG_A=y\nCONFIG_B=m\n"), ["CONFIG_B=n", "CONFIG_C=\"x\""]);
     }
 
     #[test]
     fn no_option_is_asked_for_twice() {
         let fragment = include_str!("../../../packages/kernel/x86_64.fragment");
         let mut seen = std::collections::HashSet::new();
-        let twice: Vec<_> = fragment
-            .lines()
-            .filter_map(option)
-            .filter(|o| !seen.insert(*o))
-            .collect();
+        let twice: Vec<_> = fragment.lines().filter_map(option).filter(|o| !seen.insert(*o)).collect();
         assert!(twice.is_empty(), "{twice:?}");
     }
 }

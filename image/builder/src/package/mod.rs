@@ -59,37 +59,23 @@ impl Workshop<'_> {
         let promised = Inputs::promised(self.lock, &recipe.body.inputs)?;
         let key = self.key(recipe, &promised)?;
         if let Some(dir) = self.cache.made(&recipe.name, &key) {
-            return Ok(Made {
-                value: self.describe(recipe, dir, key, promised)?,
-                from_cache: true,
-            });
+            return Ok(Made { value: self.describe(recipe, dir, key, promised)?, from_cache: true });
         }
         // Only now is anything fetched; what comes may be another version than the lock promised.
         let inputs = self.fetch(recipe, stage)?;
         let key = self.key(recipe, &inputs)?;
-        let (dir, from_cache) = self.cache.artifact(&recipe.name, &key, |out| {
-            self.make(recipe, &inputs, out, stage)
-        })?;
-        Ok(Made {
-            value: self.describe(recipe, dir, key, inputs)?,
-            from_cache,
-        })
+        let (dir, from_cache) = self.cache.artifact(&recipe.name, &key, |out| self.make(recipe, &inputs, out, stage))?;
+        Ok(Made { value: self.describe(recipe, dir, key, inputs)?, from_cache })
     }
 
     fn key(&self, recipe: &Recipe, inputs: &Inputs) -> anyhow::Result<String> {
         let mut facts = Facts::default();
-        facts
-            .add("revision", REVISION.to_string())
-            .add("recipe", &recipe.text);
+        facts.add("revision", REVISION.to_string()).add("recipe", &recipe.text);
         for input in &inputs.used {
-            facts
-                .add(&input.name, &input.version)
-                .add("sha256", &input.sha256);
+            facts.add(&input.name, &input.version).add("sha256", &input.sha256);
         }
         match &recipe.body.build {
-            Build::Kernel { fragment, .. } => {
-                kernel::facts(&recipe.dir.join(fragment), &mut facts)?
-            }
+            Build::Kernel { fragment, .. } => kernel::facts(&recipe.dir.join(fragment), &mut facts)?,
             Build::Go { .. } => golang::facts(&recipe.dir, &mut facts)?,
             Build::CargoWorkspace { sources, .. } => cargo::facts(self.repo, sources, &mut facts)?,
             Build::DebianFiles { .. } | Build::CertificateBundle { .. } => {}
@@ -97,35 +83,18 @@ impl Workshop<'_> {
         Ok(facts.finish())
     }
 
-    fn make(
-        &self,
-        recipe: &Recipe,
-        inputs: &Inputs,
-        out: &Path,
-        stage: &Stage,
-    ) -> anyhow::Result<()> {
+    fn make(&self, recipe: &Recipe, inputs: &Inputs, out: &Path, stage: &Stage) -> anyhow::Result<()> {
         let scratch = self.cache.scratch(&format!("{}.source", recipe.name))?;
         let source = scratch.path();
         for file in inputs.files.values() {
             debian::unpack(file, source, stage)?;
         }
         match &recipe.body.build {
-            Build::Kernel { archive, fragment } => kernel::make(
-                &source.join(archive),
-                &recipe.dir.join(fragment),
-                source,
-                out,
-                stage,
-            ),
+            Build::Kernel { archive, fragment } => kernel::make(&source.join(archive), &recipe.dir.join(fragment), source, out, stage),
             Build::Go { .. } => golang::make(self, recipe, source, out, stage),
-            Build::CargoWorkspace {
-                programs, links, ..
-            } => cargo::make(self, programs, links, out, stage),
+            Build::CargoWorkspace { programs, links, .. } => cargo::make(self, programs, links, out, stage),
             Build::DebianFiles { files } => pick(files, source, out),
-            Build::CertificateBundle {
-                certificates,
-                bundle,
-            } => certificates::make(&source.join(certificates), &out.join(bundle)),
+            Build::CertificateBundle { certificates, bundle } => certificates::make(&source.join(certificates), &out.join(bundle)),
         }
     }
 
@@ -133,11 +102,7 @@ impl Workshop<'_> {
         let mut inputs = Inputs::promised(self.lock, &recipe.body.inputs)?;
         for used in &mut inputs.used {
             if let Some(wanted) = wanted(self.lock, &used.name)? {
-                let Fetched {
-                    input,
-                    path,
-                    differs,
-                } = debian::fetch(wanted, self.cache, self.locked, stage)?;
+                let Fetched { input, path, differs } = debian::fetch(wanted, self.cache, self.locked, stage)?;
                 inputs.files.insert(used.name.clone(), path);
                 inputs.differs.extend(differs);
                 *used = input;
@@ -146,18 +111,8 @@ impl Workshop<'_> {
         Ok(inputs)
     }
 
-    fn describe(
-        &self,
-        recipe: &Recipe,
-        dir: PathBuf,
-        key: String,
-        inputs: Inputs,
-    ) -> anyhow::Result<Built> {
-        let version = inputs
-            .used
-            .first()
-            .map_or(self.version, |i| i.version.as_str())
-            .to_owned();
+    fn describe(&self, recipe: &Recipe, dir: PathBuf, key: String, inputs: Inputs) -> anyhow::Result<Built> {
+        let version = inputs.used.first().map_or(self.version, |i| i.version.as_str()).to_owned();
         let package = Package {
             name: recipe.name.clone(),
             version,
@@ -167,12 +122,7 @@ impl Workshop<'_> {
             inputs: inputs.used,
         };
         let components = crate::licence::read(&dir.join("components.json"))?;
-        Ok(Built {
-            dir,
-            package,
-            components,
-            differs: inputs.differs,
-        })
+        Ok(Built { dir, package, components, differs: inputs.differs })
     }
 }
 
@@ -181,34 +131,17 @@ impl Inputs {
     fn promised(lock: &Lock, names: &[String]) -> anyhow::Result<Self> {
         let promise = |name: &String| {
             let locked = lock.get(name)?;
-            Ok(Input {
-                name: name.clone(),
-                version: locked.version().to_owned(),
-                sha256: locked.sha256().to_owned(),
-            })
+            Ok(Input { name: name.clone(), version: locked.version().to_owned(), sha256: locked.sha256().to_owned() })
         };
         let used = names.iter().map(promise).collect::<anyhow::Result<_>>()?;
-        Ok(Self {
-            files: BTreeMap::new(),
-            used,
-            differs: Vec::new(),
-        })
+        Ok(Self { files: BTreeMap::new(), used, differs: Vec::new() })
     }
 }
 
 /// What to fetch for the lock's entry `name`; nothing for a Go module, which Go fetches by itself.
 pub(crate) fn wanted<'a>(lock: &'a Lock, name: &'a str) -> anyhow::Result<Option<Wanted<'a>>> {
     Ok(match lock.get(name)? {
-        Locked::Debian {
-            version,
-            series,
-            sha256,
-        } => Some(Wanted {
-            name,
-            version,
-            series,
-            sha256,
-        }),
+        Locked::Debian { version, series, sha256 } => Some(Wanted { name, version, series, sha256 }),
         Locked::Go { .. } => None,
     })
 }
@@ -224,16 +157,13 @@ fn pick(files: &BTreeMap<String, PathBuf>, source: &Path, out: &Path) -> anyhow:
     for (from, to) in files {
         let to = out.join(to);
         make_parent(&to)?;
-        std::fs::copy(source.join(from), &to)
-            .with_context(|| format!("the Debian package has no file {from}"))?;
+        std::fs::copy(source.join(from), &to).with_context(|| format!("the Debian package has no file {from}"))?;
     }
     Ok(())
 }
 
 /// Makes the directory that `path` lies in.
 pub(crate) fn make_parent(path: &Path) -> anyhow::Result<()> {
-    let parent = path
-        .parent()
-        .with_context(|| format!("{} has no parent", path.display()))?;
+    let parent = path.parent().with_context(|| format!("{} has no parent", path.display()))?;
     std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))
 }

@@ -1,0 +1,81 @@
+//! File systems and the hash tree, by the tools that define them, with everything fixed that would otherwise vary.
+
+use crate::stage::Stage;
+use crate::tool::Tool;
+use ampoule_layout::{BLOCK_SIZE, RootHash, SALT};
+use anyhow::Context;
+use std::path::Path;
+
+/// UUIDs of file systems. Nothing looks for them; they only must not be random.
+const ROOT_UUID: &str = "616d706f-756c-4e00-8000-726f6f740000";
+const VERITY_UUID: &str = "616d706f-756c-4e00-8000-766572697479";
+const SEED_UUID: &str = "a9e2f6a4-3c1b-4a57-9d0e-5eed5eed5eed";
+const SEED_HASH: &str = "5eed5eed-5eed-45ee-a5ee-5eed5eed5eed";
+
+/// Time stamp of everything, in seconds since 1970: of no meaning, except that it never changes.
+const TIME: &str = "1700000000";
+
+/// The seed's blocks of 4 KiB: 80 MiB, the least that holds a journal of 32 MiB and room to begin with.
+const SEED_BLOCKS: u64 = 20480;
+/// Everything after this many bytes of the seed is zeros; `storage` knows the true size from the superblock.
+const SEED_KEPT: u64 = 1025 * 4096;
+
+/// In place of the host's `/etc/mke2fs.conf`, which would decide what the seed is like.
+const MKE2FS: &str = "[defaults]\n[fs_types]\n ext4 = {\n }\n small = {\n }\n";
+
+const SEED_FEATURES: &str = "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,\
+    large_file,huge_file,dir_nlink,extra_isize,metadata_csum";
+
+/// Makes the compressed root file system from a directory.
+pub(crate) fn erofs(root: &Path, image: &Path, stage: &Stage) -> anyhow::Result<()> {
+    // Large clusters compress better; 64 KiB is what a read of a cold page may cost at most.
+    Tool::new("mkfs.erofs")
+        .args(["--quiet", "-zlz4hc,12", "-C65536", "-T0", "-U", ROOT_UUID, "--all-root", "-x-1"])
+        .arg(image)
+        .arg(root)
+        .run(stage)
+}
+
+/// Makes the hash tree of `data`; gives its root and the number of data blocks.
+pub(crate) fn verity(data: &Path, tree: &Path, stage: &Stage) -> anyhow::Result<(RootHash, u64)> {
+    let blocks = std::fs::metadata(data)?.len() / BLOCK_SIZE;
+    let mut root_hash = None;
+    Tool::new("veritysetup")
+        .args(["format", "--hash=sha256", "--data-block-size=4096", "--hash-block-size=4096"])
+        .args([format!("--salt={SALT}"), format!("--uuid={VERITY_UUID}"), format!("--data-blocks={blocks}")])
+        .args([data, tree])
+        .run_with(stage, |line| {
+            if let Some(hash) = line.strip_prefix("Root hash:") {
+                root_hash = Some(hash.trim().to_owned());
+            }
+        })?;
+    let root_hash = root_hash.context("veritysetup printed no root hash")?;
+    Ok((root_hash.parse()?, blocks))
+}
+
+/// Makes the empty ext4 file system that STATE and DATA start from, in the directory `work`.
+pub(crate) fn seed(image: &Path, work: &Path, stage: &Stage) -> anyhow::Result<()> {
+    let configuration = work.join("mke2fs.conf");
+    std::fs::write(&configuration, MKE2FS)?;
+    let file = std::fs::File::create(image)?;
+    file.set_len(SEED_BLOCKS * BLOCK_SIZE)?;
+    let extended = format!("hash_seed={SEED_HASH},resize=536870912,lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0");
+    Tool::new("mkfs.ext4")
+        .env("MKE2FS_CONFIG", &configuration)
+        .env("E2FSPROGS_FAKE_TIME", TIME)
+        .env("SOURCE_DATE_EPOCH", TIME)
+        .args(["-F", "-q", "-b", "4096", "-I", "256", "-N", "8192", "-G", "64", "-m", "0", "-e", "remount-ro"])
+        .args(["-O", SEED_FEATURES, "-J", "size=32,location=1024", "-U", SEED_UUID, "-E", &extended])
+        .arg(image)
+        .arg(SEED_BLOCKS.to_string())
+        .run(stage)?;
+    ensure_zeros_after(image, SEED_KEPT)?;
+    Ok(file.set_len(SEED_KEPT)?)
+}
+
+fn ensure_zeros_after(image: &Path, kept: u64) -> anyhow::Result<()> {
+    let bytes = std::fs::read(image)?;
+    let tail = bytes.get(usize::try_from(kept)?..).unwrap_or_default();
+    anyhow::ensure!(tail.iter().all(|b| *b == 0), "this mkfs.ext4 writes beyond the part of the seed that is kept: use e2fsprogs 1.47");
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! The tree of the root file system, as the node will see it.
+
+use crate::hash::{self, Facts};
+use crate::package::{Built, make_parent};
+use crate::variant::Variant;
+use anyhow::Context;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+/// Directories that something is mounted on at boot. The root is read-only: what is missing here can never be mounted.
+const MOUNT_POINTS: &[&str] = &["dev", "etc", "proc", "run", "state", "sys", "tmp", "var"];
+
+/// Copied to `/etc` at boot.
+const ETC: &str = "usr/lib/ampoule/etc";
+
+/// Who the system says it is.
+pub(crate) struct Identity {
+    pub(crate) version: String,
+    pub(crate) build_id: String,
+    pub(crate) variant: String,
+}
+
+impl Identity {
+    /// The identity of an image: its build id names everything that the root is made from.
+    pub(crate) fn new(version: &str, variant: &Variant, packages: &[Built], services: &[(String, PathBuf)]) -> anyhow::Result<Self> {
+        let mut facts = Facts::default();
+        facts.add("variant", variant.text()?);
+        for built in packages {
+            facts.add(&built.package.name, &built.package.key);
+        }
+        for (name, path) in services {
+            facts.add_file(name, path)?;
+        }
+        let build_id = facts.finish()[..16].to_owned();
+        Ok(Self { version: version.to_owned(), build_id, variant: variant.name.clone() })
+    }
+
+    /// The text of `os-release`.
+    pub(crate) fn os_release(&self) -> String {
+        let Self { version, build_id, variant } = self;
+        format!(
+            "NAME=Ampoule\nID=ampoule\nVERSION_ID={version}\nVARIANT_ID={variant}\nBUILD_ID={build_id}\n\
+             PRETTY_NAME=\"Ampoule {version} ({variant})\"\n"
+        )
+    }
+}
+
+/// The service files of a variant: name and where it lies in the checkout.
+pub(crate) fn services(repo: &Path, variant: &Variant) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let find = |name: &String| {
+        let places = ["node", "image/packages"].map(|room| repo.join(room).join(name).join("service.toml"));
+        let found = places.into_iter().find(|p| p.is_file());
+        let path = found.with_context(|| format!("variant {}: the service {name} has no service.toml", variant.name))?;
+        Ok((name.clone(), path))
+    };
+    variant.services.iter().map(find).collect()
+}
+
+/// Fills the empty directory `root`.
+pub(crate) fn fill(
+    root: &Path,
+    repo: &Path,
+    packages: &[Built],
+    services: &[(String, PathBuf)],
+    variant: &Variant,
+    identity: &Identity,
+) -> anyhow::Result<()> {
+    for dir in MOUNT_POINTS {
+        std::fs::create_dir(root.join(dir))?;
+    }
+    for built in packages {
+        copy_tree(&built.dir.join("root"), root)?;
+        copy_configuration(&repo.join("image/packages").join(&built.package.name), root)?;
+    }
+    for (name, path) in services {
+        place(root, &format!("usr/lib/ampoule/services/{name}.toml"), &std::fs::read(path)?)?;
+    }
+    place(root, "usr/lib/ampoule/variant.toml", variant.text()?.as_bytes())?;
+    place(root, "usr/lib/os-release", identity.os_release().as_bytes())?;
+    fill_etc(root)?;
+    set_modes(root)
+}
+
+/// What `/etc` begins with. Links, so that the verified file itself is read.
+fn fill_etc(root: &Path) -> anyhow::Result<()> {
+    let links = [("os-release", "/usr/lib/os-release"), ("ssl/certs/ca-certificates.crt", "/usr/share/ca-certificates/ca-bundle.crt")];
+    for (name, target) in links {
+        let path = root.join(ETC).join(name);
+        make_parent(&path)?;
+        symlink(target, path)?;
+    }
+    // Go programs ask for users and protocols by number only, but complain when the files are missing.
+    place(root, &format!("{ETC}/passwd"), b"root:x:0:0:root:/:/dev/null\n")?;
+    place(root, &format!("{ETC}/group"), b"root:x:0:\n")?;
+    place(root, &format!("{ETC}/nsswitch.conf"), b"hosts: files dns\n")
+}
+
+/// A package's `config.toml` belongs where its program looks for it.
+fn copy_configuration(recipe: &Path, root: &Path) -> anyhow::Result<()> {
+    let Ok(text) = std::fs::read(recipe.join("config.toml")) else { return Ok(()) };
+    let name = recipe.file_name().unwrap_or_default().to_string_lossy();
+    place(root, &format!("usr/share/{name}/config.toml"), &text)
+}
+
+pub(crate) fn place(root: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+    let path = root.join(name);
+    make_parent(&path)?;
+    anyhow::ensure!(!path.exists(), "two parts of the image want to write /{name}");
+    std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Copies files and links; refuses to write one over another.
+fn copy_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
+    if !from.is_dir() {
+        return Ok(());
+    }
+    for source in hash::files_below(from)? {
+        let name = source.strip_prefix(from)?;
+        let target = to.join(name);
+        make_parent(&target)?;
+        anyhow::ensure!(target.symlink_metadata().is_err(), "two packages want to write /{}", name.display());
+        match source.symlink_metadata()?.is_symlink() {
+            true => symlink(std::fs::read_link(&source)?, &target)?,
+            false => drop(std::fs::copy(&source, &target).with_context(|| format!("cannot copy {}", source.display()))?),
+        }
+    }
+    Ok(())
+}
+
+/// Modes do not come from the machine that builds: programs are executable, nothing else is.
+fn set_modes(root: &Path) -> anyhow::Result<()> {
+    let mut open = vec![root.to_path_buf()];
+    while let Some(dir) = open.pop() {
+        std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755))?;
+        for entry in std::fs::read_dir(&dir)? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                open.push(entry.path());
+            } else if kind.is_file() {
+                let mode = if dir == root.join("usr/bin") { 0o755 } else { 0o644 };
+                std::fs::set_permissions(entry.path(), std::fs::Permissions::from_mode(mode))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of all files below `root`.
+pub(crate) fn contents(root: &Path) -> anyhow::Result<u64> {
+    hash::files_below(root)?.iter().map(|p| Ok(p.symlink_metadata()?.len())).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn os_release_has_what_the_contract_names() {
+        let identity = Identity { version: "1.2.3".into(), build_id: "abc".into(), variant: "v".into() };
+        let text = identity.os_release();
+        for key in ["NAME=", "ID=ampoule", "VERSION_ID=1.2.3", "VARIANT_ID=v", "BUILD_ID=abc", "PRETTY_NAME="] {
+            assert!(text.lines().any(|l| l.starts_with(key)), "{key}");
+        }
+    }
+
+    #[test]
+    fn no_package_overwrites_another() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        place(&from, "usr/bin/x", b"1").expect("placed");
+        copy_tree(&from, &to).expect("copied");
+        assert!(copy_tree(&from, &to).expect_err("refused").to_string().contains("/usr/bin/x"));
+        assert!(place(&to, "usr/bin/x", b"2").is_err());
+    }
+
+    #[test]
+    fn modes_are_ours() {
+        let dir = tempfile::tempdir().expect("a directory");
+        place(dir.path(), "usr/bin/x", b"1").expect("placed");
+        place(dir.path(), "usr/share/y", b"1").expect("placed");
+        std::fs::set_permissions(dir.path().join("usr/share/y"), std::fs::Permissions::from_mode(0o4777)).expect("set");
+        set_modes(dir.path()).expect("set");
+        let mode = |name: &str| std::fs::metadata(dir.path().join(name)).expect("there").permissions().mode() & 0o7777;
+        assert_eq!((mode("usr/bin/x"), mode("usr/share/y")), (0o755, 0o644));
+    }
+}
