@@ -1,0 +1,128 @@
+//! Our side of the comparison.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use ampoule_api_client::{Client, LogQuery};
+use ampoule_api_types::v1::{BootReport, LogRecord, ServiceList, WorkloadList, WorkloadState};
+use ampoule_builder::BuiltImage;
+use ampoule_machine::{Boot, Exit, Forward, LocalIdentity, Machine, Role, free_port};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
+
+use crate::{
+    bench::{
+        Conditions, measure,
+        table::{Sample, Size},
+    },
+    local::workload,
+    show::Show,
+};
+
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// A node whose image store holds the demo already.
+pub(super) struct Prepared {
+    size: Size,
+    boot: Boot,
+    identity: LocalIdentity,
+    user_data: Vec<u8>,
+}
+
+impl Prepared {
+    pub(super) fn size(&self) -> Size {
+        self.size
+    }
+}
+
+/// Boots once, lets the node pull the demo, and keeps its disk.
+pub(super) fn prepare(show: &Show, built: &BuiltImage, registry: u16, conditions: Conditions, work: &Path) -> Result<Prepared> {
+    show.stage("ampoule", "first boot: pulls the container's image", || {
+        let identity = LocalIdentity::create(&work.join("identity"))?;
+        let user_data = identity.user_data(&workload::user_data("", settings(registry))?)?;
+        let cmdline = fs::read_to_string(built.dir.join("cmdline")).context("cannot read the image's cmdline")?;
+        let boot = |disk: PathBuf| Boot::Custom { disk, kernel: built.dir.join("vmlinuz"), initrd: None, cmdline: cmdline.clone() };
+        let sizes = &built.manifest.sizes;
+        let size = Size { bytes: sizes.root + sizes.verity + sizes.uki, executables: built.manifest.executables.len() as u64 };
+        let first = Prepared { size, boot: boot(ampoule_machine::image_disk(&built.dir)?), identity, user_data };
+        let (mut machine, client) = start(&first, conditions, work.join("first"))?;
+        until(&mut machine, || running(&client))?;
+        machine.powerdown()?;
+        ensure!(machine.wait_exit(LIMIT)? == Exit::PowerOff, "the first boot did not end well:\n{}", machine.describe_end());
+        let disk = machine.config().overlay();
+        Ok(Prepared { boot: boot(disk), ..first })
+    })
+}
+
+/// One measured boot.
+pub(super) fn boot(prepared: &Prepared, conditions: Conditions, work: &Path) -> Result<Sample> {
+    let power_on = SystemTime::now();
+    let (mut machine, client) = start(prepared, conditions, work.join("ampoule"))?;
+    until(&mut machine, || first_output(&client, power_on).is_some())?;
+    let output = first_output(&client, power_on).context("the container's output is gone")?;
+    let report: BootReport = client.get_json("/v1/boot")?;
+    let services: ServiceList = client.get_json("/v1/services")?;
+    let containerd = services.services.iter().find(|service| service.name == "containerd").and_then(|service| service.ready_ms);
+    let api = report.api_ms.context("the boot report has no time for the API")?;
+    let memory = measure::memory_in_use(&mut machine)?;
+    machine.kill()?;
+    let seconds = |ms: u64| ms as f64 / 1000.0;
+    Ok(Sample {
+        init: seconds(report.init_ms.context("the boot report has no time for init")?),
+        ready: seconds(api.max(containerd.unwrap_or(0))),
+        output: seconds(output),
+        memory,
+    })
+}
+
+fn settings(registry: u16) -> serde_json::Value {
+    let host = format!("{}:{registry}", ampoule_machine::HOST_SEEN_FROM_GUEST);
+    json!({
+        "container-registry": { "plain-http": [host] },
+        "workloads": { "demo": { "image": format!("{host}/demo:latest") } },
+    })
+}
+
+fn start(prepared: &Prepared, conditions: Conditions, workdir: PathBuf) -> Result<(Machine, Client)> {
+    let mut config = conditions.machine(prepared.boot.clone(), workdir);
+    let port = free_port()?;
+    config.forwards = vec![Forward { host: port, guest: LocalIdentity::API_PORT }];
+    config.disk_size = Some(4 << 30);
+    config.user_data = Some(prepared.user_data.clone());
+    let files = prepared.identity.client(Role::Admin);
+    let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let address = format!("127.0.0.1:{port}");
+    let name = prepared.identity.server_name();
+    let client = Client::tls(&address, name, &read(&files.ca)?, &read(&files.certificate)?, &read(&files.key)?)?;
+    Ok((Machine::start(config)?, client.with_timeout(Duration::from_secs(5))))
+}
+
+fn until(machine: &mut Machine, done: impl Fn() -> bool) -> Result<()> {
+    let start = Instant::now();
+    while !done() {
+        if !machine.alive() || start.elapsed() > LIMIT {
+            bail!("the node did not come so far:\n{}", machine.describe_end());
+        }
+        // Asking costs the node time that is being measured, so seldom.
+        thread::sleep(Duration::from_secs(2));
+    }
+    Ok(())
+}
+
+fn running(client: &Client) -> bool {
+    let list: WorkloadList = client.get_json("/v1/workloads").unwrap_or_default();
+    list.workloads.iter().any(|workload| workload.state == WorkloadState::Running)
+}
+
+/// When the container first spoke after `power_on`, in milliseconds since the kernel's start. Lines of earlier boots are
+/// older: the node's clock is this machine's, to the second.
+fn first_output(client: &Client, power_on: SystemTime) -> Option<u64> {
+    let earliest = power_on.duration_since(UNIX_EPOCH).ok()?.as_millis().saturating_sub(1000);
+    let query = LogQuery { sources: vec!["workload/demo".into()], ..LogQuery::default() };
+    let records = client.logs(&query).ok()?.filter_map(|line| serde_json::from_str::<LogRecord>(&line.ok()?).ok());
+    records.into_iter().find(|record| u128::from(record.time_ms) >= earliest).map(|record| record.monotonic_ms)
+}
