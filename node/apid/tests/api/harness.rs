@@ -35,12 +35,12 @@ pub(crate) struct Apid {
 impl Place {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        for below in ["state", "root/etc", "root/run/ampoule/apid", "root/usr/lib/ampoule"] {
+        for below in ["state", "root", "run"] {
             fs::create_dir_all(folder.path().join(below)).expect("a folder");
         }
         let place = Self { folder };
-        fs::write(place.path("root/usr/lib/ampoule/variant.toml"), VARIANT).expect("variant");
-        fs::write(place.path("root/etc/os-release"), OS_RELEASE).expect("os-release");
+        fs::write(place.path("variant.toml"), VARIANT).expect("variant");
+        fs::write(place.path("os-release"), OS_RELEASE).expect("os-release");
         place
     }
 
@@ -76,16 +76,17 @@ impl Place {
 
 fn command(place: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_apid"));
-    let mut option = |name: &str, below: &str| drop(command.arg(name).arg(place.join(below)));
+    let mut option = |name: &str, below: &str| {
+        command.arg(name).arg(place.join(below));
+    };
     option("--socket", "api.sock");
-    option("--state-dir", "state");
+    option("--state", "state/settings");
     option("--root", "root");
-    option("--init-socket", "init.sock");
-    option("--logd-socket", "logd.sock");
-    option("--hostd-status", "hostd.status");
-    option("--netd-status", "netd.status");
     option("--user-data", "user-data");
-    option("--variant-file", "root/usr/lib/ampoule/variant.toml");
+    option("--variant", "variant.toml");
+    option("--os-release", "os-release");
+    option("--init", "init.sock");
+    option("--run", "run");
     command.stdin(Stdio::null()).stdout(Stdio::null()).env_remove("NOTIFY_SOCKET");
     command
 }

@@ -42,16 +42,3 @@ fn a_store_that_is_rubbish_throughout_leaves_the_api_up() {
     let apid = place.start();
     assert_eq!(apid.settings()["motd"], "by default");
 }
-
-#[test]
-fn a_state_that_cannot_be_written_leaves_the_api_up_and_a_commit_says_why() {
-    let place = Place::new();
-    // A file where the folder should be.
-    fs::write(place.path("state/settings"), "").expect("written");
-    let apid = place.start();
-    assert_eq!(apid.settings()["motd"], "by default");
-    apid.send(ampoule_api_client::Method::Patch, "/settings", Some(&json!({ "motd": "x" })));
-    let refused = apid.send(ampoule_api_client::Method::Post, "/tx/commit_and_apply", None);
-    assert!(refused.status >= 500 && refused.text().contains("settings"), "{} {}", refused.status, refused.text());
-    assert_eq!(apid.settings()["motd"], "by default");
-}

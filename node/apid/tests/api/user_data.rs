@@ -1,6 +1,6 @@
 //! User data at first boot.
 
-use std::{fs, io::Write};
+use std::io::Write;
 
 use crate::harness::Place;
 
@@ -14,14 +14,6 @@ fn plain_and_packed_user_data_become_the_first_generation() {
         assert_eq!(apid.settings()["motd"], "from user data");
         assert_eq!(apid.file("/etc/motd").as_deref(), Some("from user data\n"));
     }
-}
-
-#[test]
-fn the_file_on_state_wins_over_the_machine() {
-    let place = Place::new().with_user_data("[settings]\nmotd = \"machine\"\nnetwork.hostname = \"kept\"\n");
-    fs::write(place.path("state/user-data.toml"), "[settings]\nmotd = \"file\"\n").expect("written");
-    let settings = place.start().settings();
-    assert_eq!((&settings["motd"], &settings["network"]["hostname"]), (&"file".into(), &"kept".into()));
 }
 
 #[test]
