@@ -43,6 +43,9 @@ pub enum State {
     Failed,
 }
 
+/// So many times `SIGKILL`, a second apart. A killed process is gone within a tick of the scheduler unless it hangs in the kernel, on a dead disk for one.
+const MOST_KILLS: u32 = 5;
+
 /// What ends the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shutdown {
@@ -99,6 +102,10 @@ struct Service {
     alive: bool,
     /// Start it again once it is down, whatever its policy.
     again: bool,
+    /// Someone asked for that, so it happens without a back-off.
+    at_once: bool,
+    /// How often it was killed in vain while the machine goes down.
+    kills: u32,
     spawned_at: Millis,
     /// Wait before the next start.
     delay: Millis,
@@ -123,6 +130,8 @@ impl Machine {
             started: false,
             alive: false,
             again: false,
+            at_once: false,
+            kills: 0,
             spawned_at: 0,
             delay: graph.file(id).restart.delay.millis(),
             restarts: 0,
@@ -191,21 +200,30 @@ impl Machine {
         for id in self.graph.ids() {
             match self.state(id) {
                 State::Starting { deadline } if deadline <= now => self.give_up(now, id, true, out),
-                // Killed already at the first deadline; repeated each second in case a process was born meanwhile.
-                State::Stopping { deadline } if deadline <= now => {
-                    out.push(Action::Kill(id));
-                    self.services[id.0].state = State::Stopping { deadline: now + 1_000 };
-                }
+                State::Stopping { deadline } if deadline <= now => self.kill_again(now, id, out),
                 State::BackingOff { until } if until <= now && self.shutdown.is_none() => self.set(id, State::Waiting, out),
                 _ => {}
             }
         }
     }
 
+    /// Repeated each second in case a process was born meanwhile. One that does not die hangs in the kernel: the end of the machine does not wait for it.
+    fn kill_again(&mut self, now: Millis, id: Id, out: &mut Vec<Action>) {
+        out.push(Action::Kill(id));
+        let service = &mut self.services[id.0];
+        service.kills += u32::from(self.shutdown.is_some());
+        if service.kills > MOST_KILLS {
+            service.alive = false;
+            self.set(id, State::Stopped, out);
+        } else {
+            service.state = State::Stopping { deadline: now + 1_000 };
+        }
+    }
+
     /// Kills a service that did not get ready in time; when it is down it is tried again after its back-off.
     fn give_up(&mut self, now: Millis, id: Id, again: bool, out: &mut Vec<Action>) {
         out.push(Action::Kill(id));
-        self.services[id.0].again = again;
+        (self.services[id.0].again, self.services[id.0].at_once) = (again, false);
         self.set(id, State::Stopping { deadline: now + 1_000 }, out);
     }
 
@@ -227,7 +245,7 @@ impl Machine {
     fn spawn(&mut self, now: Millis, id: Id, out: &mut Vec<Action>) {
         let timeout = self.graph.file(id).ready_timeout.millis();
         let service = &mut self.services[id.0];
-        (service.started, service.alive, service.again, service.spawned_at) = (true, true, false, now);
+        (service.started, service.alive, service.again, service.kills, service.spawned_at) = (true, true, false, 0, now);
         out.push(Action::Spawn(id));
         match self.graph.file(id).readiness {
             Readiness::Started => self.set(id, State::Running, out),
@@ -253,7 +271,7 @@ impl Machine {
         self.services[id.0].alive = false;
         let oneshot = self.graph.file(id).readiness == Readiness::Exit;
         let next = match self.state(id) {
-            State::Stopping { .. } if self.services[id.0].again && self.shutdown.is_none() => self.again(now, id),
+            State::Stopping { .. } if self.services[id.0].again && self.shutdown.is_none() => self.again_after_stop(now, id),
             State::Stopping { .. } => State::Stopped,
             _ if self.shutdown.is_some() => State::Stopped,
             State::Starting { .. } if oneshot && ok => State::Done,
@@ -268,6 +286,15 @@ impl Machine {
             Policy::OnFailure if ok => State::Stopped,
             Policy::OnFailure | Policy::Always => self.again(now, id),
         }
+    }
+
+    /// Asked for by a person: at once, and not after what an earlier crash earned it.
+    fn again_after_stop(&mut self, now: Millis, id: Id) -> State {
+        if !self.services[id.0].at_once {
+            return self.again(now, id);
+        }
+        self.services[id.0].delay = self.graph.file(id).restart.delay.millis();
+        State::Waiting
     }
 
     /// The back-off: doubles up to the most, begins anew after a stable life.
@@ -288,7 +315,7 @@ impl Machine {
         let service = &mut self.services[id.0];
         match service.state {
             State::Stopped | State::Failed | State::Done | State::BackingOff { .. } => self.set(id, State::Waiting, out),
-            State::Stopping { .. } => service.again = true,
+            State::Stopping { .. } => (service.again, service.at_once) = (true, true),
             State::Waiting | State::Starting { .. } | State::Running => {}
         }
     }
@@ -306,11 +333,7 @@ impl Machine {
     fn end(&mut self, now: Millis, id: Id, again: bool, out: &mut Vec<Action>) {
         let stop = &self.graph.file(id).stop;
         let (signal, deadline) = (stop.signal, now + stop.timeout.millis());
-        self.services[id.0].again = again;
-        if again {
-            // Asked for by a person: at once, not after what an earlier crash earned it.
-            self.services[id.0].delay = 0;
-        }
+        (self.services[id.0].again, self.services[id.0].at_once) = (again, again);
         if !matches!(self.state(id), State::Stopping { .. }) {
             out.push(Action::Signal(id, signal));
             self.set(id, State::Stopping { deadline }, out);

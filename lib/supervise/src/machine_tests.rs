@@ -90,6 +90,31 @@ fn a_restart_asked_for_is_at_once_and_later_crashes_still_back_off() {
 }
 
 #[test]
+fn a_restart_asked_for_is_at_once_after_a_long_life_too_and_is_not_counted() {
+    let mut m = machine(&[("a", "")]);
+    let a = id(&m, "a");
+    m.handle(0, Event::Tick);
+    m.handle(1, Event::Ready(a));
+    m.handle(100_000, Event::Restart(a));
+    assert!(m.handle(100_001, Event::Exited(a, true)).contains(&Action::Spawn(a)));
+    assert_eq!(m.restarts(a), 0);
+}
+
+#[test]
+fn one_that_cannot_die_does_not_hold_the_machine() {
+    let mut m = machine(&[("a", ""), ("b", "requires = [\"a\"]")]);
+    let b = id(&m, "b");
+    m.handle(0, Event::Tick);
+    m.handle(1, Event::Ready(id(&m, "a")));
+    m.handle(2, Event::Ready(b));
+    let mut actions = m.handle(3, Event::Shutdown(Shutdown::Reboot));
+    while let Some(deadline) = m.next_deadline().filter(|at| *at < 60_000) {
+        actions.extend(m.handle(deadline, Event::Tick));
+    }
+    assert!(actions.contains(&Action::Halt(Shutdown::Reboot)), "{actions:?}");
+}
+
+#[test]
 fn shutdown_goes_against_the_order_of_starting() {
     let mut m = machine(&[("a", ""), ("b", "requires = [\"a\"]")]);
     let (a, b) = (id(&m, "a"), id(&m, "b"));

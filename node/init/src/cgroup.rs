@@ -1,7 +1,7 @@
 //! The control-group tree: `/system/NAME` for services; the container runtime keeps its own beside it.
 
 use crate::console::note;
-use ampoule_supervise::service::Limits;
+use ampoule_supervise::service::{Kill, ServiceFile};
 use rustix::fs::{Mode, OFlags};
 use std::fs;
 use std::io;
@@ -23,14 +23,16 @@ pub(crate) fn make_tree() {
 ///
 /// # Errors
 /// The group cannot be made. A limit that cannot be set is an error too: a service never runs wider than its file says.
-pub(crate) fn prepare(name: &str, limits: &Limits) -> io::Result<OwnedFd> {
+pub(crate) fn prepare(name: &str, file: &ServiceFile) -> io::Result<OwnedFd> {
+    let limits = &file.limits;
     let group = path(name);
     fs::create_dir_all(&group)?;
     let memory = limits.memory.map_or("max".to_owned(), |m| m.0.to_string());
     fs::write(group.join("memory.max"), memory)?;
     fs::write(group.join("pids.max"), limits.pids.map_or("max".to_owned(), |p| p.to_string()))?;
-    // A service over its memory dies whole, so that its supervisor starts it whole.
-    fs::write(group.join("memory.oom.group"), "1")?;
+    // A service over its memory dies whole, so that it is started whole; not so one whose children shall outlive it.
+    let dies_whole = file.stop.kill == Kill::Cgroup;
+    fs::write(group.join("memory.oom.group"), if dies_whole { "1" } else { "0" })?;
     let procs = rustix::fs::open(group.join("cgroup.procs"), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
     Ok(procs)
 }

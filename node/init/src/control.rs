@@ -9,6 +9,8 @@ use std::os::fd::OwnedFd;
 
 /// Clients at once; one more and the oldest is closed. Each asks and leaves, so more than a few means one has gone astray.
 const MAX_CLIENTS: usize = 16;
+/// The most taken from one client, and the most clients let in, before others are served: a flood must not hold up the rest.
+const AT_ONCE: usize = 16;
 
 /// The socket and those connected to it.
 pub(crate) struct Control {
@@ -34,9 +36,10 @@ impl Control {
         Ok(Self { listener, clients: VecDeque::new() })
     }
 
-    /// Takes in everyone who waits.
+    /// Takes in those who wait.
     pub(crate) fn accept(&mut self) {
-        while let Ok(client) = accept_with(&self.listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        for client in (0..AT_ONCE).map_while(|_| accept_with(&self.listener, flags).ok()) {
             if self.clients.len() == MAX_CLIENTS {
                 self.clients.pop_front();
             }
@@ -54,7 +57,7 @@ impl Control {
 fn serve_one(client: &OwnedFd, answer: &mut impl FnMut(Request) -> Reply) -> bool {
     // One byte more than a request, so that a longer datagram is seen to be one.
     let mut bytes = [0u8; REQUEST_SIZE + 1];
-    loop {
+    for _ in 0..AT_ONCE {
         let size = match rustix::io::read(client, &mut bytes) {
             Ok(0) => return false,
             Ok(size) => size,
@@ -66,4 +69,5 @@ fn serve_one(client: &OwnedFd, answer: &mut impl FnMut(Request) -> Reply) -> boo
             return false;
         }
     }
+    true
 }

@@ -44,6 +44,9 @@ pub(crate) fn mount_all() {
     if std::path::Path::new("/sys/firmware/efi/efivars").exists() {
         mount_one(&Mount { kind: "efivarfs", target: "/sys/firmware/efi/efivars", options: c"", flags: STRICT.union(MountFlags::RDONLY) });
     }
+    // The root is read-only by its kind; these are the rest.
+    let sealed = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+    note("Restrict /", mount_remount("/", sealed, c""));
     // Mounts made here must reach containers that ask for it, and a kubelet expects this.
     note("Share mounts", mount_change("/", MountPropagationFlags::SHARED | MountPropagationFlags::REC));
 }

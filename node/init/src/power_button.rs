@@ -1,6 +1,7 @@
 //! The power button, read straight from the kernel's input devices.
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use std::fs;
 use std::os::fd::OwnedFd;
 
@@ -19,11 +20,19 @@ pub(crate) fn open() -> Vec<OwnedFd> {
     events.take(MAX_DEVICES).filter_map(|e| rustix::fs::open(e.path(), flags, Mode::empty()).ok()).collect()
 }
 
-/// Reads what waits on a device; `true` if the power button was pressed.
-pub(crate) fn pressed(device: &OwnedFd) -> bool {
-    let mut bytes = [0u8; EVENT_SIZE * 16];
-    let size = rustix::io::read(device, &mut bytes).unwrap_or(0);
-    bytes[..size].chunks_exact(EVENT_SIZE).any(is_power_press)
+/// Reads what waits on each device; `true` if the power button was pressed. A device that was pulled out is let go: it would wake us for ever.
+pub(crate) fn pressed(devices: &mut Vec<OwnedFd>) -> bool {
+    let mut is_pressed = false;
+    devices.retain(|device| {
+        let mut bytes = [0u8; EVENT_SIZE * 16];
+        let size = match rustix::io::read(device, &mut bytes) {
+            Ok(size) => size,
+            Err(error) => return error == Errno::AGAIN,
+        };
+        is_pressed |= bytes[..size].chunks_exact(EVENT_SIZE).any(is_power_press);
+        size > 0
+    });
+    is_pressed
 }
 
 fn is_power_press(event: &[u8]) -> bool {

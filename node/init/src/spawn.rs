@@ -1,7 +1,7 @@
 //! From a service file to a running process.
 
 use crate::{cgroup, output::Output};
-use ampoule_supervise::service::ServiceFile;
+use ampoule_supervise::service::{Readiness, ServiceFile};
 use ampoule_sys::spawn::{Confinement, spawn_confined};
 use std::fs::DirBuilder;
 use std::io;
@@ -19,6 +19,7 @@ pub(crate) const NOTIFY_SOCKET: &str = "/run/ampoule/notify.sock";
 /// The step that failed.
 pub(crate) fn start(name: &str, file: &ServiceFile, output: &mut Output) -> io::Result<u32> {
     make_directories(file)?;
+    remove_old_socket(file);
     let confinement = confinement(name, file, output)?;
     let mut command = command(file);
     command.stdin(Stdio::null()).stdout(output.writer(name)?).stderr(output.writer(name)?);
@@ -35,13 +36,21 @@ fn command(file: &ServiceFile) -> Command {
 
 fn confinement(name: &str, file: &ServiceFile, output: &mut Output) -> io::Result<Confinement> {
     Ok(Confinement {
-        cgroup_procs: cgroup::prepare(name, &file.limits)?,
+        cgroup_procs: cgroup::prepare(name, file)?,
         open_files: file.limits.open_files,
         oom_score_adjust: file.limits.oom_score_adjust,
         capabilities_dropped: file.rights.capabilities.absent().collect(),
         no_new_privileges: file.rights.no_new_privileges,
         descriptor_3: if name == LOG_SERVICE { Some(output.connect_logd()?) } else { None },
     })
+}
+
+/// A socket that an earlier life left behind must not say that this one is ready.
+fn remove_old_socket(file: &ServiceFile) {
+    if let Readiness::Socket(path) = &file.readiness {
+        // There is none at the first start.
+        let _ = std::fs::remove_file(path);
+    }
 }
 
 fn make_directories(file: &ServiceFile) -> io::Result<()> {

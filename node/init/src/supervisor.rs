@@ -11,7 +11,7 @@ use ampoule_supervise::message::{Name, Phase, Refusal, Reply, Request, ServiceSt
 use ampoule_supervise::service::{Kill, Readiness};
 use ampoule_supervise::units::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, WaitOptions, kill_process, wait};
+use rustix::process::{Pid, WaitOptions, WaitStatus, kill_process, wait};
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
@@ -25,6 +25,9 @@ const REAP_AT_ONCE: usize = 512;
 #[derive(Clone, Default)]
 struct Running {
     pid: Option<u32>,
+    phase: Option<Phase>,
+    /// Why its latest life ended, for people.
+    cause: String,
     since_ms: u64,
     ready_ms: u64,
 }
@@ -91,7 +94,7 @@ impl Sources {
             control.accept();
             control.serve(|request| to.answer(&request));
         }
-        if self.buttons.iter().any(power_button::pressed) {
+        if power_button::pressed(&mut self.buttons) {
             to.end_the_machine(Shutdown::PowerOff, "the power button was pressed");
         }
         to.look_for_sockets();
@@ -126,11 +129,12 @@ impl Supervisor {
     }
 
     fn spawn(&mut self, id: Id) {
+        self.running[id.0].cause.clear();
         let graph = self.machine.graph();
         match spawn::start(graph.name(id), graph.file(id), &mut self.output) {
             Ok(pid) => self.running[id.0].pid = Some(pid),
             Err(error) => {
-                log(Level::Error, &format!("Service `{}` cannot be started: {error}", graph.name(id)));
+                self.running[id.0].cause = format!("cannot be started: {error}");
                 self.events.push_back(Event::SpawnFailed(id));
             }
         }
@@ -143,8 +147,13 @@ impl Supervisor {
         }
     }
 
-    fn kill(&self, id: Id) {
+    fn kill(&mut self, id: Id) {
         let graph = self.machine.graph();
+        match (self.running[id.0].pid, self.running[id.0].phase) {
+            (Some(_), Some(Phase::Starting)) => self.running[id.0].cause = "was not ready in its time".to_owned(),
+            (Some(_), Some(Phase::Stopping)) => log(Level::Error, &format!("Service `{}` does not stop and is killed", graph.name(id))),
+            _ => {}
+        }
         match graph.file(id).stop.kill {
             Kill::Process => self.signal(id, rustix::process::Signal::KILL),
             Kill::Cgroup => {
@@ -156,19 +165,21 @@ impl Supervisor {
     fn changed(&mut self, id: Id, state: State) {
         let name = self.machine.graph().name(id).to_owned();
         self.running[id.0].since_ms = now();
+        self.running[id.0].phase = Some(state.into());
         if matches!(state, State::Running | State::Done) {
             self.running[id.0].ready_ms = now();
         }
         self.timeline.record(&name, state.into());
-        self.tell(&name, state);
+        let cause = self.running[id.0].cause.clone();
+        self.tell(&name, &cause, state);
     }
 
-    fn tell(&mut self, name: &str, state: State) {
+    fn tell(&mut self, name: &str, cause: &str, state: State) {
         match state {
-            State::Failed => log(Level::Error, &format!("Service `{name}` failed and is not started again")),
+            State::Failed => log(Level::Error, &format!("Service `{name}` {cause} and is not started again; see `ampctl logs {name}`")),
             State::BackingOff { until } if self.machine.shutting_down().is_none() => {
                 let wait = until.saturating_sub(now());
-                log(Level::Error, &format!("Service `{name}` ended and is started again in {wait} ms; see `ampctl logs {name}`"));
+                log(Level::Error, &format!("Service `{name}` {cause} and is started again in {wait} ms; see `ampctl logs {name}`"));
             }
             _ => log(Level::Info, &format!("{name}: {}", Phase::from(state).word())),
         }
@@ -203,11 +214,23 @@ impl Supervisor {
             let pid = pid.as_raw_nonzero().get().cast_unsigned();
             if let Some(id) = self.machine.graph().ids().find(|id| self.running[id.0].pid == Some(pid)) {
                 self.running[id.0].pid = None;
+                self.note_cause(id, status);
                 self.handle(Event::Exited(id, status.exit_status() == Some(0)));
             }
         }
         // More wait: come back at once.
         note("Reap on", kill_process(rustix::process::getpid(), rustix::process::Signal::CHILD));
+    }
+
+    /// Keeps an earlier cause: one killed for being late ended because it was late.
+    fn note_cause(&mut self, id: Id, status: WaitStatus) {
+        let cause = &mut self.running[id.0].cause;
+        if cause.is_empty() {
+            *cause = match (status.exit_status(), status.terminating_signal()) {
+                (Some(code), _) => format!("ended with status {code}"),
+                (_, signal) => format!("was ended by signal {}", signal.unwrap_or_default()),
+            };
+        }
     }
 
     fn read_notifications(&mut self, socket: &OwnedFd) {
