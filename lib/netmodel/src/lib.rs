@@ -1,1 +1,4 @@
-//! Wanted network state and the DHCP client state machine; pure
+//! The DHCP client state machine and the files made from what it learns; pure.
+
+pub mod dhcp;
+pub mod resolver;
