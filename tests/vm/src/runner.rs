@@ -115,7 +115,10 @@ fn bounded(case: Case, context: &Context) -> Result<()> {
     wait.recv_timeout(case.limit).unwrap_or_else(|_| Err(late()))
 }
 
+/// What went wrong in sentences, then what is longer than a line (the console's end).
 fn indented(error: &anyhow::Error) -> String {
-    let text = format!("{error:?}");
-    text.lines().map(|line| format!("      {line}")).collect::<Vec<_>>().join("\n")
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let (long, short): (Vec<&String>, Vec<&String>) = causes.iter().partition(|cause| cause.trim().contains('\n'));
+    let lines = short.into_iter().chain(long).flat_map(|cause| cause.lines());
+    lines.map(|line| format!("      {line}")).collect::<Vec<_>>().join("\n")
 }
