@@ -180,7 +180,7 @@ impl Client {
         let (address, server) = (lease.address, lease.server);
         self.wake = (now + RENEW_WAIT).min(since + part(&lease, 7, 8)).max(now + 1);
         self.state = State::Renewing { lease, since };
-        vec![self.send(MessageType::Request, |m| drop(m.set_ciaddr(address)), server)]
+        vec![self.send(MessageType::Request, |m| _ = m.set_ciaddr(address), server)]
     }
 
     fn rebind(&mut self, now: Millis, lease: Lease, since: Millis) -> Vec<Action> {
@@ -191,7 +191,7 @@ impl Client {
         let address = lease.address;
         self.wake = (now + LONGEST_WAIT).min(end);
         self.state = State::Rebinding { lease, since };
-        vec![self.send(MessageType::Request, |m| drop(m.set_ciaddr(address)), Ipv4Addr::BROADCAST)]
+        vec![self.send(MessageType::Request, |m| _ = m.set_ciaddr(address), Ipv4Addr::BROADCAST)]
     }
 
     fn bind(&mut self, now: Millis, lease: Lease, old: Option<Lease>) -> Vec<Action> {

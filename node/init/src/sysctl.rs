@@ -22,7 +22,8 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("fs/inotify/max_user_instances", "8192", "containers share this number"),
     ("fs/inotify/max_user_watches", "524288", "containers share this number"),
     ("vm/max_map_count", "262144", "databases in containers map much"),
-    ("net/ipv4/conf/all/rp_filter", "2", "spoofed source addresses"),
+    // netd sets it on each link once that has an address; on all at once it would drop the answers of DHCP servers.
+    ("net/ipv4/conf/default/rp_filter", "2", "spoofed source addresses"),
     ("net/ipv4/conf/all/accept_redirects", "0", "routes changed from outside"),
     ("net/ipv4/conf/default/accept_redirects", "0", "routes changed from outside"),
     ("net/ipv6/conf/all/accept_redirects", "0", "routes changed from outside"),
