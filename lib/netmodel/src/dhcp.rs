@@ -267,7 +267,7 @@ fn plain(bytes: &[u8]) -> Option<Vec<u8>> {
 fn may_have(code: u8, length: usize) -> bool {
     match code {
         1 | 51 | 54 => length == 4,
-        3 | 6 => length > 0 && length % 4 == 0,
+        3 | 6 => length > 0 && length.is_multiple_of(4),
         12 | 15 => length > 0,
         26 => length == 2,
         53 => length == 1,
