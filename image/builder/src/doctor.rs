@@ -25,6 +25,7 @@ pub const REQUIREMENTS: &[Requirement] = &[
     need("xz", "xz-utils", "unpacks the kernel's source"),
     need("make", "make", "builds the kernel"),
     need("gcc", "gcc", "builds the kernel and runc; links all programs"),
+    need("/usr/include/stdio.h", "libc6-dev", "linked into all programs"),
     need("flex", "flex", "builds the kernel's configuration"),
     need("bison", "bison", "builds the kernel's configuration"),
     need("bc", "bc", "builds the kernel"),

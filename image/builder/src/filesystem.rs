@@ -4,6 +4,7 @@ use crate::stage::Stage;
 use crate::tool::Tool;
 use ampoule_layout::{BLOCK_SIZE, RootHash, SALT};
 use anyhow::Context;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// UUIDs of file systems. Nothing looks for them; they only must not be random.
@@ -49,6 +50,7 @@ pub(crate) fn verity(data: &Path, tree: &Path, stage: &Stage) -> anyhow::Result<
                 root_hash = Some(hash.trim().to_owned());
             }
         })?;
+    std::fs::set_permissions(tree, std::fs::Permissions::from_mode(0o644))?;
     let root_hash = root_hash.context("veritysetup printed no root hash")?;
     Ok((root_hash.parse()?, blocks))
 }

@@ -17,7 +17,7 @@ const FLAGS: &[&str] =
 /// What else the result depends on: compiler, linker, flags and every source file.
 pub(super) fn facts(repo: &Path, sources: &[PathBuf], facts: &mut Facts) -> anyhow::Result<()> {
     facts.add("rustc", rustc()?).add("gcc", super::version_of("gcc", "--version")?);
-    facts.add("flags", FLAGS.join(" "));
+    facts.add("flags", FLAGS.join(" ")).add("libc", super::c_library()?.version);
     for source in sources {
         let path = repo.join(source);
         match path.is_dir() {
@@ -108,7 +108,9 @@ fn components(repo: &Path, programs: &[String]) -> anyhow::Result<Vec<Component>
         .args(["tree", "--locked", "--target", TARGET, "-e", "normal,no-proc-macro", "--prefix", "none", "-f", "{p}\t{l}"])
         .args(packages)
         .output()?;
-    Ok(crates(&tree))
+    let mut components = crates(&tree);
+    components.push(super::c_library()?);
+    Ok(components)
 }
 
 /// Third-party crates in the lines of `cargo tree`.
@@ -121,7 +123,7 @@ fn crates(tree: &str) -> Vec<Component> {
         if package.contains('/') || name.is_empty() {
             continue;
         }
-        let licence = licence.trim_end_matches(" (*)").replace('/', " OR ");
+        let licence = licence.trim_end_matches(" (*)").split('/').map(str::trim).collect::<Vec<_>>().join(" OR ");
         let component = Component { name: name.into(), version: version.into(), licence, purl: format!("pkg:cargo/{name}@{version}") };
         found.insert((component.name.clone(), component.version.clone()), component);
     }

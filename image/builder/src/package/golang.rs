@@ -20,7 +20,7 @@ const USUAL_PACKAGES: u64 = 900;
 pub(super) fn facts(dir: &Path, facts: &mut Facts) -> anyhow::Result<()> {
     facts.add_file("go.mod", &dir.join("go.mod"))?.add_file("go.sum", &dir.join("go.sum"))?;
     facts.add("go", version_of("go", "version")?).add("gcc", version_of("gcc", "--version")?);
-    facts.add("linker", LINKER);
+    facts.add("linker", LINKER).add("libc", super::c_library()?.version);
     Ok(())
 }
 
@@ -117,7 +117,7 @@ fn components(bin: &Path) -> anyhow::Result<Vec<Component>> {
             found.insert((name.clone(), version.clone()), Component { name, version, licence, purl });
         }
     }
-    Ok(found.into_values().collect())
+    Ok(found.into_values().chain([super::c_library()?]).collect())
 }
 
 /// The `dep` lines of `go version -m`.

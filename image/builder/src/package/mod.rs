@@ -152,6 +152,21 @@ fn version_of(tool: &'static str, arg: &str) -> anyhow::Result<String> {
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
+/// The C library of the host, which every program has in it.
+fn c_library() -> anyhow::Result<Component> {
+    let text = version_of("ldd", "--version")?;
+    let version = release_of(&text).with_context(|| format!("ldd does not say which C library there is: {text}"))?.to_owned();
+    let purl = format!("pkg:generic/glibc@{version}");
+    Ok(Component { name: "glibc".to_owned(), version, licence: "LGPL-2.1-or-later".to_owned(), purl })
+}
+
+/// The distribution's release in `ldd (Debian GLIBC 2.36-9+deb12u10) 2.36`, or the number after it.
+fn release_of(text: &str) -> Option<&str> {
+    let inside = text.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+    let release = inside.and_then(|(words, _)| words.rsplit(' ').next()).filter(|r| r.starts_with(|c: char| c.is_ascii_digit()));
+    release.or_else(|| text.rsplit(' ').next()).filter(|v| !v.is_empty())
+}
+
 /// Copies single files of an unpacked package.
 fn pick(files: &BTreeMap<String, PathBuf>, source: &Path, out: &Path) -> anyhow::Result<()> {
     for (from, to) in files {
@@ -166,4 +181,16 @@ fn pick(files: &BTreeMap<String, PathBuf>, source: &Path, out: &Path) -> anyhow:
 pub(crate) fn make_parent(path: &Path) -> anyhow::Result<()> {
     let parent = path.parent().with_context(|| format!("{} has no parent", path.display()))?;
     std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_release_of_the_c_library_is_found() {
+        assert_eq!(release_of("ldd (Debian GLIBC 2.36-9+deb12u10) 2.36"), Some("2.36-9+deb12u10"));
+        assert_eq!(release_of("ldd (GNU libc) 2.41"), Some("2.41"));
+        assert_eq!(release_of(""), None);
+    }
 }
