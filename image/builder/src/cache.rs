@@ -78,12 +78,14 @@ impl Cache {
             return Ok((path, true));
         }
         let path = self.path(name, key);
-        let _held = self.hold(name)?;
+        // One lock for each key: two checkouts that make different things of the same name do not wait for each other.
+        let unit = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let _held = self.hold(&unit)?;
         if path.is_dir() {
             return Ok((path, true));
         }
-        self.remove_unfinished(name);
-        let scratch = self.scratch(name)?;
+        self.remove_unfinished(&unit);
+        let scratch = self.scratch(&unit)?;
         let out = scratch.path().join("out");
         std::fs::create_dir(&out)?;
         make(&out)?;
@@ -91,7 +93,7 @@ impl Cache {
         Ok((path, false))
     }
 
-    /// Removes what builds of `name` that were killed have left. The caller holds `name`.
+    /// Removes what builds of `name` that were killed have left; the caller holds `name`.
     fn remove_unfinished(&self, name: &str) {
         let entries = std::fs::read_dir(self.dir.join("work")).into_iter().flatten().flatten();
         for entry in entries.filter(|e| is_scratch_of(&e.file_name().to_string_lossy(), name)) {

@@ -50,7 +50,7 @@ pub(super) fn make(
     std::fs::create_dir_all(&bin)?;
     let target = target_dir(workshop)?;
     // Cargo leaves what another build is making in the same directory half done for us.
-    let _held = workshop.cache.hold("cargo")?;
+    let _held = workshop.cache.hold(&target.file_name().unwrap_or_default().to_string_lossy())?;
     compile(workshop.repo, programs, &target, stage)?;
     for program in programs {
         let built = target.join(TARGET).join("release").join(program);

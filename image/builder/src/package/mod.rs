@@ -84,8 +84,9 @@ impl Workshop<'_> {
     }
 
     fn make(&self, recipe: &Recipe, inputs: &Inputs, out: &Path, stage: &Stage) -> anyhow::Result<()> {
-        let scratch = self.cache.scratch(&format!("{}.source", recipe.name))?;
-        let source = scratch.path();
+        // Beside what is made: so whoever cleans up after a killed build removes both.
+        let source = &out.with_file_name("source");
+        std::fs::create_dir(source)?;
         for file in inputs.files.values() {
             debian::unpack(file, source, stage)?;
         }
