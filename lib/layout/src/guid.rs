@@ -25,10 +25,7 @@ impl Guid {
 
     /// From the sixteen bytes of a GPT entry, whose first three fields are little-endian.
     pub const fn from_gpt(g: [u8; 16]) -> Self {
-        Self([
-            g[3], g[2], g[1], g[0], g[5], g[4], g[7], g[6], g[8], g[9], g[10], g[11], g[12], g[13],
-            g[14], g[15],
-        ])
+        Self([g[3], g[2], g[1], g[0], g[5], g[4], g[7], g[6], g[8], g[9], g[10], g[11], g[12], g[13], g[14], g[15]])
     }
 
     /// The bytes in the order of the text.
@@ -55,20 +52,12 @@ impl FromStr for Guid {
     fn from_str(text: &str) -> Result<Self, GuidError> {
         let wrong = || GuidError(text.chars().take(64).collect());
         let dashes = [8, 13, 18, 23];
-        let shaped = text.len() == 36
-            && text.bytes().enumerate().all(|(i, c)| {
-                if dashes.contains(&i) {
-                    c == b'-'
-                } else {
-                    c.is_ascii_hexdigit()
-                }
-            });
+        let shaped =
+            text.len() == 36 && text.bytes().enumerate().all(|(i, c)| if dashes.contains(&i) { c == b'-' } else { c.is_ascii_hexdigit() });
         if !shaped {
             return Err(wrong());
         }
-        u128::from_str_radix(&text.replace('-', ""), 16)
-            .map(Self::from_u128)
-            .map_err(|_| wrong())
+        u128::from_str_radix(&text.replace('-', ""), 16).map(Self::from_u128).map_err(|_| wrong())
     }
 }
 
@@ -79,24 +68,14 @@ mod tests {
 
     #[test]
     fn gpt_order_swaps_the_first_three_fields() {
-        let gpt = [
-            0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e,
-            0xc9, 0x3b,
-        ];
-        assert_eq!(
-            Guid::from_gpt(gpt).to_string(),
-            "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
-        );
+        let gpt = [0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b];
+        assert_eq!(Guid::from_gpt(gpt).to_string(), "c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
     }
 
     #[test]
     fn refuses_what_is_no_guid() {
-        for text in [
-            "",
-            "c12a7328f81f11d2ba4b00a0c93ec93b",
-            "+12a7328-f81f-11d2-ba4b-00a0c93ec93b",
-            "é12a7328-f81f-11d2-ba4b-00a0c93ec93",
-        ] {
+        for text in ["", "c12a7328f81f11d2ba4b00a0c93ec93b", "+12a7328-f81f-11d2-ba4b-00a0c93ec93b", "é12a7328-f81f-11d2-ba4b-00a0c93ec93"]
+        {
             assert!(text.parse::<Guid>().is_err(), "{text}");
         }
     }

@@ -77,9 +77,7 @@ impl Role {
 
     /// What a partition of this type is for, if it is one of ours.
     pub fn of_type(guid: Guid, architecture: Architecture) -> Option<Self> {
-        [Self::Esp, Self::Root, Self::Verity, Self::State, Self::Data]
-            .into_iter()
-            .find(|role| role.type_guid(architecture) == guid)
+        [Self::Esp, Self::Root, Self::Verity, Self::State, Self::Data].into_iter().find(|role| role.type_guid(architecture) == guid)
     }
 }
 
@@ -91,29 +89,17 @@ mod tests {
     fn a_role_is_found_by_its_type() {
         for architecture in [Architecture::X86_64, Architecture::Aarch64] {
             for p in PARTITIONS {
-                assert_eq!(
-                    Role::of_type(p.role.type_guid(architecture), architecture),
-                    Some(p.role),
-                    "{}",
-                    p.name
-                );
+                assert_eq!(Role::of_type(p.role.type_guid(architecture), architecture), Some(p.role), "{}", p.name);
             }
         }
-        assert_eq!(
-            Role::of_type(Guid::from_u128(0), Architecture::X86_64),
-            None
-        );
+        assert_eq!(Role::of_type(Guid::from_u128(0), Architecture::X86_64), None);
     }
 
     #[test]
     fn partitions_are_aligned_and_hold_their_seed() {
         for p in PARTITIONS {
             assert_eq!(p.size % MIB, 0, "{}", p.name);
-            assert!(
-                !matches!(p.role, Role::State | Role::Data) || p.size >= 96 * MIB,
-                "{}",
-                p.name
-            );
+            assert!(!matches!(p.role, Role::State | Role::Data) || p.size >= 96 * MIB, "{}", p.name);
         }
     }
 

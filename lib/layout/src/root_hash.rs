@@ -65,17 +65,9 @@ mod tests {
 
     #[test]
     fn the_halves_are_the_partitions() {
-        let hash: RootHash = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
-            .parse()
-            .expect("a hash");
-        assert_eq!(
-            hash.root_partition().to_string(),
-            "00010203-0405-0607-0809-0a0b0c0d0e0f"
-        );
-        assert_eq!(
-            hash.verity_partition().to_string(),
-            "10111213-1415-1617-1819-1a1b1c1d1e1f"
-        );
+        let hash: RootHash = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f".parse().expect("a hash");
+        assert_eq!(hash.root_partition().to_string(), "00010203-0405-0607-0809-0a0b0c0d0e0f");
+        assert_eq!(hash.verity_partition().to_string(), "10111213-1415-1617-1819-1a1b1c1d1e1f");
     }
 
     proptest! {

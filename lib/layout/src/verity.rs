@@ -49,23 +49,13 @@ pub enum TableError {
 impl VerityTable {
     /// The table for an image of `blocks` blocks whose partitions carry the halves of `root_hash`.
     pub fn for_image(root_hash: RootHash, blocks: u64) -> Self {
-        Self {
-            data: root_hash.root_partition(),
-            tree: root_hash.verity_partition(),
-            blocks,
-            root_hash,
-        }
+        Self { data: root_hash.root_partition(), tree: root_hash.verity_partition(), blocks, root_hash }
     }
 }
 
 impl fmt::Display for VerityTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            data,
-            tree,
-            blocks,
-            root_hash,
-        } = self;
+        let Self { data, tree, blocks, root_hash } = self;
         let sectors = blocks.saturating_mul(BLOCK_SIZE / SECTOR);
         write!(
             f,
@@ -96,30 +86,18 @@ impl FromStr for VerityTable {
             exactly(word, next())?;
         }
         match sectors == blocks.saturating_mul(BLOCK_SIZE / SECTOR) {
-            true => Ok(Self {
-                data,
-                tree,
-                blocks,
-                root_hash,
-            }),
+            true => Ok(Self { data, tree, blocks, root_hash }),
             false => Err(word("eight sectors for each block", &sectors.to_string())),
         }
     }
 }
 
 fn word(expected: &'static str, found: &str) -> TableError {
-    TableError::Word {
-        expected,
-        found: found.chars().take(80).collect(),
-    }
+    TableError::Word { expected, found: found.chars().take(80).collect() }
 }
 
 fn exactly(expected: &'static str, found: &str) -> Result<(), TableError> {
-    if found == expected {
-        Ok(())
-    } else {
-        Err(word(expected, found))
-    }
+    if found == expected { Ok(()) } else { Err(word(expected, found)) }
 }
 
 fn number(expected: &'static str, found: &str) -> Result<u64, TableError> {
@@ -127,9 +105,7 @@ fn number(expected: &'static str, found: &str) -> Result<u64, TableError> {
 }
 
 fn partition(found: &str) -> Result<Guid, TableError> {
-    let guid = found
-        .strip_prefix("PARTUUID=")
-        .ok_or_else(|| word("PARTUUID=…", found))?;
+    let guid = found.strip_prefix("PARTUUID=").ok_or_else(|| word("PARTUUID=…", found))?;
     Ok(guid.parse()?)
 }
 
@@ -141,12 +117,7 @@ mod tests {
     #[test]
     fn the_table_is_what_the_kernel_documents() {
         let table = VerityTable::for_image(RootHash::from_bytes([0xab; 32]), 3).to_string();
-        assert!(
-            table.starts_with(
-                "root,,,ro,0 24 verity 1 PARTUUID=abababab-abab-abab-abab-abababababab PARTUUID="
-            ),
-            "{table}"
-        );
+        assert!(table.starts_with("root,,,ro,0 24 verity 1 PARTUUID=abababab-abab-abab-abab-abababababab PARTUUID="), "{table}");
         assert!(table.contains(" 4096 4096 3 1 sha256 abab"), "{table}");
         assert!(table.ends_with(" 1 panic_on_corruption"), "{table}");
     }
@@ -154,23 +125,9 @@ mod tests {
     #[test]
     fn a_table_without_panic_is_refused() {
         let table = VerityTable::for_image(RootHash::from_bytes([1; 32]), 3).to_string();
-        assert!(
-            table
-                .replace(" 1 panic_on_corruption", "")
-                .parse::<VerityTable>()
-                .is_err()
-        );
-        assert!(
-            format!("{table} ignore_corruption")
-                .parse::<VerityTable>()
-                .is_err()
-        );
-        assert!(
-            table
-                .replace("0 24 ", "0 16 ")
-                .parse::<VerityTable>()
-                .is_err()
-        );
+        assert!(table.replace(" 1 panic_on_corruption", "").parse::<VerityTable>().is_err());
+        assert!(format!("{table} ignore_corruption").parse::<VerityTable>().is_err());
+        assert!(table.replace("0 24 ", "0 16 ").parse::<VerityTable>().is_err());
     }
 
     proptest! {
