@@ -4,6 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ampoule_api_client::{Client, ClientError, Method};
 
+use ampoule_api_types::v1::ErrorCode;
+
 use crate::CliError;
 
 /// A name nobody else is likely to use at this moment: `apiclient-VERB-…`, as Bottlerocket's tool names its own.
@@ -27,5 +29,5 @@ pub(crate) fn commit(client: &Client, tx: &str) -> Result<(), CliError> {
 }
 
 fn is_nothing_pending(error: &ClientError) -> bool {
-    error.status() == Some(422) && error.to_string().contains("no pending")
+    matches!(error, ClientError::Refused { body: Some(body), .. } if body.code == ErrorCode::NothingPending)
 }

@@ -19,10 +19,7 @@ fn check(text: &str) -> Result<(), Invalid> {
     };
     if authority.contains('@') {
         // Not quoted: what stands before the @ may be a password.
-        return Err(Invalid::unquoted(
-            "an address may hold no user name or password",
-            "give them in container-registry.credentials",
-        ));
+        return Err(Invalid::unquoted("an address may hold no user name or password", "give them in container-registry.credentials"));
     }
     if text.len() > 2048 || !is_registry(authority) || !path.bytes().all(is_path_byte) {
         return refuse("is not an http or https address");
@@ -31,9 +28,7 @@ fn check(text: &str) -> Result<(), Invalid> {
 }
 
 fn split(text: &str) -> Option<(&str, &str)> {
-    let rest = text
-        .strip_prefix("http://")
-        .or_else(|| text.strip_prefix("https://"))?;
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"))?;
     Some(rest.find('/').map_or((rest, ""), |at| rest.split_at(at)))
 }
 
@@ -62,26 +57,14 @@ mod tests {
     #[test]
     fn parts() {
         let url: HttpUrl = "https://m.example:5000/v2/proxy".parse().expect("url");
-        assert_eq!(
-            (url.authority(), url.path()),
-            ("m.example:5000", "/v2/proxy")
-        );
+        assert_eq!((url.authority(), url.path()), ("m.example:5000", "/v2/proxy"));
         let url: HttpUrl = "http://m".parse().expect("url");
         assert_eq!((url.authority(), url.path()), ("m", ""));
     }
 
     #[test]
     fn refused() {
-        for bad in [
-            "",
-            "m.example",
-            "ftp://a",
-            "http://",
-            "https://a b",
-            "http://a/\n",
-            "http://a/?q",
-            "http:///x",
-        ] {
+        for bad in ["", "m.example", "ftp://a", "http://", "https://a b", "http://a/\n", "http://a/?q", "http:///x"] {
             assert!(bad.parse::<HttpUrl>().is_err(), "{bad:?}");
         }
         let error = "https://me:hunter2@a".parse::<HttpUrl>().expect_err("user");

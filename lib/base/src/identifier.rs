@@ -29,31 +29,20 @@ const WORKLOAD: &str = "the name of a workload has 1 to 63 small letters, digits
 const ENVIRONMENT: &str = "the name of a variable has 1 to 256 letters, digits, '_' or other visible characters, but no '=' and no blank";
 
 fn check_identifier(text: &str) -> Result<(), Invalid> {
-    let is_right = (1..=76).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    is_right
-        .then_some(())
-        .ok_or_else(|| Invalid::quoting(text, "is not a name", IDENTIFIER))
+    let is_right = (1..=76).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    is_right.then_some(()).ok_or_else(|| Invalid::quoting(text, "is not a name", IDENTIFIER))
 }
 
 fn check_workload(text: &str) -> Result<(), Invalid> {
-    let is_word = |word: &str| {
-        !word.is_empty()
-            && word
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-    };
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     (text.len() <= 63 && text.split('-').all(is_word))
         .then_some(())
         .ok_or_else(|| Invalid::quoting(text, "is not a name for a workload", WORKLOAD))
 }
 
 fn check_environment(text: &str) -> Result<(), Invalid> {
-    let is_right =
-        (1..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b'=');
-    is_right
-        .then_some(())
-        .ok_or_else(|| Invalid::quoting(text, "is not the name of a variable", ENVIRONMENT))
+    let is_right = (1..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b'=');
+    is_right.then_some(()).ok_or_else(|| Invalid::quoting(text, "is not the name of a variable", ENVIRONMENT))
 }
 
 #[cfg(test)]
@@ -65,17 +54,7 @@ mod tests {
         for good in ["web", "a-1-b", "7"] {
             assert!(good.parse::<WorkloadName>().is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "-a",
-            "a-",
-            "a--b",
-            "A",
-            "a.b",
-            "a/b",
-            "..",
-            &"a".repeat(64),
-        ] {
+        for bad in ["", "-a", "a-", "a--b", "A", "a.b", "a/b", "..", &"a".repeat(64)] {
             assert!(bad.parse::<WorkloadName>().is_err(), "{bad:?}");
         }
     }

@@ -39,8 +39,7 @@ fn check(text: &str) -> Result<(), Invalid> {
 }
 
 fn split_digest(text: &str) -> (&str, Option<&str>) {
-    text.split_once('@')
-        .map_or((text, None), |(rest, digest)| (rest, Some(digest)))
+    text.split_once('@').map_or((text, None), |(rest, digest)| (rest, Some(digest)))
 }
 
 /// A colon after the last slash begins a tag; one before it, a port.
@@ -58,10 +57,7 @@ fn looks_like_registry(first: &str) -> bool {
 }
 
 fn is_digest(text: &str) -> bool {
-    let is_hex = |hex: &str| {
-        hex.bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
+    let is_hex = |hex: &str| hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     match text.split_once(':') {
         Some(("sha256", hex)) => hex.len() == 64 && is_hex(hex),
         Some(("sha512", hex)) => hex.len() == 128 && is_hex(hex),
@@ -70,11 +66,7 @@ fn is_digest(text: &str) -> bool {
 }
 
 fn is_tag(tag: &str) -> bool {
-    (1..=128).contains(&tag.len())
-        && !tag.starts_with(['.', '-'])
-        && tag
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+    (1..=128).contains(&tag.len()) && !tag.starts_with(['.', '-']) && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
 }
 
 /// Words of small letters and digits; between them one `.`, one or two `_`, or any number of `-`.

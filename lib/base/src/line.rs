@@ -13,27 +13,17 @@ text_type! {
 }
 
 /// LF, CR, VT, FF, NEL, LS, PS: Bottlerocket's list.
-const LINE_ENDS: [char; 7] = [
-    '\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}',
-];
+const LINE_ENDS: [char; 7] = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
 
 fn check_line(text: &str) -> Result<(), Invalid> {
     let is_right = text.len() <= 4096 && !text.contains(LINE_ENDS) && !text.contains('\0');
-    is_right.then_some(()).ok_or_else(|| {
-        Invalid::quoting(
-            text,
-            "is not one line",
-            "one line of at most 4096 bytes without a line end",
-        )
-    })
+    is_right.then_some(()).ok_or_else(|| Invalid::quoting(text, "is not one line", "one line of at most 4096 bytes without a line end"))
 }
 
 fn check_text(text: &str) -> Result<(), Invalid> {
     (text.len() <= 64 * 1024 && !text.contains('\0'))
         .then_some(())
-        .ok_or_else(|| {
-            Invalid::quoting(text, "is too long or holds a NUL", "text of at most 64 KiB")
-        })
+        .ok_or_else(|| Invalid::quoting(text, "is too long or holds a NUL", "text of at most 64 KiB"))
 }
 
 #[cfg(test)]

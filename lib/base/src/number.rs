@@ -27,12 +27,7 @@ impl TryFrom<i64> for Port {
             .ok()
             .and_then(NonZeroU16::new)
             .map(Self)
-            .ok_or_else(|| {
-                Invalid::unquoted(
-                    &format!("{number} is not a port"),
-                    "a number from 1 to 65535",
-                )
-            })
+            .ok_or_else(|| Invalid::unquoted(&format!("{number} is not a port"), "a number from 1 to 65535"))
     }
 }
 
@@ -66,10 +61,7 @@ impl TryFrom<f64> for Cpus {
             return Ok(Self(number));
         }
         let wrong = format!("{number} is not a number of processors");
-        Err(Invalid::unquoted(
-            &wrong,
-            "a number from 0.01 to 1024, for example 0.5",
-        ))
+        Err(Invalid::unquoted(&wrong, "a number from 0.01 to 1024, for example 0.5"))
     }
 }
 

@@ -72,38 +72,24 @@ impl TryFrom<String> for PemPrivateKey {
         let known = ["PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"];
         match labels(&pem).as_slice() {
             [label] if known.contains(label) => Ok(Self { encoded, pem }),
-            _ => Err(Invalid::unquoted(
-                "the decoded text is not one PEM private key",
-                KEY,
-            )),
+            _ => Err(Invalid::unquoted("the decoded text is not one PEM private key", KEY)),
         }
     }
 }
 
 fn decode(encoded: &str, allowed: &'static str) -> Result<String, Invalid> {
     if encoded.trim_start().starts_with("-----BEGIN") {
-        return Err(Invalid::unquoted(
-            "this is PEM; it has to be encoded in base64 once more",
-            allowed,
-        ));
+        return Err(Invalid::unquoted("this is PEM; it has to be encoded in base64 once more", allowed));
     }
-    let bytes = STANDARD
-        .decode(encoded)
-        .map_err(|_| Invalid::unquoted("not base64", allowed))?;
-    let text = String::from_utf8(bytes)
-        .ok()
-        .filter(|text| text.is_ascii() && text.len() <= LIMIT);
+    let bytes = STANDARD.decode(encoded).map_err(|_| Invalid::unquoted("not base64", allowed))?;
+    let text = String::from_utf8(bytes).ok().filter(|text| text.is_ascii() && text.len() <= LIMIT);
     text.ok_or_else(|| Invalid::unquoted("the decoded value is not PEM", allowed))
 }
 
 /// Labels of all blocks that both begin and end.
 fn labels(pem: &str) -> Vec<&str> {
     pem.lines()
-        .filter_map(|line| {
-            line.trim()
-                .strip_prefix("-----BEGIN ")?
-                .strip_suffix("-----")
-        })
+        .filter_map(|line| line.trim().strip_prefix("-----BEGIN ")?.strip_suffix("-----"))
         .filter(|label| pem.contains(&format!("-----END {label}-----")))
         .collect()
 }
@@ -137,9 +123,7 @@ mod tests {
     use super::*;
 
     fn encoded(label: &str) -> String {
-        STANDARD.encode(format!(
-            "-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n"
-        ))
+        STANDARD.encode(format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n"))
     }
 
     #[test]
@@ -147,10 +131,7 @@ mod tests {
         assert!(PemCertificates::try_from(encoded("CERTIFICATE")).is_ok());
         assert!(PemPrivateKey::try_from(encoded("EC PRIVATE KEY")).is_ok());
         for label in ["PRIVATE KEY", "X509 CRL"] {
-            assert!(
-                PemCertificates::try_from(encoded(label)).is_err(),
-                "{label}"
-            );
+            assert!(PemCertificates::try_from(encoded(label)).is_err(), "{label}");
         }
         for label in ["CERTIFICATE", "ENCRYPTED PRIVATE KEY"] {
             assert!(PemPrivateKey::try_from(encoded(label)).is_err(), "{label}");

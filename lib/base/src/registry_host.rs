@@ -19,9 +19,7 @@ text_type! {
 const ALLOWED: &str = "write host or host:port without http:// and without a path, for example \"registry.example:5000\"";
 
 fn check(text: &str) -> Result<(), Invalid> {
-    is_registry(text)
-        .then_some(())
-        .ok_or_else(|| Invalid::quoting(text, "is not a registry's host", ALLOWED))
+    is_registry(text).then_some(()).ok_or_else(|| Invalid::quoting(text, "is not a registry's host", ALLOWED))
 }
 
 fn check_pattern(text: &str) -> Result<(), Invalid> {
@@ -38,10 +36,7 @@ pub(crate) fn is_registry(text: &str) -> bool {
 }
 
 fn is_part(part: &str) -> bool {
-    !part.is_empty()
-        && !part.starts_with('-')
-        && !part.ends_with('-')
-        && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    !part.is_empty() && !part.starts_with('-') && !part.ends_with('-') && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 fn is_port(text: &str) -> bool {
@@ -54,18 +49,10 @@ mod tests {
 
     #[test]
     fn good_and_bad() {
-        for good in [
-            "docker.io",
-            "10.0.2.2:5000",
-            "localhost",
-            "r-1.example:65535",
-        ] {
+        for good in ["docker.io", "10.0.2.2:5000", "localhost", "r-1.example:65535"] {
             assert!(good.parse::<RegistryHost>().is_ok(), "{good}");
         }
-        for bad in [
-            "", "http://a", "a/b", "..", "a..b", "a:", "a:0", "a:65536", "a:+1", "a:1:2", "a b",
-            "-a", "*", "_default",
-        ] {
+        for bad in ["", "http://a", "a/b", "..", "a..b", "a:", "a:0", "a:65536", "a:+1", "a:1:2", "a b", "-a", "*", "_default"] {
             assert!(bad.parse::<RegistryHost>().is_err(), "{bad:?}");
         }
         assert!("*".parse::<RegistryPattern>().is_ok());

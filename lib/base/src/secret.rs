@@ -28,10 +28,7 @@ impl TryFrom<String> for Secret {
             return Ok(Self(text));
         }
         let allowed = "one line of at most 16 KiB";
-        Err(Invalid::unquoted(
-            "a secret is too long or has more than one line",
-            allowed,
-        ))
+        Err(Invalid::unquoted("a secret is too long or has more than one line", allowed))
     }
 }
 

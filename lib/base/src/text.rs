@@ -13,18 +13,12 @@ pub struct Invalid {
 impl Invalid {
     /// An error about `text`, which is quoted.
     pub(crate) fn quoting(text: &str, wrong: &str, allowed: &'static str) -> Self {
-        Self {
-            reason: format!("{} {wrong}", quote(text)),
-            allowed,
-        }
+        Self { reason: format!("{} {wrong}", quote(text)), allowed }
     }
 
     /// An error that quotes nothing.
     pub(crate) fn unquoted(wrong: &str, allowed: &'static str) -> Self {
-        Self {
-            reason: wrong.to_owned(),
-            allowed,
-        }
+        Self { reason: wrong.to_owned(), allowed }
     }
 }
 

@@ -43,15 +43,7 @@ mod tests {
 
     fn record(text: String, cut: bool) -> Record {
         let source = "workload/web".parse().expect("source");
-        Record {
-            seq: u64::MAX,
-            time_ms: u64::MAX,
-            monotonic_ms: u64::MAX,
-            source,
-            level: 7,
-            text,
-            cut,
-        }
+        Record { seq: u64::MAX, time_ms: u64::MAX, monotonic_ms: u64::MAX, source, level: 7, text, cut }
     }
 
     #[test]

@@ -55,30 +55,19 @@ impl LineSplitter {
 
     fn emit_piece(&mut self, lines: &mut Vec<Line>) {
         // Not within a character; a run of bytes that is no UTF-8 is cut anywhere.
-        let end = (MAX_TEXT - 3..=MAX_TEXT)
-            .rev()
-            .find(|i| is_boundary(&self.pending, *i))
-            .unwrap_or(MAX_TEXT);
+        let end = (MAX_TEXT - 3..=MAX_TEXT).rev().find(|i| is_boundary(&self.pending, *i)).unwrap_or(MAX_TEXT);
         let rest = self.pending.split_off(end);
         let piece = std::mem::replace(&mut self.pending, rest);
         let (level, text) = self.level_and_text(&piece);
         self.continued = Some(level);
-        lines.push(Line {
-            level,
-            text: to_text(text),
-            cut: true,
-        });
+        lines.push(Line { level, text: to_text(text), cut: true });
     }
 
     fn end_line(&mut self, lines: &mut Vec<Line>) {
         let whole = std::mem::take(&mut self.pending);
         let (level, text) = self.level_and_text(whole.strip_suffix(b"\r").unwrap_or(&whole));
         if !text.is_empty() || self.continued.is_some() {
-            lines.push(Line {
-                level,
-                text: to_text(text),
-                cut: false,
-            });
+            lines.push(Line { level, text: to_text(text), cut: false });
         }
         self.continued = None;
     }
@@ -86,9 +75,7 @@ impl LineSplitter {
     fn level_and_text<'a>(&self, piece: &'a [u8]) -> (u8, &'a [u8]) {
         match (self.continued, piece) {
             (Some(level), _) => (level, piece),
-            (None, [b'<', digit @ b'0'..=b'7', b'>', text @ ..]) => {
-                (digit - b'0', text.strip_prefix(b" ").unwrap_or(text))
-            }
+            (None, [b'<', digit @ b'0'..=b'7', b'>', text @ ..]) => (digit - b'0', text.strip_prefix(b" ").unwrap_or(text)),
             (None, _) => (DEFAULT_LEVEL, piece),
         }
     }
@@ -121,26 +108,14 @@ mod tests {
     use super::*;
 
     fn line(level: u8, text: &str, cut: bool) -> Line {
-        Line {
-            level,
-            text: text.into(),
-            cut,
-        }
+        Line { level, text: text.into(), cut }
     }
 
     #[test]
     fn levels_and_line_ends() {
         let mut splitter = LineSplitter::default();
         let lines = splitter.feed(b"<3>bad\n<4> hm\r\n\nplain\n<9>no level\n<7");
-        assert_eq!(
-            lines,
-            [
-                line(3, "bad", false),
-                line(4, "hm", false),
-                line(6, "plain", false),
-                line(6, "<9>no level", false)
-            ]
-        );
+        assert_eq!(lines, [line(3, "bad", false), line(4, "hm", false), line(6, "plain", false), line(6, "<9>no level", false)]);
         assert_eq!(splitter.feed(b">rest\n"), [line(7, "rest", false)]);
         assert_eq!(splitter.finish(), None);
         assert!(splitter.feed(b"end").is_empty());
@@ -152,16 +127,9 @@ mod tests {
         let text = "ä".repeat(MAX_TEXT);
         let lines = LineSplitter::default().feed(format!("<2>x{text}\n").as_bytes());
         assert!(lines.len() >= 2);
-        assert!(
-            lines
-                .iter()
-                .all(|l| l.level == 2 && l.text.len() <= MAX_TEXT)
-        );
+        assert!(lines.iter().all(|l| l.level == 2 && l.text.len() <= MAX_TEXT));
         assert!(lines[..lines.len() - 1].iter().all(|l| l.cut) && !lines[lines.len() - 1].cut);
-        assert_eq!(
-            lines.into_iter().map(|l| l.text).collect::<String>(),
-            format!("x{text}")
-        );
+        assert_eq!(lines.into_iter().map(|l| l.text).collect::<String>(), format!("x{text}"));
     }
 
     proptest! {

@@ -43,57 +43,25 @@ mod tests {
 
     fn record() -> Record {
         let source = "apid".parse().expect("source");
-        Record {
-            seq: 1,
-            time_ms: 100,
-            monotonic_ms: 5,
-            source,
-            level: 4,
-            text: "x".into(),
-            cut: false,
-        }
+        Record { seq: 1, time_ms: 100, monotonic_ms: 5, source, level: 4, text: "x".into(), cut: false }
     }
 
     #[test]
     fn each_field_narrows() {
         let fits = |query: Query| query.matches(&record());
         assert!(fits(Query::default()));
-        assert!(fits(Query {
-            since_ms: Some(100),
-            ..Query::default()
-        }));
-        assert!(!fits(Query {
-            since_ms: Some(101),
-            ..Query::default()
-        }));
-        assert!(fits(Query {
-            until_ms: Some(101),
-            ..Query::default()
-        }));
-        assert!(!fits(Query {
-            until_ms: Some(100),
-            ..Query::default()
-        }));
-        assert!(fits(Query {
-            max_level: Some(4),
-            ..Query::default()
-        }));
-        assert!(!fits(Query {
-            max_level: Some(3),
-            ..Query::default()
-        }));
-        assert!(!fits(Query {
-            sources: vec!["netd".into()],
-            ..Query::default()
-        }));
+        assert!(fits(Query { since_ms: Some(100), ..Query::default() }));
+        assert!(!fits(Query { since_ms: Some(101), ..Query::default() }));
+        assert!(fits(Query { until_ms: Some(101), ..Query::default() }));
+        assert!(!fits(Query { until_ms: Some(100), ..Query::default() }));
+        assert!(fits(Query { max_level: Some(4), ..Query::default() }));
+        assert!(!fits(Query { max_level: Some(3), ..Query::default() }));
+        assert!(!fits(Query { sources: vec!["netd".into()], ..Query::default() }));
     }
 
     #[test]
     fn an_unknown_field_is_refused() {
         assert!(crate::decode::<Query>(b"{\"levels\":3}").is_err());
-        assert_eq!(
-            crate::decode::<Query>(b"{}").expect("empty"),
-            Query::default()
-        );
+        assert_eq!(crate::decode::<Query>(b"{}").expect("empty"), Query::default());
     }
 }

@@ -40,13 +40,8 @@ impl Source {
 }
 
 fn valid(name: &str) -> bool {
-    let part_ok = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with('.')
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-    };
+    let part_ok =
+        |part: &str| !part.is_empty() && !part.starts_with('.') && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     name.len() <= MAX_SOURCE && name.split('/').all(part_ok)
 }
 
@@ -54,11 +49,7 @@ impl TryFrom<String> for Source {
     type Error = SourceError;
 
     fn try_from(name: String) -> Result<Self, SourceError> {
-        if valid(&name) {
-            Ok(Self(name))
-        } else {
-            Err(SourceError(name.chars().take(40).collect()))
-        }
+        if valid(&name) { Ok(Self(name)) } else { Err(SourceError(name.chars().take(40).collect())) }
     }
 }
 
@@ -88,19 +79,7 @@ mod tests {
 
     #[test]
     fn folders_cannot_be_left() {
-        for wrong in [
-            "",
-            "/",
-            "a/",
-            "/a",
-            "..",
-            "a/../b",
-            ".hidden",
-            "a b",
-            "a\n",
-            "ü",
-            &"x".repeat(121),
-        ] {
+        for wrong in ["", "/", "a/", "/a", "..", "a/../b", ".hidden", "a b", "a\n", "ü", &"x".repeat(121)] {
             assert!(wrong.parse::<Source>().is_err(), "{wrong:?}");
         }
         for right in ["apid", "workload/web", "kernel", "a.b_c-D9"] {

@@ -74,10 +74,7 @@ impl Index {
 
     fn aliased(&self, wanted: &str) -> Vec<ModuleName> {
         let wanted = normal(wanted);
-        let fitting = self
-            .aliases
-            .iter()
-            .filter(|(pattern, _)| glob::matches(pattern, &wanted));
+        let fitting = self.aliases.iter().filter(|(pattern, _)| glob::matches(pattern, &wanted));
         let mut names: Vec<ModuleName> = Vec::new();
         for (_, name) in fitting {
             if !names.contains(name) {
@@ -87,13 +84,7 @@ impl Index {
         names
     }
 
-    fn collect<'a>(
-        &'a self,
-        name: &ModuleName,
-        depth: usize,
-        seen: &mut BTreeSet<ModuleName>,
-        files: &mut Vec<&'a str>,
-    ) {
+    fn collect<'a>(&'a self, name: &ModuleName, depth: usize, seen: &mut BTreeSet<ModuleName>, files: &mut Vec<&'a str>) {
         let Some(module) = self.modules.get(name) else {
             return;
         };
@@ -109,30 +100,19 @@ impl Index {
 }
 
 fn checked<'a>(file: &'static str, text: &'a str) -> Result<&'a str, IndexError> {
-    if text.len() > MAX_TEXT {
-        Err(IndexError::TooLarge(file))
-    } else {
-        Ok(text)
-    }
+    if text.len() > MAX_TEXT { Err(IndexError::TooLarge(file)) } else { Ok(text) }
 }
 
 /// Lines that say something, with their numbers.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let numbered = text
-        .lines()
-        .enumerate()
-        .map(|(at, line)| (at + 1, line.trim()));
+    let numbered = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
     numbered.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
 fn parse_dep(text: &str) -> Result<BTreeMap<ModuleName, Module>, IndexError> {
     let mut modules = BTreeMap::new();
     for (line, content) in lines(text) {
-        let (name, module) = parse_dep_line(content).map_err(|reason| IndexError::Line {
-            file: "modules.dep",
-            line,
-            reason,
-        })?;
+        let (name, module) = parse_dep_line(content).map_err(|reason| IndexError::Line { file: "modules.dep", line, reason })?;
         modules.insert(name, module);
     }
     Ok(modules)
@@ -141,17 +121,8 @@ fn parse_dep(text: &str) -> Result<BTreeMap<ModuleName, Module>, IndexError> {
 fn parse_dep_line(line: &str) -> Result<(ModuleName, Module), &'static str> {
     let (file, needed) = line.split_once(':').ok_or("no colon after the file")?;
     let name = safe_file(file)?;
-    let dependencies = needed
-        .split_whitespace()
-        .map(safe_file)
-        .collect::<Result<_, _>>()?;
-    Ok((
-        name,
-        Module {
-            file: file.to_owned(),
-            dependencies,
-        },
-    ))
+    let dependencies = needed.split_whitespace().map(safe_file).collect::<Result<_, _>>()?;
+    Ok((name, Module { file: file.to_owned(), dependencies }))
 }
 
 /// Files lie below the folder of the modules; a path that leaves it is refused.
@@ -164,11 +135,7 @@ fn safe_file(path: &str) -> Result<ModuleName, &'static str> {
 
 fn parse_alias(text: &str) -> Result<Vec<(String, ModuleName)>, IndexError> {
     let parsed = lines(text).map(|(line, content)| {
-        parse_alias_line(content).ok_or(IndexError::Line {
-            file: "modules.alias",
-            line,
-            reason: "expected: alias PATTERN MODULE",
-        })
+        parse_alias_line(content).ok_or(IndexError::Line { file: "modules.alias", line, reason: "expected: alias PATTERN MODULE" })
     });
     parsed.collect()
 }
@@ -176,8 +143,7 @@ fn parse_alias(text: &str) -> Result<Vec<(String, ModuleName)>, IndexError> {
 fn parse_alias_line(line: &str) -> Option<(String, ModuleName)> {
     let mut words = line.split_whitespace();
     let (keyword, pattern, module) = (words.next()?, words.next()?, words.next()?);
-    (keyword == "alias" && words.next().is_none() && pattern.len() <= MAX_ALIAS)
-        .then(|| (normal(pattern), ModuleName::new(module)))
+    (keyword == "alias" && words.next().is_none() && pattern.len() <= MAX_ALIAS).then(|| (normal(pattern), ModuleName::new(module)))
 }
 
 /// `-` as `_` on both sides of the comparison, but not inside brackets, where it means a range.
@@ -215,55 +181,30 @@ alias devname:vhost-net vhost_net
 
     #[test]
     fn dependencies_come_first() {
-        let wanted = [
-            "kernel/sunrpc.ko",
-            "kernel/grace.ko",
-            "kernel/lockd.ko",
-            "kernel/nfs.ko",
-        ];
+        let wanted = ["kernel/sunrpc.ko", "kernel/grace.ko", "kernel/lockd.ko", "kernel/nfs.ko"];
         assert_eq!(index().resolve("nfs"), wanted);
         assert_eq!(index().resolve("nfs4"), wanted);
     }
 
     #[test]
     fn dashes_and_underscores_are_one() {
-        for wanted in [
-            "vhost-net",
-            "vhost_net",
-            "char-major-10-238",
-            "devname:vhost_net",
-        ] {
-            assert_eq!(
-                index().resolve(wanted),
-                ["kernel/drivers/vhost-net.ko"],
-                "{wanted}"
-            );
+        for wanted in ["vhost-net", "vhost_net", "char-major-10-238", "devname:vhost_net"] {
+            assert_eq!(index().resolve(wanted), ["kernel/drivers/vhost-net.ko"], "{wanted}");
         }
     }
 
     #[test]
     fn unknown_is_empty() {
         assert!(index().resolve("fs-vfat").is_empty());
-        assert_eq!(
-            index().named("pci:v00001D0Fd0000EC20sv1sd1bc1sc1i1")[0].as_str(),
-            "ena"
-        );
-        assert!(
-            index()
-                .resolve("pci:v00001D0Fd0000EC20sv1sd1bc1sc1i1")
-                .is_empty(),
-            "alias of a file not there"
-        );
+        assert_eq!(index().named("pci:v00001D0Fd0000EC20sv1sd1bc1sc1i1")[0].as_str(), "ena");
+        assert!(index().resolve("pci:v00001D0Fd0000EC20sv1sd1bc1sc1i1").is_empty(), "alias of a file not there");
         assert!(index().resolve(&"x".repeat(MAX_ALIAS + 1)).is_empty());
     }
 
     #[test]
     fn wrong_lines_are_named() {
         let outside = Index::parse("a/../../x.ko:\n", "").expect_err("outside");
-        assert!(
-            outside.to_string().contains("modules.dep line 1"),
-            "{outside}"
-        );
+        assert!(outside.to_string().contains("modules.dep line 1"), "{outside}");
         assert!(Index::parse("kernel/x.so:\n", "").is_err());
         assert!(Index::parse("", "alias only-two\n").is_err());
     }

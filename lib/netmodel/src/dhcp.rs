@@ -143,7 +143,9 @@ impl Client {
         let Some((kind, lease)) = self.answer(bytes) else { return Vec::new() };
         match (kind, self.state.clone()) {
             (MessageType::Offer, State::Selecting { .. }) => lease.map(|offer| self.request(now, offer, 0)).unwrap_or_default(),
-            (MessageType::Ack, State::Requesting { offer, .. }) => lease.filter(|l| l.server == offer.server).map(|l| self.bind(now, l, None)).unwrap_or_default(),
+            (MessageType::Ack, State::Requesting { offer, .. }) => {
+                lease.filter(|l| l.server == offer.server).map(|l| self.bind(now, l, None)).unwrap_or_default()
+            }
             (MessageType::Ack, State::Renewing { lease: old, .. } | State::Rebinding { lease: old, .. }) => {
                 lease.map(|l| self.bind(now, l, Some(old))).unwrap_or_default()
             }
@@ -300,7 +302,17 @@ fn lease_in(message: &Message) -> Option<Lease> {
     let address = Some(message.yiaddr()).filter(|a| is_usable(*a))?;
     let Some(DhcpOption::ServerIdentifier(server)) = opts.get(OptionCode::ServerIdentifier) else { return None };
     let Some(DhcpOption::AddressLeaseTime(seconds)) = opts.get(OptionCode::AddressLeaseTime) else { return None };
-    let mut lease = Lease { address, prefix: 24, router: None, name_servers: vec![], domain: None, host_name: None, mtu: None, server: *server, seconds: (*seconds).max(SHORTEST_LEASE) };
+    let mut lease = Lease {
+        address,
+        prefix: 24,
+        router: None,
+        name_servers: vec![],
+        domain: None,
+        host_name: None,
+        mtu: None,
+        server: *server,
+        seconds: (*seconds).max(SHORTEST_LEASE),
+    };
     for (_, option) in opts.iter() {
         match option {
             DhcpOption::SubnetMask(mask) => lease.prefix = prefix_of(*mask)?,

@@ -32,15 +32,8 @@ impl Batch {
         let answers = answers(received);
         if let Some(refusal) = answers.iter().find(|a| a.error != 0) {
             let subject = self.subject(refusal.sequence).to_owned();
-            return Err(AnswerError::Refused {
-                subject,
-                reason: io::Error::from_raw_os_error(refusal.error),
-            });
+            return Err(AnswerError::Refused { subject, reason: io::Error::from_raw_os_error(refusal.error) });
         }
-        if answers.iter().any(|a| a.sequence == self.last()) {
-            Ok(())
-        } else {
-            Err(AnswerError::Silent)
-        }
+        if answers.iter().any(|a| a.sequence == self.last()) { Ok(()) } else { Err(AnswerError::Silent) }
     }
 }

@@ -33,9 +33,7 @@ impl Batch {
 
     /// What the message with this sequence number is about; the boundary messages are "the batch".
     pub(crate) fn subject(&self, sequence: u32) -> &str {
-        self.subjects
-            .get(sequence as usize)
-            .map_or("the batch", String::as_str)
+        self.subjects.get(sequence as usize).map_or("the batch", String::as_str)
     }
 
     /// Sequence number of the one message for which an acknowledgement was asked.
@@ -78,11 +76,7 @@ pub fn encode(ruleset: &Ruleset) -> Result<Batch, EncodeError> {
     messages.new_table();
     ruleset.chains.iter().for_each(|c| messages.new_chain(c));
     for chain in &ruleset.chains {
-        chain
-            .rules
-            .iter()
-            .enumerate()
-            .for_each(|(number, r)| messages.new_rule(chain, number, r));
+        chain.rules.iter().enumerate().for_each(|(number, r)| messages.new_rule(chain, number, r));
     }
     Ok(messages.finish())
 }
@@ -110,11 +104,7 @@ struct Messages<'a> {
 
 impl<'a> Messages<'a> {
     fn start(table: &'a str) -> Self {
-        Self {
-            table,
-            pending: Vec::new(),
-            subjects: vec!["the batch".into()],
-        }
+        Self { table, pending: Vec::new(), subjects: vec!["the batch".into()] }
     }
 
     fn add(&mut self, subject: String, kind: u16, flags: u16, fill: impl FnOnce(&mut Writer) + 'a) {
@@ -124,60 +114,35 @@ impl<'a> Messages<'a> {
 
     fn new_table(&mut self) {
         let name = self.table;
-        self.add(
-            format!("table {name}"),
-            kind::NEW_TABLE,
-            flag::CREATE,
-            |out| out.text(table::NAME, name),
-        );
+        self.add(format!("table {name}"), kind::NEW_TABLE, flag::CREATE, |out| out.text(table::NAME, name));
     }
 
     fn delete_table(&mut self) {
         let name = self.table;
-        self.add(
-            format!("removal of table {name}"),
-            kind::DELETE_TABLE,
-            0,
-            |out| out.text(table::NAME, name),
-        );
+        self.add(format!("removal of table {name}"), kind::DELETE_TABLE, 0, |out| out.text(table::NAME, name));
     }
 
     fn new_chain(&mut self, wanted: &'a Chain) {
         let table = self.table;
-        self.add(
-            format!("chain {}", wanted.name),
-            kind::NEW_CHAIN,
-            flag::CREATE,
-            move |out| {
-                out.text(chain::TABLE, table);
-                out.text(chain::NAME, &wanted.name);
-                wanted.base.iter().for_each(|base| write_base(out, *base));
-            },
-        );
+        self.add(format!("chain {}", wanted.name), kind::NEW_CHAIN, flag::CREATE, move |out| {
+            out.text(chain::TABLE, table);
+            out.text(chain::NAME, &wanted.name);
+            wanted.base.iter().for_each(|base| write_base(out, *base));
+        });
     }
 
     fn new_rule(&mut self, of: &'a Chain, number: usize, wanted: &'a Rule) {
         let table = self.table;
-        let subject = format!(
-            "rule {} of chain {} ({})",
-            number + 1,
-            of.name,
-            wanted.comment
-        );
-        self.add(
-            subject,
-            kind::NEW_RULE,
-            flag::CREATE | flag::APPEND,
-            move |out| {
-                out.text(rule::TABLE, table);
-                out.text(rule::CHAIN, &of.name);
-                out.nested(rule::EXPRESSIONS, |out| {
-                    wanted.matches.iter().for_each(|m| write_match(out, m));
-                    write_action(out, &wanted.action);
-                });
-                write_comment(out, &wanted.comment);
-            },
-        );
+        let subject = format!("rule {} of chain {} ({})", number + 1, of.name, wanted.comment);
+        self.add(subject, kind::NEW_RULE, flag::CREATE | flag::APPEND, move |out| {
+            out.text(rule::TABLE, table);
+            out.text(rule::CHAIN, &of.name);
+            out.nested(rule::EXPRESSIONS, |out| {
+                wanted.matches.iter().for_each(|m| write_match(out, m));
+                write_action(out, &wanted.action);
+            });
+            write_comment(out, &wanted.comment);
+        });
     }
 
     fn finish(mut self) -> Batch {
@@ -191,10 +156,7 @@ impl<'a> Messages<'a> {
         }
         out.boundary(kind::BATCH_END, count + 1);
         self.subjects.push("the batch".into());
-        Batch {
-            bytes: out.finish(),
-            subjects: self.subjects,
-        }
+        Batch { bytes: out.finish(), subjects: self.subjects }
     }
 }
 
@@ -261,15 +223,10 @@ fn check_rule(rule: &Rule) -> Result<(), EncodeError> {
 
 fn check_match(condition: &Match) -> Result<(), EncodeError> {
     match condition {
-        Match::InputInterface(name)
-        | Match::NotInputInterface(name)
-        | Match::OutputInterface(name)
-        | Match::NotOutputInterface(name) => check_interface(name),
-        Match::Source(_, prefix)
-        | Match::Destination(_, prefix)
-        | Match::NotDestination(_, prefix)
-            if *prefix > 32 =>
-        {
+        Match::InputInterface(name) | Match::NotInputInterface(name) | Match::OutputInterface(name) | Match::NotOutputInterface(name) => {
+            check_interface(name)
+        }
+        Match::Source(_, prefix) | Match::Destination(_, prefix) | Match::NotDestination(_, prefix) if *prefix > 32 => {
             Err(EncodeError::Prefix(*prefix))
         }
         _ => Ok(()),
@@ -279,19 +236,11 @@ fn check_match(condition: &Match) -> Result<(), EncodeError> {
 fn check_name(name: &str) -> Result<(), EncodeError> {
     let letter = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
     let good = (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(letter);
-    if good {
-        Ok(())
-    } else {
-        Err(EncodeError::Name(name.to_owned()))
-    }
+    if good { Ok(()) } else { Err(EncodeError::Name(name.to_owned())) }
 }
 
 fn check_interface(name: &str) -> Result<(), EncodeError> {
     let letter = |b: u8| b.is_ascii_graphic() && b != b'/';
     let good = (1..=LONGEST_INTERFACE_NAME).contains(&name.len()) && name.bytes().all(letter);
-    if good {
-        Ok(())
-    } else {
-        Err(EncodeError::Interface(name.to_owned()))
-    }
+    if good { Ok(()) } else { Err(EncodeError::Interface(name.to_owned())) }
 }

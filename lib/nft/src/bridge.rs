@@ -44,28 +44,14 @@ impl BridgeNetwork {
     /// containers); or to a published port. The node is no router between its other networks.
     #[must_use]
     pub fn ruleset(&self) -> Ruleset {
-        let chains = vec![
-            self.prerouting(),
-            self.output(),
-            self.postrouting(),
-            self.forward(),
-            self.published(),
-        ];
-        Ruleset {
-            table: self.table.clone(),
-            chains,
-        }
+        let chains = vec![self.prerouting(), self.output(), self.postrouting(), self.forward(), self.published()];
+        Ruleset { table: self.table.clone(), chains }
     }
 
     /// Packets from outside or from containers, to an address of the node.
     fn prerouting(&self) -> Chain {
         let rule = jump_to_published(vec![Match::DestinationIsLocal]);
-        base_chain(
-            "prerouting",
-            Hook::NatPrerouting,
-            Policy::Accept,
-            vec![rule],
-        )
+        base_chain("prerouting", Hook::NatPrerouting, Policy::Accept, vec![rule])
     }
 
     /// Packets of the node itself to its own address. Loopback ones stay: they could not be answered from a bridge.
@@ -80,11 +66,7 @@ impl BridgeNetwork {
         let outwards = Match::NotOutputInterface(self.bridge.clone());
         let inwards = Match::OutputInterface(self.bridge.clone());
         let rules = vec![
-            rule(
-                vec![from_containers.clone(), outwards],
-                Action::Masquerade,
-                "containers reach out",
-            ),
+            rule(vec![from_containers.clone(), outwards], Action::Masquerade, "containers reach out"),
             // Else the answer would go straight to the asking container, with an address it never asked.
             rule(
                 vec![from_containers, inwards, Match::DestinationTranslated],
@@ -99,29 +81,17 @@ impl BridgeNetwork {
         let from_bridge = Match::InputInterface(self.bridge.clone());
         let to_bridge = Match::OutputInterface(self.bridge.clone());
         let rules = vec![
-            rule(
-                vec![Match::EstablishedOrRelated],
-                Action::Accept,
-                "known connections",
-            ),
+            rule(vec![Match::EstablishedOrRelated], Action::Accept, "known connections"),
             rule(vec![Match::Invalid], Action::Drop, "no connection"),
             rule(vec![from_bridge], Action::Accept, "from containers"),
-            rule(
-                vec![to_bridge, Match::DestinationTranslated],
-                Action::Accept,
-                "published ports",
-            ),
+            rule(vec![to_bridge, Match::DestinationTranslated], Action::Accept, "published ports"),
         ];
         base_chain("forward", Hook::FilterForward, Policy::Drop, rules)
     }
 
     fn published(&self) -> Chain {
         let rules = self.published.iter().map(PublishedPort::rule).collect();
-        Chain {
-            name: PUBLISHED.into(),
-            base: None,
-            rules,
-        }
+        Chain { name: PUBLISHED.into(), base: None, rules }
     }
 }
 
@@ -131,11 +101,7 @@ const PUBLISHED: &str = "published";
 impl PublishedPort {
     fn rule(&self) -> Rule {
         let for_port = Match::DestinationPort(self.transport, self.node_port);
-        rule(
-            vec![for_port],
-            Action::TranslateDestination(self.address, self.port),
-            &self.comment,
-        )
+        rule(vec![for_port], Action::TranslateDestination(self.address, self.port), &self.comment)
     }
 }
 
@@ -144,17 +110,9 @@ fn jump_to_published(matches: Vec<Match>) -> Rule {
 }
 
 fn rule(matches: Vec<Match>, action: Action, comment: &str) -> Rule {
-    Rule {
-        matches,
-        action,
-        comment: comment.into(),
-    }
+    Rule { matches, action, comment: comment.into() }
 }
 
 fn base_chain(name: &str, hook: Hook, policy: Policy, rules: Vec<Rule>) -> Chain {
-    Chain {
-        name: name.into(),
-        base: Some(hook.base(policy)),
-        rules,
-    }
+    Chain { name: name.into(), base: Some(hook.base(policy)), rules }
 }

@@ -5,10 +5,7 @@
 use std::net::Ipv4Addr;
 
 use crate::message::Writer;
-use crate::numbers::{
-    FAMILY_IPV4, bitwise, compare, data, expression, fib, immediate, list, meta, nat, payload,
-    register, track, verdict,
-};
+use crate::numbers::{FAMILY_IPV4, bitwise, compare, data, expression, fib, immediate, list, meta, nat, payload, register, track, verdict};
 use crate::ruleset::{Action, Match, Transport};
 
 /// The kernel keeps interface names in this many bytes, the rest zero.
@@ -26,25 +23,15 @@ pub(crate) fn write_match(out: &mut Writer, condition: &Match) {
         Match::OutputInterface(name) => interface(out, meta::KEY_OUTPUT_NAME, EQUAL, name),
         Match::NotOutputInterface(name) => interface(out, meta::KEY_OUTPUT_NAME, NOT_EQUAL, name),
         Match::Source(address, prefix) => network(out, SOURCE_ADDRESS, EQUAL, *address, *prefix),
-        Match::Destination(address, prefix) => {
-            network(out, DESTINATION_ADDRESS, EQUAL, *address, *prefix)
-        }
-        Match::NotDestination(address, prefix) => {
-            network(out, DESTINATION_ADDRESS, NOT_EQUAL, *address, *prefix)
-        }
+        Match::Destination(address, prefix) => network(out, DESTINATION_ADDRESS, EQUAL, *address, *prefix),
+        Match::NotDestination(address, prefix) => network(out, DESTINATION_ADDRESS, NOT_EQUAL, *address, *prefix),
         Match::DestinationIsLocal => local_destination(out),
         Match::DestinationPort(transport, port) => destination_port(out, *transport, *port),
         Match::EstablishedOrRelated => {
-            tracked(
-                out,
-                track::KEY_STATE,
-                track::STATE_ESTABLISHED | track::STATE_RELATED,
-            );
+            tracked(out, track::KEY_STATE, track::STATE_ESTABLISHED | track::STATE_RELATED);
         }
         Match::Invalid => tracked(out, track::KEY_STATE, track::STATE_INVALID),
-        Match::DestinationTranslated => {
-            tracked(out, track::KEY_STATUS, track::STATUS_DESTINATION_TRANSLATED)
-        }
+        Match::DestinationTranslated => tracked(out, track::KEY_STATUS, track::STATUS_DESTINATION_TRANSLATED),
     }
 }
 

@@ -24,13 +24,7 @@ impl Writer {
     }
 
     /// Adds a message whose attributes `fill` writes.
-    pub(crate) fn message(
-        &mut self,
-        kind: u16,
-        flags: u16,
-        sequence: u32,
-        fill: impl FnOnce(&mut Self),
-    ) {
+    pub(crate) fn message(&mut self, kind: u16, flags: u16, sequence: u32, fill: impl FnOnce(&mut Self)) {
         let start = self.header(kind, flags | flag::REQUEST, sequence);
         self.bytes.extend([FAMILY_IPV4, 0, 0, 0]);
         fill(self);
@@ -127,10 +121,7 @@ fn answer(message: &[u8]) -> Option<Answer> {
         return None;
     }
     let error = read_u32(message, HEADER)?.cast_signed();
-    Some(Answer {
-        sequence: read_u32(message, 8)?,
-        error: error.saturating_neg(),
-    })
+    Some(Answer { sequence: read_u32(message, 8)?, error: error.saturating_neg() })
 }
 
 fn read_u32(bytes: &[u8], at: usize) -> Option<u32> {

@@ -64,11 +64,7 @@ impl Hook {
     /// A base with the usual priority and this policy.
     #[must_use]
     pub fn base(self, policy: Policy) -> Base {
-        Base {
-            hook: self,
-            priority: self.usual_priority(),
-            policy,
-        }
+        Base { hook: self, priority: self.usual_priority(), policy }
     }
 }
 

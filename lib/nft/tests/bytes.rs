@@ -1,29 +1,15 @@
 //! Encodings and answers without a kernel.
 
-use ampoule_nft::{
-    Action, AnswerError, BridgeNetwork, Chain, EncodeError, Match, Rule, Ruleset, encode,
-    encode_removal,
-};
+use ampoule_nft::{Action, AnswerError, BridgeNetwork, Chain, EncodeError, Match, Rule, Ruleset, encode, encode_removal};
 use proptest::prelude::*;
 
 fn one_rule(rule: Rule) -> Ruleset {
-    let chain = Chain {
-        name: "c".into(),
-        base: None,
-        rules: vec![rule],
-    };
-    Ruleset {
-        table: "t".into(),
-        chains: vec![chain],
-    }
+    let chain = Chain { name: "c".into(), base: None, rules: vec![rule] };
+    Ruleset { table: "t".into(), chains: vec![chain] }
 }
 
 fn plain(matches: Vec<Match>, comment: &str) -> Rule {
-    Rule {
-        matches,
-        action: Action::Accept,
-        comment: comment.into(),
-    }
+    Rule { matches, action: Action::Accept, comment: comment.into() }
 }
 
 /// An answer as the kernel forms it.
@@ -40,10 +26,7 @@ fn answer(sequence: u32, error: i32) -> Vec<u8> {
 #[test]
 fn removal_is_four_framed_messages() {
     let batch = encode_removal("ab").expect("encodes");
-    let lengths: Vec<u32> = split(batch.bytes())
-        .iter()
-        .map(|m| m.len() as u32)
-        .collect();
+    let lengths: Vec<u32> = split(batch.bytes()).iter().map(|m| m.len() as u32).collect();
     assert_eq!(lengths, [20, 28, 28, 20]);
     let delete = split(batch.bytes())[2];
     assert_eq!(delete[4..6], 0x0a02_u16.to_ne_bytes());
@@ -69,14 +52,8 @@ fn wrong_parts_are_refused_by_name() {
     assert_eq!(named(""), Err(EncodeError::Name(String::new())));
     let refused = |rule| encode(&one_rule(rule)).map(|_| ());
     let long = Match::InputInterface("interface-name-16".into());
-    assert!(matches!(
-        refused(plain(vec![long], "")),
-        Err(EncodeError::Interface(_))
-    ));
-    assert!(matches!(
-        refused(plain(vec![], &"x".repeat(128))),
-        Err(EncodeError::Comment(_))
-    ));
+    assert!(matches!(refused(plain(vec![long], "")), Err(EncodeError::Interface(_))));
+    assert!(matches!(refused(plain(vec![], &"x".repeat(128))), Err(EncodeError::Comment(_))));
     let net = Match::Source([10, 0, 0, 0].into(), 33);
     assert_eq!(refused(plain(vec![net], "")), Err(EncodeError::Prefix(33)));
 }
@@ -85,17 +62,11 @@ fn wrong_parts_are_refused_by_name() {
 fn only_an_acknowledged_batch_is_good() {
     let batch = encode_removal("t").expect("encodes");
     assert!(matches!(batch.check(&[]), Err(AnswerError::Silent)));
-    assert!(matches!(
-        batch.check(&answer(1, 0)),
-        Err(AnswerError::Silent)
-    ));
+    assert!(matches!(batch.check(&answer(1, 0)), Err(AnswerError::Silent)));
     batch.check(&answer(2, 0)).expect("good");
     let both = [answer(2, 0), answer(1, 1)].concat();
     let refusal = batch.check(&both).expect_err("refused").to_string();
-    assert!(
-        refusal.contains("table t") && refusal.contains("not permitted"),
-        "{refusal}"
-    );
+    assert!(refusal.contains("table t") && refusal.contains("not permitted"), "{refusal}");
 }
 
 proptest! {

@@ -4,8 +4,7 @@
 use std::process::Command;
 
 use ampoule_nft::{
-    Action, AnswerError, BridgeNetwork, Chain, Hook, Match, Policy, PublishedPort, Rule, Ruleset,
-    Transport, encode, encode_removal,
+    Action, AnswerError, BridgeNetwork, Chain, Hook, Match, Policy, PublishedPort, Rule, Ruleset, Transport, encode, encode_removal,
 };
 use ampoule_sys::{netns::enter_new_network_namespace, nfnetlink::exchange};
 
@@ -28,38 +27,19 @@ fn apply(ruleset: &Ruleset) -> Result<(), AnswerError> {
 
 /// What `nft` reads back; `None` where it is not installed.
 fn listed() -> Option<String> {
-    let out = Command::new("nft")
-        .args(["list", "ruleset"])
-        .output()
-        .ok()?;
-    assert!(
-        out.status.success(),
-        "{}",
-        String::from_utf8_lossy(&out.stderr)
-    );
+    let out = Command::new("nft").args(["list", "ruleset"]).output().ok()?;
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     Some(String::from_utf8(out.stdout).expect("text"))
 }
 
 fn network(published: Vec<PublishedPort>) -> BridgeNetwork {
     let subnet = "10.88.0.0".parse().expect("address");
-    BridgeNetwork {
-        table: "ampoule".into(),
-        bridge: "amp0".into(),
-        subnet,
-        prefix: 16,
-        published,
-    }
+    BridgeNetwork { table: "ampoule".into(), bridge: "amp0".into(), subnet, prefix: 16, published }
 }
 
 fn port(transport: Transport, node_port: u16) -> PublishedPort {
     let address = "10.88.0.5".parse().expect("address");
-    PublishedPort {
-        transport,
-        node_port,
-        address,
-        port: 80,
-        comment: "web".into(),
-    }
+    PublishedPort { transport, node_port, address, port: 80, comment: "web".into() }
 }
 
 const EXPECTED: &str = r#"table ip ampoule {
@@ -97,8 +77,7 @@ const EXPECTED: &str = r#"table ip ampoule {
 #[test]
 fn the_kernel_reads_what_was_meant() {
     in_own_network(|| {
-        let ruleset =
-            network(vec![port(Transport::Tcp, 8080), port(Transport::Udp, 5353)]).ruleset();
+        let ruleset = network(vec![port(Transport::Tcp, 8080), port(Transport::Udp, 5353)]).ruleset();
         apply(&ruleset).expect("applies");
         // Older versions write the priority of the output chain as a number.
         let Some(text) = listed() else { return };
@@ -116,9 +95,7 @@ fn a_table_is_replaced_whole_and_removed() {
         }
         let removal = encode_removal("ampoule").expect("encodes");
         for _ in 0..2 {
-            removal
-                .check(&exchange(removal.bytes()).expect("socket"))
-                .expect("removed, or not there");
+            removal.check(&exchange(removal.bytes()).expect("socket")).expect("removed, or not there");
         }
         listed().inspect(|text| assert_eq!(text, ""));
     });
@@ -130,18 +107,9 @@ fn a_refusal_names_the_rule_and_changes_nothing() {
         apply(&network(vec![port(Transport::Tcp, 8080)]).ruleset()).expect("applies");
         let before = listed();
         let mut wrong = network(vec![]).ruleset();
-        wrong.chains[3].rules.push(Rule {
-            matches: vec![],
-            action: Action::Masquerade,
-            comment: "odd".into(),
-        });
+        wrong.chains[3].rules.push(Rule { matches: vec![], action: Action::Masquerade, comment: "odd".into() });
         let refusal = apply(&wrong).expect_err("masquerade in a filter chain");
-        assert!(
-            refusal
-                .to_string()
-                .contains("rule 5 of chain forward (odd)"),
-            "{refusal}"
-        );
+        assert!(refusal.to_string().contains("rule 5 of chain forward (odd)"), "{refusal}");
         assert_eq!(listed(), before);
     });
 }
@@ -162,21 +130,9 @@ fn every_match_and_hook_is_accepted() {
             Match::Destination("192.0.2.0".parse().expect("address"), 0),
             Match::Source("192.0.2.7".parse().expect("address"), 32),
         ];
-        let rules = vec![Rule {
-            matches,
-            action: Action::Drop,
-            comment: String::new(),
-        }];
+        let rules = vec![Rule { matches, action: Action::Drop, comment: String::new() }];
         let chains = [("in", Hook::FilterInput), ("out", Hook::FilterOutput)];
-        let chains = chains.map(|(name, hook)| Chain {
-            name: name.into(),
-            base: Some(hook.base(Policy::Accept)),
-            rules: rules.clone(),
-        });
-        apply(&Ruleset {
-            table: "t".into(),
-            chains: chains.to_vec(),
-        })
-        .expect("applies");
+        let chains = chains.map(|(name, hook)| Chain { name: name.into(), base: Some(hook.base(Policy::Accept)), rules: rules.clone() });
+        apply(&Ruleset { table: "t".into(), chains: chains.to_vec() }).expect("applies");
     });
 }

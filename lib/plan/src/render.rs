@@ -70,6 +70,9 @@ struct Hosts {
 #[derive(Serialize)]
 struct Host {
     capabilities: [&'static str; 2],
+    /// The address holds the whole path; without this containerd would add `/v2` to it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    override_path: bool,
 }
 
 fn registries(settings: &ContainerRegistry) -> Vec<(String, String)> {
@@ -82,7 +85,8 @@ fn registries(settings: &ContainerRegistry) -> Vec<(String, String)> {
 fn hosts_toml(settings: &ContainerRegistry, registry: &str) -> String {
     let plain = settings.plain_http.iter().any(|p| p.as_str() == registry);
     let mirrors = settings.mirrors.iter().filter(|m| m.registry.as_str() == registry).flat_map(|m| &m.endpoint);
-    let host = mirrors.map(|url| (url.to_string(), Host { capabilities: ["pull", "resolve"] })).collect();
+    let host =
+        mirrors.map(|url| (url.to_string(), Host { capabilities: ["pull", "resolve"], override_path: url.path().len() > 1 })).collect();
     // A registry has TLS unless it is named in plain-http: without this line containerd would choose by the address.
     let server = (registry != "*").then(|| format!("{}://{}", if plain { "http" } else { "https" }, upstream(registry)));
     toml::to_string(&Hosts { server, host }).unwrap_or_default()

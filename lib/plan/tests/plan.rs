@@ -40,7 +40,9 @@ fn a_file_that_goes_is_removed_and_its_reader_told() {
 
 #[test]
 fn only_registries_named_for_it_are_spoken_to_without_tls() {
-    let s = settings("container-registry.plain-http = [\"10.0.2.2:5000\"]\ncontainer-registry.mirrors = [{ registry = \"docker.io\", endpoint = [\"https://m.example\"] }]\n");
+    let s = settings(
+        "container-registry.plain-http = [\"10.0.2.2:5000\"]\ncontainer-registry.mirrors = [{ registry = \"docker.io\", endpoint = [\"https://m.example\"] }]\n",
+    );
     assert!(content(&s, "/etc/containerd/certs.d/10.0.2.2:5000/hosts.toml").contains("server = \"http://10.0.2.2:5000\""));
     let docker = content(&s, "/etc/containerd/certs.d/docker.io/hosts.toml");
     assert!(docker.contains("server = \"https://registry-1.docker.io\"") && docker.contains("[host.\"https://m.example\"]"), "{docker}");
@@ -67,7 +69,8 @@ fn any_settings() -> impl Strategy<Value = Settings> {
     let parts = (prop::option::of("[a-z]{1,6}"), "[a-z]{0,6}", prop::collection::btree_map("[a-z]{1,4}", 1u32..99, 0..3));
     parts.prop_map(|(name, motd, workloads)| {
         let name = name.map(|n| format!("network.hostname = \"{n}\"\n")).unwrap_or_default();
-        let workloads: String = workloads.iter().map(|(n, m)| format!("workloads.{n} = {{ image = \"x\", memory = \"{m}MiB\" }}\n")).collect();
+        let workloads: String =
+            workloads.iter().map(|(n, m)| format!("workloads.{n} = {{ image = \"x\", memory = \"{m}MiB\" }}\n")).collect();
         settings(&format!("motd = \"{motd}\"\n{name}{workloads}"))
     })
 }

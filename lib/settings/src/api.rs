@@ -42,8 +42,7 @@ impl Remote {
 
 /// A listener needs all three files.
 pub(crate) fn check_together(remote: &Remote, errors: &mut Vec<SettingError>) {
-    let parts =
-        [("certificate", remote.certificate.is_some()), ("key", remote.key.is_some()), ("client-ca", remote.client_ca.is_some())];
+    let parts = [("certificate", remote.certificate.is_some()), ("key", remote.key.is_some()), ("client-ca", remote.client_ca.is_some())];
     for (name, _) in parts.iter().filter(|(_, there)| remote.enabled && !there) {
         let key = format!("api.remote.{name}");
         errors.push(SettingError::value(&key, "remote access needs it", "set it, or `api.remote.enabled = false`"));

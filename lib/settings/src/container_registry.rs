@@ -53,7 +53,11 @@ pub struct Credential {
 
 #[derive(Deserialize)]
 #[serde(transparent)]
-struct Mirrors(#[serde(deserialize_with = "mirrors")] #[expect(dead_code, reason = "parsed only to see whether it can be")] Vec<Mirror>);
+struct Mirrors(
+    #[serde(deserialize_with = "mirrors")]
+    #[expect(dead_code, reason = "parsed only to see whether it can be")]
+    Vec<Mirror>,
+);
 
 /// A list of mirrors, or a table by registry: Bottlerocket accepts both.
 fn mirrors<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Mirror>, D::Error> {

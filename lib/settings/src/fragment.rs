@@ -1,8 +1,8 @@
 //! What somebody chose: some keys, each with a value that was checked.
 
+use crate::SettingError;
 use crate::key::Model;
 use crate::locate::{self, Found};
-use crate::SettingError;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 

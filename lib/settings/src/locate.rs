@@ -43,7 +43,11 @@ pub(crate) fn settings_of(text: &str) -> Result<Found, SettingError> {
         tree = Some(convert(text, "", value.get_ref(), &mut places));
     }
     tree.map(|tree| Found { tree, places }).ok_or_else(|| {
-        SettingError::value("", "there is no [settings] table", "put every key below a table whose name begins with `settings`, like [settings.network]")
+        SettingError::value(
+            "",
+            "there is no [settings] table",
+            "put every key below a table whose name begins with `settings`, like [settings.network]",
+        )
     })
 }
 

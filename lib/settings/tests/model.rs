@@ -69,7 +69,10 @@ fn what_does_not_fit_together_is_refused() {
     for (text, says) in [
         ("[settings.api.remote]\nenabled = true\n", "api.remote.key"),
         ("[settings.workloads.a]\nmemory = \"1MiB\"\n", "needs an image"),
-        ("[settings.workloads.a]\nimage = \"x\"\npublish = [\"80:80\"]\n[settings.workloads.b]\nimage = \"x\"\npublish = [\"80:81\"]\n", "published twice"),
+        (
+            "[settings.workloads.a]\nimage = \"x\"\npublish = [\"80:80\"]\n[settings.workloads.b]\nimage = \"x\"\npublish = [\"80:81\"]\n",
+            "published twice",
+        ),
         ("[settings.workloads.\"a/b\"]\nimage = \"x\"\n", "a/b"),
         ("[settings.motd]\nx = 1\n", "motd"),
         ("[settings.workloads.a.b]\nc = 1\n", "no such setting"),

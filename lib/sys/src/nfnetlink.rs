@@ -2,9 +2,7 @@
 
 use std::io;
 
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, sendto, socket_with, sockopt,
-};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, sendto, socket_with, sockopt};
 
 /// What the socket may hold at once. A batch is copied into the socket whole; the usual 208 KiB end at some 400 rules.
 const BUFFER: usize = 2 << 20;

@@ -36,6 +36,19 @@ impl Refusal {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unreachable, message)
     }
 
+    /// A text that the framework wrote, in the shape of `/v1`.
+    pub(crate) fn from_text(status: StatusCode, text: String) -> Self {
+        let code = match status {
+            StatusCode::NOT_FOUND => ErrorCode::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED => ErrorCode::MethodNotAllowed,
+            StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::TooLarge,
+            status if status.is_client_error() => ErrorCode::BadRequest,
+            _ => ErrorCode::Failed,
+        };
+        let message = if text.is_empty() { status.to_string() } else { text };
+        Self::new(status, code, message).typed()
+    }
+
     /// With a remedy.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.body.hint = Some(hint.into());
@@ -63,6 +76,8 @@ impl From<ChangeError> for Refusal {
             ChangeError::NothingPending(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::NothingPending, message),
             ChangeError::Name => Self::bad_request(message),
             ChangeError::TooMany => Self::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooMany, message),
+            ChangeError::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooLarge, message),
+            ChangeError::NoStore => Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Failed, message).hint("see `ampctl logs apid`"),
             ChangeError::Store(_) => {
                 let text = ampoule_report::chain(&error);
                 log::error!("{text}");
@@ -75,7 +90,13 @@ impl From<ChangeError> for Refusal {
 fn wrong_settings(errors: Vec<SettingError>) -> Refusal {
     let mut bodies: Vec<ErrorBody> = errors.into_iter().map(body).collect();
     let more = bodies.split_off(bodies.len().min(1));
-    let first = bodies.pop().unwrap_or_else(|| ErrorBody { code: ErrorCode::BadRequest, key: None, message: String::new(), hint: None, more: vec![] });
+    let first = bodies.pop().unwrap_or_else(|| ErrorBody {
+        code: ErrorCode::BadRequest,
+        key: None,
+        message: String::new(),
+        hint: None,
+        more: vec![],
+    });
     Refusal { status: StatusCode::BAD_REQUEST, body: ErrorBody { more, ..first }, json: false }
 }
 

@@ -3,7 +3,7 @@
 use crate::core::{Core, now_ms};
 use crate::options::Options;
 use ampoule_report::chain;
-use ampoule_settings::{Fragment, MAX_USER_DATA, Model, parse_user_data};
+use ampoule_settings::{Fragment, MAX_USER_DATA, Model, SettingError, parse_user_data};
 use ampoule_store::{Draft, Store};
 use serde::Deserialize;
 use std::error::Error;
@@ -21,18 +21,23 @@ struct Variant {
 /// Everything the API starts from.
 ///
 /// # Errors
-/// The image is broken, or the store cannot be opened. Wrong user data and damaged generations are no errors: they are reported and the node comes up.
+/// The image is broken. Wrong user data, damaged generations and a store that cannot be used are no errors: they are reported and the node comes up, so that it can be asked what is wrong.
 pub(crate) fn open(options: &Options) -> Result<Core, Box<dyn Error>> {
     let (model, defaults) = variant(&options.variant)?;
-    let mut store = Store::open(&options.state)?;
+    let mut store = open_store(&options.state);
+    let chosen = match store.as_ref().and_then(Store::newest) {
+        Some(newest) => stored(&model, newest.settings.clone()),
+        None => first_boot(options, &model, &defaults, store.as_mut()),
+    };
+    Core::new(model, defaults, chosen, store).map_err(Into::into)
+}
+
+fn open_store(folder: &Path) -> Option<Store> {
+    let store = Store::open(folder).map_err(|e| log::error!("Settings are not kept and cannot be changed: {}", chain(&e))).ok()?;
     for file in store.damaged() {
         log::error!("Settings: {} is damaged and was left out; the newest whole generation is used", file.display());
     }
-    if store.newest().is_none() {
-        first_boot(options, &model, &defaults, &mut store)?;
-    }
-    let chosen = stored(&model, &store);
-    Core::new(model, defaults, chosen, store).map_err(Into::into)
+    Some(store)
 }
 
 fn variant(path: &Path) -> Result<(Model, Fragment), Box<dyn Error>> {
@@ -45,21 +50,29 @@ fn variant(path: &Path) -> Result<(Model, Fragment), Box<dyn Error>> {
 }
 
 /// Commits generation 1 from the user data; nothing of it if any of it is wrong.
-fn first_boot(options: &Options, model: &Model, defaults: &Fragment, store: &mut Store) -> Result<(), Box<dyn Error>> {
+fn first_boot(options: &Options, model: &Model, defaults: &Fragment, store: Option<&mut Store>) -> Fragment {
     let mut chosen = Fragment::default();
     for path in &options.user_data {
         if let Some(found) = user_data(model, path) {
             chosen = chosen.merge(found);
         }
     }
-    if let Err(errors) = ampoule_settings::Settings::new(defaults, &chosen) {
+    if let Err(errors) = together(defaults, &chosen) {
         errors.iter().for_each(|e| log::error!("User data: {e}"));
         log::error!("User data has no effect; the node runs with its defaults");
         chosen = Fragment::default();
     }
     let draft = Draft { author: "user-data".into(), time_ms: now_ms(), message: "First boot".into(), settings: chosen.to_json() };
-    store.commit(draft)?;
-    Ok(())
+    if let Some(Err(error)) = store.map(|s| s.commit(draft).map(drop)) {
+        log::error!("User data has effect until the next boot only: {}", chain(&error));
+    }
+    chosen
+}
+
+/// What is asked of a commit through the API is asked of user data too.
+fn together(defaults: &Fragment, chosen: &Fragment) -> Result<(), Vec<SettingError>> {
+    let settings = ampoule_settings::Settings::new(defaults, chosen)?;
+    crate::remote::check(&settings.api.remote).map_err(|e| vec![e])
 }
 
 fn user_data(model: &Model, path: &Path) -> Option<Fragment> {
@@ -84,10 +97,14 @@ fn user_data(model: &Model, path: &Path) -> Option<Fragment> {
 }
 
 /// What the newest generation chose. Keys that this image does not know (an older or newer image wrote them) are left out, and named.
-fn stored(model: &Model, store: &Store) -> Fragment {
-    let tree = store.newest().map(|g| g.settings.clone()).unwrap_or_default();
-    Fragment::from_json(model, &tree).unwrap_or_else(|errors| {
-        errors.iter().for_each(|e| log::error!("Stored settings: {e}"));
-        Fragment::default()
-    })
+fn stored(model: &Model, mut settings: serde_json::Value) -> Fragment {
+    let errors = match Fragment::from_json(model, &settings) {
+        Ok(chosen) => return chosen,
+        Err(errors) => errors,
+    };
+    for error in errors {
+        log::error!("Stored settings: {error}");
+        crate::tree::remove(&mut settings, &error.key);
+    }
+    Fragment::from_json(model, &settings).unwrap_or_default()
 }

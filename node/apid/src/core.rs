@@ -1,6 +1,5 @@
 //! Settings, transactions and commits. No request, no socket: what the routes do is done here.
 
-use ampoule_plan::Plan;
 use ampoule_settings::{Fragment, Model, SettingError, Settings};
 use ampoule_store::{Draft, Store, StoreError};
 use serde_json::Value;
@@ -9,6 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Transactions open at once; each client uses one and closes it, so this many means some client forgets.
 const MAX_TRANSACTIONS: usize = 64;
+/// Most bytes of settings as JSON, in force or pending: what `hostd` and the store take with room to spare, and what bounds memory.
+const MAX_SETTINGS: usize = 1024 * 1024;
 /// Longest name of a transaction.
 const MAX_NAME: usize = 128;
 
@@ -19,7 +20,8 @@ pub(crate) struct Core {
     chosen: Fragment,
     settings: Settings,
     pending: BTreeMap<String, Fragment>,
-    store: Store,
+    /// `None`: it could not be opened; the node runs, and nothing can be changed.
+    store: Option<Store>,
 }
 
 /// Why a change was not done. Nothing of it was.
@@ -37,17 +39,15 @@ pub(crate) enum ChangeError {
     /// Too many transactions.
     #[error("{MAX_TRANSACTIONS} transactions are open; DELETE /tx?tx=NAME those that are not needed")]
     TooMany,
+    /// More settings than a node keeps.
+    #[error("These would be more than {MAX_SETTINGS} bytes of settings")]
+    TooLarge,
+    /// The store was not opened at start.
+    #[error("Settings cannot be stored: their folder could not be opened when apid started; its log says why")]
+    NoStore,
     /// The disk.
     #[error("The new settings could not be stored")]
     Store(#[source] StoreError),
-}
-
-/// A change that was committed.
-pub(crate) struct Committed {
-    /// Keys that differ, with `settings.` in front, as Bottlerocket lists them.
-    pub(crate) keys: Vec<String>,
-    /// What is to be done.
-    pub(crate) plan: Plan,
 }
 
 impl Core {
@@ -55,7 +55,7 @@ impl Core {
     ///
     /// # Errors
     /// Defaults alone do not make settings: the image is broken.
-    pub(crate) fn new(model: Model, defaults: Fragment, chosen: Fragment, store: Store) -> Result<Self, ChangeError> {
+    pub(crate) fn new(model: Model, defaults: Fragment, chosen: Fragment, store: Option<Store>) -> Result<Self, ChangeError> {
         let (chosen, settings) = match Settings::new(&defaults, &chosen) {
             Ok(settings) => (chosen, settings),
             Err(errors) => {
@@ -73,7 +73,7 @@ impl Core {
 
     /// Number of the generation in force.
     pub(crate) fn generation(&self) -> u64 {
-        self.store.newest().map_or(0, |g| g.number)
+        self.store.as_ref().and_then(Store::newest).map_or(0, |g| g.number)
     }
 
     /// What is in force, key by key.
@@ -103,8 +103,12 @@ impl Core {
         if !self.pending.contains_key(transaction) && self.pending.len() >= MAX_TRANSACTIONS {
             return Err(ChangeError::TooMany);
         }
-        let before = self.pending.remove(transaction).unwrap_or_default();
-        self.pending.insert(transaction.to_owned(), before.merge(change));
+        let merged = self.pending(transaction).merge(change);
+        let others = self.pending.iter().filter(|(name, _)| *name != transaction).map(|(_, f)| size(f));
+        if others.sum::<usize>() + size(&merged) > MAX_SETTINGS {
+            return Err(ChangeError::TooLarge);
+        }
+        self.pending.insert(transaction.to_owned(), merged);
         Ok(())
     }
 
@@ -121,7 +125,8 @@ impl Core {
     }
 
     fn pair(&self, pair: &str) -> Result<Fragment, SettingError> {
-        let (key, text) = pair.split_once('=').ok_or_else(|| SettingError::value(pair, "this is not KEY=VALUE", "write for example motd=hello"))?;
+        let (key, text) =
+            pair.split_once('=').ok_or_else(|| SettingError::value(pair, "this is not KEY=VALUE", "write for example motd=hello"))?;
         let key = key.strip_prefix("settings.").unwrap_or(key);
         let mut first = None;
         for value in guesses(text) {
@@ -138,28 +143,38 @@ impl Core {
         self.pending.remove(transaction).map(|f| prefixed(f.keys())).unwrap_or_default()
     }
 
-    /// Makes a transaction the settings in force: validated whole, planned, then stored as a new generation.
+    /// Makes a transaction the settings in force: validated whole, then stored as a new generation. Returns its keys with `settings.` in front, as Bottlerocket lists them.
     ///
     /// # Errors
     /// Then nothing changed and the transaction is still there.
-    pub(crate) fn commit(&mut self, transaction: &str, author: &str) -> Result<Committed, ChangeError> {
+    pub(crate) fn commit(&mut self, transaction: &str, author: &str) -> Result<Vec<String>, ChangeError> {
         let change = self.pending.get(transaction).filter(|f| !f.is_empty());
         let change = change.ok_or_else(|| ChangeError::NothingPending(transaction.to_owned()))?.clone();
         let chosen = self.chosen.clone().merge(change.clone());
         let settings = Settings::new(&self.defaults, &chosen).map_err(ChangeError::Settings)?;
-        let plan = Plan::between(Some(&self.settings), &settings);
+        crate::remote::check(&settings.api.remote).map_err(|e| ChangeError::Settings(vec![e]))?;
+        if size(&chosen) > MAX_SETTINGS {
+            return Err(ChangeError::TooLarge);
+        }
         if chosen != self.chosen {
             self.store(author, &chosen)?;
         }
         (self.chosen, self.settings) = (chosen, settings);
         self.pending.remove(transaction);
-        Ok(Committed { keys: prefixed(change.keys()), plan })
+        let keys = prefixed(change.keys());
+        log::info!("{author} set {}", keys.join(" "));
+        Ok(keys)
     }
 
     fn store(&mut self, author: &str, chosen: &Fragment) -> Result<(), ChangeError> {
         let draft = Draft { author: author.to_owned(), time_ms: now_ms(), message: String::new(), settings: chosen.to_json() };
-        self.store.commit(draft).map(drop).map_err(ChangeError::Store)
+        let store = self.store.as_mut().ok_or(ChangeError::NoStore)?;
+        store.commit(draft).map(drop).map_err(ChangeError::Store)
     }
+}
+
+fn size(fragment: &Fragment) -> usize {
+    fragment.to_json().to_string().len()
 }
 
 /// What a word could mean, as Bottlerocket guesses: a truth value, a number, a text.

@@ -1,15 +1,15 @@
 //! Keeps the settings of the node and serves its API.
 
-mod apply;
 mod answer;
+mod apply;
 mod boot;
 mod core;
 mod listen;
 mod node;
 mod options;
 mod remote;
-mod routes;
 mod role;
+mod routes;
 mod tree;
 
 use crate::core::Core;
@@ -23,6 +23,9 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(crate) struct Shared {
     /// Settings and transactions; one request at a time changes them.
     pub(crate) core: tokio::sync::Mutex<Core>,
+    /// The settings that files and services were last given. Held while a plan is made and carried out, so that of two
+    /// changes the later one is also written later.
+    pub(crate) applied: tokio::sync::Mutex<ampoule_settings::Settings>,
     /// Where things are.
     pub(crate) options: Options,
     /// The remote listener.
@@ -45,7 +48,8 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let core = boot::open(&options)?;
     apply::write_all(&options.root, core.settings())?;
     let listener = listen::bind(&options.socket)?;
-    let shared = Arc::new(Shared { core: tokio::sync::Mutex::new(core), options, remote: remote::Remote::default() });
+    let applied = tokio::sync::Mutex::new(core.settings().clone());
+    let shared = Arc::new(Shared { core: tokio::sync::Mutex::new(core), applied, options, remote: remote::Remote::default() });
     // A remote listener that cannot be opened is named and the local API comes up all the same: it is the way to mend it.
     if let Err(error) = remote::follow(&shared).await {
         log::error!("{}", chain(&error));

@@ -82,8 +82,11 @@ pub(crate) async fn status(run: &Path, name: &str) -> Result<serde_json::Value, 
         UnixStream::connect(&path).await?.take(MAX_STATUS).read_to_end(&mut text).await?;
         serde_json::from_slice(&text).map_err(std::io::Error::other)
     };
-    let told = tokio::time::timeout(PATIENCE, read).await.map_err(|_| "it does not answer".to_owned()).and_then(|r| r.map_err(|e| e.to_string()));
-    told.map_err(|e| Refusal::unreachable(format!("Service `{name}` cannot be asked: {e}")).hint(format!("see `ampctl logs {name}`")).typed())
+    let told =
+        tokio::time::timeout(PATIENCE, read).await.map_err(|_| "it does not answer".to_owned()).and_then(|r| r.map_err(|e| e.to_string()));
+    told.map_err(|e| {
+        Refusal::unreachable(format!("Service `{name}` cannot be asked: {e}")).hint(format!("see `ampctl logs {name}`")).typed()
+    })
 }
 
 /// A connection to the log service that has been asked; records come as JSON lines.

@@ -34,10 +34,7 @@ impl Default for Options {
             socket: "/run/api.sock".into(),
             state: "/state/settings".into(),
             root: "/".into(),
-            user_data: vec![
-                "/sys/firmware/qemu_fw_cfg/by_name/opt/org.ampoule/user-data/raw".into(),
-                "/state/user-data.toml".into(),
-            ],
+            user_data: vec!["/sys/firmware/qemu_fw_cfg/by_name/opt/org.ampoule/user-data/raw".into(), "/state/user-data.toml".into()],
             variant: "/usr/lib/ampoule/variant.toml".into(),
             os_release: "/usr/lib/os-release".into(),
             init: ampoule_initctl::SOCKET.into(),

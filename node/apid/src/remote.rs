@@ -3,6 +3,7 @@
 use crate::Shared;
 use crate::listen::serve;
 use crate::role::{Caller, Role};
+use ampoule_settings::SettingError;
 use ampoule_settings::api::Remote as Wanted;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls::server::WebPkiClientVerifier;
@@ -20,6 +21,8 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 const MAX_CONNECTIONS: usize = 64;
 /// A handshake longer than this is no client of ours.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+
+const HINT: &str = "`key` is the private key of the first certificate in `certificate`; `client-ca` holds the authorities of clients";
 
 /// The listener that is open, if one is.
 #[derive(Default)]
@@ -99,6 +102,20 @@ async fn welcome(stream: TcpStream, from: SocketAddr, acceptor: TlsAcceptor, sha
     }
 }
 
+/// Whether certificates and key would make a server, so that a slip is refused before anything changes.
+///
+/// # Errors
+/// What does not fit, for the person who set it.
+pub(crate) fn check(wanted: &Wanted) -> Result<(), SettingError> {
+    if wanted.open_port().is_none() {
+        return Ok(());
+    }
+    let wrong = |reason: String| {
+        SettingError::value("api.remote", format!("the certificates and the key do not make a TLS server: {reason}"), HINT)
+    };
+    tls(wanted).map(drop).map_err(wrong)
+}
+
 fn tls(wanted: &Wanted) -> Result<ServerConfig, String> {
     let (Some(certificate), Some(key), Some(client_ca)) = (&wanted.certificate, &wanted.key, &wanted.client_ca) else {
         return Err("one of them is missing".into());
@@ -108,9 +125,11 @@ fn tls(wanted: &Wanted) -> Result<ServerConfig, String> {
         roots.add(authority).map_err(|e| e.to_string())?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().map_err(|e| e.to_string())?;
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().map_err(|e| e.to_string())?;
     let key = PrivateKeyDer::from_pem_slice(key.expose_pem().as_bytes()).map_err(|_| "the key cannot be read".to_owned())?;
-    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&rustls::version::TLS13]).map_err(|e| e.to_string())?;
+    let builder =
+        ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&rustls::version::TLS13]).map_err(|e| e.to_string())?;
     builder.with_client_cert_verifier(verifier).with_single_cert(certificates(certificate.pem())?, key).map_err(|e| e.to_string())
 }
 

@@ -6,7 +6,9 @@ use crate::role::Caller;
 use crate::{Shared, apply, node, remote, tree};
 use ampoule_api_types::v1::{BootReport, ErrorCode, LogQuery, ServiceList};
 use ampoule_api_types::{DEFAULT_TRANSACTION, Keypairs, OsInfo};
+use ampoule_plan::{Change, Plan};
 use ampoule_report::chain;
+use ampoule_settings::Settings;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{StatusCode, header};
@@ -36,6 +38,7 @@ pub(crate) fn router(shared: Arc<Shared>, caller: Caller) -> Router {
         .merge(ours())
         .fallback(|| async { Refusal::not_found("There is no such route") })
         .layer(from_fn(permit))
+        .layer(from_fn(typed))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(Extension(caller))
         .with_state(shared)
@@ -80,6 +83,19 @@ async fn permit(Extension(caller): Extension<Caller>, request: Request, next: Ne
     Refusal::new(StatusCode::FORBIDDEN, ErrorCode::Forbidden, text).hint("use one with the role operator or admin").typed().into_response()
 }
 
+/// Below `/v1` every mistake is JSON, also those that the framework finds.
+async fn typed(request: Request, next: Next) -> Response {
+    let is_ours = request.uri().path().starts_with("/v1/");
+    let answer = next.run(request).await;
+    let is_json = answer.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if !is_ours || is_json || !(answer.status().is_client_error() || answer.status().is_server_error()) {
+        return answer;
+    }
+    let status = answer.status();
+    let text = axum::body::to_bytes(answer.into_body(), MAX_BODY).await.unwrap_or_default();
+    Refusal::from_text(status, String::from_utf8_lossy(&text).into_owned()).into_response()
+}
+
 /// A route of Bottlerocket whose work this image does not do.
 async fn absent() -> Refusal {
     Refusal::new(StatusCode::NOT_IMPLEMENTED, ErrorCode::NotAvailable, "This is not available on this image")
@@ -111,8 +127,12 @@ fn visible(core: &Core, caller: &Caller) -> ampoule_settings::Fragment {
 async fn settings(State(node): Node, Extension(caller): Extension<Caller>, Query(wanted): Query<Selection>) -> Answer<Json<Value>> {
     let all = visible(&*node.core.lock().await, &caller);
     let part = match (wanted.keys.as_deref(), wanted.prefix.as_deref()) {
-        (Some(""), _) | (None, Some("")) => return Err(Refusal::bad_request("An empty `keys` or `prefix` selects nothing").hint("leave it out to get all")),
-        (Some(keys), _) => tree::at_or_below(&all, &tree::keys(keys)).map_err(|k| Refusal::not_found(format!("settings.{k} is not set")))?,
+        (Some(""), _) | (None, Some("")) => {
+            return Err(Refusal::bad_request("An empty `keys` or `prefix` selects nothing").hint("leave it out to get all"));
+        }
+        (Some(keys), _) => {
+            tree::at_or_below(&all, &tree::keys(keys)).map_err(|k| Refusal::not_found(format!("settings.{k} is not set")))?
+        }
         (None, Some(prefix)) => tree::beginning_with(&all, prefix),
         (None, None) => all,
     };
@@ -126,7 +146,8 @@ async fn patch_settings(State(node): Node, Query(tx): Query<Transaction>, body: 
 }
 
 async fn patch_pairs(State(node): Node, Query(tx): Query<Transaction>, body: Body) -> Answer<StatusCode> {
-    let pairs: Keypairs = serde_json::from_value(json(body).await?).map_err(|e| Refusal::bad_request(format!("Not a list of keys and values: {e}")))?;
+    let pairs: Keypairs =
+        serde_json::from_value(json(body).await?).map_err(|e| Refusal::bad_request(format!("Not a list of keys and values: {e}")))?;
     node.core.lock().await.patch_pairs(tx.name(), &pairs.request_payload)?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -155,34 +176,55 @@ async fn transactions(State(node): Node) -> Json<Vec<String>> {
 }
 
 async fn commit(State(node): Node, Extension(caller): Extension<Caller>, Query(tx): Query<Transaction>) -> Answer<Json<Vec<String>>> {
-    let committed = node.core.lock().await.commit(tx.name(), &caller.name)?;
-    Ok(Json(committed.keys))
+    Ok(Json(node.core.lock().await.commit(tx.name(), &caller.name)?))
 }
 
 /// Everything that the live settings lead to, again: every file and every service that reads one.
 async fn apply_all(State(node): Node) -> Answer<StatusCode> {
-    let plan = ampoule_plan::Plan::between(None, node.core.lock().await.settings());
-    finish(&node, plan).await?;
+    finish(&node, true).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn commit_and_apply(State(node): Node, Extension(caller): Extension<Caller>, Query(tx): Query<Transaction>) -> Answer<Json<Vec<String>>> {
-    let committed = node.core.lock().await.commit(tx.name(), &caller.name)?;
-    finish(&node, committed.plan).await?;
-    Ok(Json(committed.keys))
+async fn commit_and_apply(
+    State(node): Node,
+    Extension(caller): Extension<Caller>,
+    Query(tx): Query<Transaction>,
+) -> Answer<Json<Vec<String>>> {
+    let keys = node.core.lock().await.commit(tx.name(), &caller.name)?;
+    finish(&node, false).await?;
+    Ok(Json(keys))
+}
+
+/// What lies between what was applied and what is wanted; with `again` also what should be there already.
+fn plan(applied: &Settings, wanted: &Settings, again: bool) -> Plan {
+    let mut plan = Plan::between(Some(applied), wanted);
+    if again {
+        let gone = plan.files.into_iter().filter(|file| file.change == Change::Removed).collect::<Vec<_>>();
+        plan = Plan::between(None, wanted);
+        plan.files.extend(gone);
+    }
+    plan
 }
 
 /// Applies, and tells this caller how it went.
-async fn finish(node: &Arc<Shared>, plan: ampoule_plan::Plan) -> Answer<()> {
-    let failed = |text: String| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Failed, text).hint("the settings are committed; POST /tx/apply tries again");
+async fn finish(node: &Arc<Shared>, again: bool) -> Answer<()> {
+    let mut applied = node.applied.lock().await;
+    let wanted = node.core.lock().await.settings().clone();
+    let plan = plan(&applied, &wanted, again);
+    let failed = |text: String| {
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Failed, text)
+            .hint("the settings are committed; POST /tx/apply tries again")
+    };
     let options = node.options.clone();
-    let applied = tokio::task::spawn_blocking(move || apply::carry_out(&options, &plan)).await;
-    applied.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(chain(&e)))?;
+    let done = tokio::task::spawn_blocking(move || apply::carry_out(&options, &plan)).await;
+    done.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(chain(&e)))?;
+    *applied = wanted;
     remote::follow(node).await.map_err(|e| failed(chain(&e)))
 }
 
 async fn os(State(node): Node) -> Answer<Json<OsInfo>> {
-    let text = std::fs::read_to_string(&node.options.os_release).map_err(|e| Refusal::unreachable(format!("The image's os-release cannot be read: {e}")))?;
+    let text = std::fs::read_to_string(&node.options.os_release)
+        .map_err(|e| Refusal::unreachable(format!("The image's os-release cannot be read: {e}")))?;
     let fields: BTreeMap<&str, &str> = text.lines().filter_map(|l| l.split_once('=')).map(|(k, v)| (k, v.trim_matches('"'))).collect();
     let field = |name: &str| fields.get(name).copied().unwrap_or_default().to_owned();
     let arch = std::env::consts::ARCH.to_owned();

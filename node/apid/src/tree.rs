@@ -8,6 +8,15 @@ pub(crate) fn nest(key: &str, value: Value) -> Value {
     key.rsplit('.').fold(value, |below, name| Value::Object(Map::from_iter([(name.to_owned(), below)])))
 }
 
+/// Takes a key out of a tree.
+pub(crate) fn remove(tree: &mut Value, key: &str) {
+    let Value::Object(members) = tree else { return };
+    match key.split_once('.') {
+        None => drop(members.remove(key)),
+        Some((head, rest)) => members.get_mut(head).into_iter().for_each(|below| remove(below, rest)),
+    }
+}
+
 /// Keys of a list parameter: divided by commas, `settings.` optional.
 pub(crate) fn keys(list: &str) -> Vec<String> {
     list.split(',').map(|k| k.strip_prefix("settings.").unwrap_or(k).to_owned()).collect()

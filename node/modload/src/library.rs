@@ -47,16 +47,8 @@ impl Library {
             let path = folder.join(name);
             fs::read_to_string(&path).map_err(|source| ModloadError::Read { path, source })
         };
-        let index = if folder.is_dir() {
-            Index::parse(&read("modules.dep")?, &read("modules.alias")?)?
-        } else {
-            Index::default()
-        };
-        Ok(Self {
-            folder: folder.to_owned(),
-            index,
-            tried: BTreeSet::new(),
-        })
+        let index = if folder.is_dir() { Index::parse(&read("modules.dep")?, &read("modules.alias")?)? } else { Index::default() };
+        Ok(Self { folder: folder.to_owned(), index, tried: BTreeSet::new() })
     }
 
     /// Loads what `wanted` (a name or alias) means, dependencies first. Gives how many of its files are in the kernel now.
@@ -77,12 +69,7 @@ impl Library {
     }
 
     fn load_module(&mut self, module: &ModuleName) -> Result<usize, ModloadError> {
-        let files: Vec<String> = self
-            .index
-            .resolve(module.as_str())
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let files: Vec<String> = self.index.resolve(module.as_str()).into_iter().map(str::to_owned).collect();
         let mut loaded = 0;
         for file in files {
             if self.tried.insert(file.clone()) {
@@ -95,21 +82,12 @@ impl Library {
 }
 
 fn insert(path: &Path) -> Result<(), ModloadError> {
-    let file = File::open(path).map_err(|source| ModloadError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    let file = File::open(path).map_err(|source| ModloadError::Read { path: path.to_owned(), source })?;
     match system::finit_module(&file, c"", 0) {
         // Somebody was quicker, or the hardware it looks for is not there after all.
         Ok(()) | Err(Errno::EXIST | Errno::NODEV) => Ok(()),
-        Err(Errno::KEYREJECTED) => Err(ModloadError::Signature {
-            path: path.to_owned(),
-            source: Errno::KEYREJECTED.into(),
-        }),
-        Err(error) => Err(ModloadError::Load {
-            path: path.to_owned(),
-            source: error.into(),
-        }),
+        Err(Errno::KEYREJECTED) => Err(ModloadError::Signature { path: path.to_owned(), source: Errno::KEYREJECTED.into() }),
+        Err(error) => Err(ModloadError::Load { path: path.to_owned(), source: error.into() }),
     }
 }
 
@@ -126,20 +104,12 @@ mod tests {
     #[test]
     fn a_missing_index_and_a_missing_file_are_named() {
         let folder = tempfile::tempdir().expect("folder");
-        let Err(error) = Library::open(folder.path()) else {
-            panic!("no index")
-        };
+        let Err(error) = Library::open(folder.path()) else { panic!("no index") };
         assert!(error.to_string().contains("modules.dep"), "{error}");
         fs::write(folder.path().join("modules.dep"), "a.ko:\n").expect("dep");
         fs::write(folder.path().join("modules.alias"), "alias x* a\n").expect("alias");
         let mut library = Library::open(folder.path()).expect("index");
-        assert!(
-            library
-                .load("x1")
-                .expect_err("no file")
-                .to_string()
-                .contains("a.ko")
-        );
+        assert!(library.load("x1").expect_err("no file").to_string().contains("a.ko"));
         assert_eq!(library.load("y").expect("unknown"), 0);
     }
 }

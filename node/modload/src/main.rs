@@ -49,11 +49,7 @@ fn role(arguments: impl Iterator<Item = String>) -> Role {
             !is_option
         })
         .collect();
-    if names.is_empty() {
-        Role::Service
-    } else {
-        Role::Helper(names)
-    }
+    if names.is_empty() { Role::Service } else { Role::Helper(names) }
 }
 
 fn help(names: &[String]) -> Result<(), ModloadError> {
@@ -70,16 +66,11 @@ fn serve() -> Result<(), ModloadError> {
     // Listen first: a device that appears during the walk is then seen at least once.
     let events = uevent::Events::listen().map_err(ModloadError::Listen)?;
     if let Err(error) = std::fs::write(HELPER_SETTING, HELPER_PATH) {
-        log::warn!(
-            "{HELPER_SETTING}: {error}; modules wanted by the kernel itself will not be loaded"
-        );
+        log::warn!("{HELPER_SETTING}: {error}; modules wanted by the kernel itself will not be loaded");
     }
     let mut library = Library::of_this_kernel()?;
     let aliases = coldplug::aliases();
-    let loaded: usize = aliases
-        .iter()
-        .map(|alias| load_one(&mut library, alias))
-        .sum();
+    let loaded: usize = aliases.iter().map(|alias| load_one(&mut library, alias)).sum();
     log::info!("{} device aliases, {loaded} modules loaded", aliases.len());
     notify::ready();
     loop {
@@ -87,12 +78,7 @@ fn serve() -> Result<(), ModloadError> {
         match alias {
             uevent::Seen::Alias(alias) => drop(load_one(&mut library, &alias)),
             // The kernel dropped messages: look at everything again.
-            uevent::Seen::Missed => drop(
-                coldplug::aliases()
-                    .iter()
-                    .map(|alias| load_one(&mut library, alias))
-                    .sum::<usize>(),
-            ),
+            uevent::Seen::Missed => drop(coldplug::aliases().iter().map(|alias| load_one(&mut library, alias)).sum::<usize>()),
         }
     }
 }
@@ -115,14 +101,8 @@ mod tests {
 
     #[test]
     fn the_kernels_way_of_calling() {
-        assert_eq!(
-            role_of(&["-q", "--", "net-pf-10"]),
-            Role::Helper(vec!["net-pf-10".into()])
-        );
-        assert_eq!(
-            role_of(&["-q", "--", "-odd"]),
-            Role::Helper(vec!["-odd".into()])
-        );
+        assert_eq!(role_of(&["-q", "--", "net-pf-10"]), Role::Helper(vec!["net-pf-10".into()]));
+        assert_eq!(role_of(&["-q", "--", "-odd"]), Role::Helper(vec!["-odd".into()]));
         assert_eq!(role_of(&[]), Role::Service);
     }
 }

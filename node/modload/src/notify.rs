@@ -10,8 +10,7 @@ pub(crate) fn ready() {
     let Some(path) = std::env::var_os("NOTIFY_SOCKET") else {
         return;
     };
-    let sent = address(path.as_encoded_bytes())
-        .and_then(|address| UnixDatagram::unbound()?.send_to_addr(b"READY=1\n", &address));
+    let sent = address(path.as_encoded_bytes()).and_then(|address| UnixDatagram::unbound()?.send_to_addr(b"READY=1\n", &address));
     if let Err(error) = sent {
         log::warn!("could not tell init that the first pass is done: {error}");
     }
@@ -20,8 +19,6 @@ pub(crate) fn ready() {
 fn address(path: &[u8]) -> std::io::Result<SocketAddr> {
     match path.strip_prefix(b"@") {
         Some(name) => SocketAddr::from_abstract_name(name),
-        None => SocketAddr::from_pathname(std::path::Path::new(std::ffi::OsStr::new(
-            &*String::from_utf8_lossy(path),
-        ))),
+        None => SocketAddr::from_pathname(std::path::Path::new(std::ffi::OsStr::new(&*String::from_utf8_lossy(path)))),
     }
 }

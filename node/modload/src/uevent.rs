@@ -5,10 +5,7 @@ use std::{io, os::fd::OwnedFd};
 use ampoule_modalias::MAX_ALIAS;
 use rustix::{
     io::Errno,
-    net::{
-        AddressFamily, RecvFlags, SocketFlags, SocketType, bind, netlink, recvfrom, socket_with,
-        sockopt,
-    },
+    net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, netlink, recvfrom, socket_with, sockopt},
 };
 
 /// Multicast group of the kernel's own messages; udev's, which there is none of, would be 2.
@@ -33,12 +30,7 @@ pub(crate) struct Events(OwnedFd);
 impl Events {
     /// Starts to listen: what happens from now on is not lost.
     pub(crate) fn listen() -> io::Result<Self> {
-        let socket = socket_with(
-            AddressFamily::NETLINK,
-            SocketType::DGRAM,
-            SocketFlags::CLOEXEC,
-            Some(netlink::KOBJECT_UEVENT),
-        )?;
+        let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, Some(netlink::KOBJECT_UEVENT))?;
         sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER)?;
         bind(&socket, &netlink::SocketAddrNetlink::new(0, KERNEL_GROUP))?;
         Ok(Self(socket))
@@ -55,9 +47,8 @@ impl Events {
                 Err(error) => return Err(error.into()),
             };
             // Only the kernel has port 0.
-            let from_kernel = sender
-                .and_then(|sender| netlink::SocketAddrNetlink::try_from(sender).ok())
-                .is_some_and(|sender| sender.pid() == 0);
+            let from_kernel =
+                sender.and_then(|sender| netlink::SocketAddrNetlink::try_from(sender).ok()).is_some_and(|sender| sender.pid() == 0);
             if let Some(alias) = alias_of_added(&buffer[..length]).filter(|_| from_kernel) {
                 return Ok(Seen::Alias(alias));
             }
@@ -86,10 +77,7 @@ mod tests {
     fn only_added_devices_with_an_alias() {
         let add = b"add@/devices/pci0/x\0ACTION=add\0SUBSYSTEM=pci\0MODALIAS=pci:v1d2\0SEQNUM=9\0";
         assert_eq!(alias_of_added(add).as_deref(), Some("pci:v1d2"));
-        assert_eq!(
-            alias_of_added(b"remove@/devices/x\0MODALIAS=pci:v1\0"),
-            None
-        );
+        assert_eq!(alias_of_added(b"remove@/devices/x\0MODALIAS=pci:v1\0"), None);
         assert_eq!(alias_of_added(b"add@/devices/x\0ACTION=add\0"), None);
         assert_eq!(alias_of_added(b"add@/devices/x\0MODALIAS=\0"), None);
     }

@@ -2,6 +2,7 @@
 
 use ampoule_netmodel::dhcp::Lease;
 use futures_util::TryStreamExt;
+use rtnetlink::packet_route::address::{AddressAttribute, CacheInfo};
 use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -51,10 +52,14 @@ impl Kernel {
             let change = LinkUnspec::new_with_index(index).mtu(u32::from(mtu)).build();
             self.0.link().change(change).execute().await.map_err(refused("set the packet size of", link))?;
         }
-        let add = self.0.address().add(index, IpAddr::V4(lease.address), lease.prefix).replace();
+        let mut add = self.0.address().add(index, IpAddr::V4(lease.address), lease.prefix).replace();
+        // The kernel takes the address away at the end of the lease, also when this daemon is gone or got another one since.
+        add.message_mut().attributes.push(AddressAttribute::CacheInfo(lifetime(lease.seconds)));
         add.execute().await.map_err(refused("give an address to", link))?;
         let Some(router) = lease.router else { return Ok(()) };
-        let route = RouteMessageBuilder::<Ipv4Addr>::new().gateway(router).output_interface(index).priority(METRIC).build();
+        let route = RouteMessageBuilder::<Ipv4Addr>::new().gateway(router).output_interface(index).priority(METRIC);
+        // Some clouds lease a /32: their router is on the link, though in no network of ours. The route goes with the address.
+        let route = route.onlink().pref_source(lease.address).build();
         self.0.route().add(route).replace().execute().await.map_err(refused("set the default route over", link))
     }
 
@@ -76,6 +81,12 @@ impl Kernel {
         let found = self.0.link().get().match_name(link.to_owned()).execute().try_next().await.map_err(refused("find", link))?;
         found.map(|l| l.header.index).ok_or_else(|| refused("find", link)(rtnetlink::Error::RequestFailed))
     }
+}
+
+fn lifetime(seconds: u32) -> CacheInfo {
+    let mut info = CacheInfo::default();
+    (info.ifa_valid, info.ifa_preferred) = (seconds, seconds);
+    info
 }
 
 fn refused<'a>(action: &'static str, link: &'a str) -> impl Fn(rtnetlink::Error) -> KernelError + 'a {

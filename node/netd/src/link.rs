@@ -80,7 +80,11 @@ impl Link {
         let done: Result<(), Box<dyn std::error::Error + Send + Sync>> = match action {
             Action::Send(bytes, to) => socket.send_to(&bytes, (to, 67)).await.map(drop).map_err(Into::into),
             Action::Configure(lease) => self.configure(&lease).await,
-            Action::Unconfigure(lease) => self.kernel.unconfigure(&self.name, &lease).await.map_err(Into::into),
+            Action::Unconfigure(lease) => {
+                // Without an address every source looks wrong to the kernel's check: it would drop all further offers.
+                files::set("ipv4", &self.name, "rp_filter", "0");
+                self.kernel.unconfigure(&self.name, &lease).await.map_err(Into::into)
+            }
         };
         if let Err(error) = done {
             log::warn!("{}: {}", self.name, chain(error.as_ref()));

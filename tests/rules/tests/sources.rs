@@ -57,7 +57,8 @@ fn has_unsafe(line: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
     let keyword = concat!("un", "safe");
     let forms = [" {", " fn", " impl", " extern", " trait", "(", "_code)"];
-    forms.iter().any(|form| code.contains(&format!("{keyword}{form}")))
+    let inside_a_word = |at: usize| code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    forms.iter().any(|form| code.match_indices(&format!("{keyword}{form}")).any(|(at, _)| !inside_a_word(at)))
 }
 
 #[test]

@@ -81,9 +81,6 @@ mod tests {
         )
         .expect("body");
         assert_eq!(body.more[0].code, ErrorCode::Unknown);
-        assert_eq!(
-            body.to_string(),
-            "network.hostname: has a space (use a dash)\nsecond"
-        );
+        assert_eq!(body.to_string(), "network.hostname: has a space (use a dash)\nsecond");
     }
 }

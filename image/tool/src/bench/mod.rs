@@ -36,10 +36,10 @@ impl Conditions {
 pub(crate) fn boot(runs: u32, memory: u32, cpus: u32, write: bool) -> Result<()> {
     let show = Show::new();
     let conditions = Conditions { memory, cpus };
-    let built = building::image(&show, "standalone", None, false)?;
     let image = demo::image(&show)?;
     let registry = Registry::start(vec![("demo".to_owned(), image)])?;
     let debian = debian::prepare(&show, &registry)?;
+    let built = building::image(&show, "standalone", None, false)?;
     let work = workdir()?;
     let ampoule = ours::prepare(&show, &built, registry.port(), conditions, &work)?;
     let mut samples: [Vec<Sample>; 2] = Default::default();

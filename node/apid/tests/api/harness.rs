@@ -17,7 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Which namespaces the image has, and one default.
 const VARIANT: &str = "name = \"test\"\nnamespaces = [\"motd\", \"network\", \"container-registry\", \"workloads\", \"api\"]\n[settings]\nmotd = \"by default\"\n";
 
-const OS_RELEASE: &str = "ID=ampoule\nNAME=Ampoule\nPRETTY_NAME=\"Ampoule 0.1.0 (test)\"\nVERSION_ID=0.1.0\nVARIANT_ID=test\nBUILD_ID=abc123\n";
+const OS_RELEASE: &str =
+    "ID=ampoule\nNAME=Ampoule\nPRETTY_NAME=\"Ampoule 0.1.0 (test)\"\nVERSION_ID=0.1.0\nVARIANT_ID=test\nBUILD_ID=abc123\n";
 
 /// A node's folder, which outlives the program.
 pub(crate) struct Place {

@@ -51,7 +51,14 @@ fn answer(bytes: &[u8], seen: &Asked) -> Reply {
     };
     match &request {
         Request::Service(0) => {
-            return Reply::Service(ServiceStatus { name: name(), phase: Phase::Running, pid: 42, restarts: 1, since_ms: 900, ready_ms: 950 });
+            return Reply::Service(ServiceStatus {
+                name: name(),
+                phase: Phase::Running,
+                pid: 42,
+                restarts: 1,
+                since_ms: 900,
+                ready_ms: 950,
+            });
         }
         Request::Timeline(0) => return Reply::Timeline(TimelineEntry { ms: 900, name: name(), phase: Phase::Running }),
         Request::Service(_) | Request::Timeline(_) => return Reply::End,

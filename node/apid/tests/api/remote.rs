@@ -37,12 +37,13 @@ fn nothing_listens_unless_a_setting_says_so() {
 }
 
 #[test]
-fn an_administrator_reads_and_writes() {
+fn an_administrator_reads_and_writes_and_the_log_says_who() {
     let (apid, authority, port) = open();
     let client = connect(port, &authority, &authority.client("admin"));
     assert_eq!(client.os().expect("os").variant_id, "test");
     client.change_settings(&json!({ "motd": "from afar" })).expect("changed");
     assert_eq!(apid.settings()["motd"], "from afar");
+    eventually("the log names the caller", || apid.log().contains("tester"));
 }
 
 #[test]
@@ -99,6 +100,18 @@ fn certificates_and_ports_change_without_a_restart() {
     eventually("the old port is closed", || TcpStream::connect(("127.0.0.1", port)).is_err());
     apid.change(&json!({ "api": { "remote": { "enabled": false } } }));
     eventually("it is closed", || TcpStream::connect(("127.0.0.1", other)).is_err());
+}
+
+#[test]
+fn a_key_that_does_not_fit_is_refused_before_anything_changes() {
+    let (apid, authority, port) = open();
+    let mismatched = Pair { key: authority.server().key, ..authority.server() };
+    let tree = remote_settings(port, &mismatched, &authority);
+    assert_eq!(apid.send(Method::Patch, "/settings", Some(&tree)).status, 204);
+    let refused = apid.send(Method::Post, "/tx/commit_and_apply", None);
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.text().contains("api.remote"), "{}", refused.text());
+    assert!(connect(port, &authority, &authority.client("admin")).os().is_ok());
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn logs_are_asked_for_as_the_caller_says() {
     assert_eq!(lines.len(), 2);
     let sent: serde_json::Value = serde_json::from_str(&queries.lock().expect("queries")[0]).expect("JSON");
     assert_eq!((&sent["sources"], &sent["max_level"], &sent["tail"]), (&json!(["apid", "workload/"]), &json!(3), &json!(9)));
-    for path in ["/v1/logs?since=yesterday"] {
+    for path in ["/v1/logs?since=yesterday", "/v1/logs?tail=x", "/v1/logs?nonsense=1"] {
         let refused = apid.send(Method::Get, path, None);
         assert_eq!((refused.status, &error_of(&refused)["code"]), (400, &json!("bad-request")), "{path}: {}", refused.text());
     }

@@ -3,7 +3,10 @@
 use ampoule_api_client::Method;
 use serde_json::{Value, json};
 
-use crate::{harness::Place, neighbours};
+use crate::{
+    harness::{Place, error_of},
+    neighbours,
+};
 
 #[test]
 fn a_change_becomes_live_reaches_its_file_and_survives_a_crash() {
@@ -126,4 +129,51 @@ fn secrets_are_in_their_file_and_nowhere_else() {
     assert!(std::fs::read_to_string(&path).expect("written").contains("hunter2"));
     assert_eq!(std::fs::metadata(&path).expect("written").permissions().mode() & 0o777, 0o600);
     assert!(!apid.log().contains("hunter2"));
+}
+
+#[test]
+fn errors_of_our_routes_are_typed() {
+    let apid = Place::new().start_once();
+    let missing = apid.send(Method::Get, "/v1/nothing", None);
+    assert_eq!((missing.status, &error_of(&missing)["code"]), (404, &json!("not-found")));
+}
+
+#[test]
+fn a_registry_no_longer_named_loses_its_file_also_when_applied_apart() {
+    let apid = Place::new().start_once();
+    let path = "/etc/containerd/certs.d/a.example/hosts.toml";
+    apid.change(&json!({ "container-registry": { "plain-http": ["a.example"] } }));
+    assert!(apid.file(path).is_some_and(|text| text.contains("http://a.example")));
+    apid.send(Method::Patch, "/settings", Some(&json!({ "container-registry": { "plain-http": [] } })));
+    assert_eq!(apid.send(Method::Post, "/tx/commit", None).status, 200);
+    assert!(apid.file(path).is_some());
+    // No init here: that services were not told is said, after the files were done.
+    apid.send(Method::Post, "/tx/apply", None);
+    assert_eq!(apid.file(path), None);
+}
+
+#[test]
+fn of_two_changes_at_once_the_later_is_in_the_file() {
+    let place = Place::new();
+    let apid = place.start();
+    std::thread::scope(|threads| {
+        for n in 0..8 {
+            let apid = &apid;
+            threads.spawn(move || {
+                let tx = format!("t{n}");
+                apid.send(Method::Patch, &format!("/settings?tx={tx}"), Some(&json!({ "motd": tx })));
+                apid.send(Method::Post, &format!("/tx/commit_and_apply?tx={tx}"), None);
+            });
+        }
+    });
+    let live = apid.settings()["motd"].as_str().map(|text| format!("{text}\n"));
+    assert_eq!(apid.file("/etc/motd"), live);
+}
+
+#[test]
+fn more_settings_than_a_node_keeps_are_refused() {
+    let apid = Place::new().start_once();
+    let env = |n: usize| json!({ "workloads": { format!("w{n}"): { "image": "x", "env": { "A": "x".repeat(300_000) } } } });
+    let statuses: Vec<u16> = (0..5).map(|n| apid.send(Method::Patch, "/settings?tx=big", Some(&env(n))).status).collect();
+    assert_eq!(statuses, [204, 204, 204, 413, 413]);
 }

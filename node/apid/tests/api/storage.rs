@@ -42,3 +42,29 @@ fn a_store_that_is_rubbish_throughout_leaves_the_api_up() {
     let apid = place.start();
     assert_eq!(apid.settings()["motd"], "by default");
 }
+
+#[test]
+fn a_state_that_cannot_be_written_leaves_the_api_up_and_a_commit_says_why() {
+    let place = Place::new();
+    // A file where the folder should be.
+    fs::write(place.path("state/settings"), "").expect("written");
+    let apid = place.start();
+    assert_eq!(apid.settings()["motd"], "by default");
+    apid.send(ampoule_api_client::Method::Patch, "/settings", Some(&json!({ "motd": "x" })));
+    let refused = apid.send(ampoule_api_client::Method::Post, "/tx/commit_and_apply", None);
+    assert!(refused.status >= 500 && refused.text().contains("cannot be stored"), "{} {}", refused.status, refused.text());
+    assert_eq!(apid.settings()["motd"], "by default");
+}
+
+#[test]
+fn a_stored_key_that_this_image_lacks_takes_no_other_with_it() {
+    let place = Place::new();
+    let apid = place.start();
+    apid.change(&json!({ "motd": "kept", "container-registry": { "plain-http": ["a.example"] } }));
+    apid.kill();
+    let variant = fs::read_to_string(place.path("variant.toml")).expect("variant");
+    fs::write(place.path("variant.toml"), variant.replace("\"container-registry\", ", "")).expect("variant");
+    let apid = place.start();
+    assert_eq!(apid.settings(), json!({ "motd": "kept" }));
+    assert!(apid.log().contains("container-registry"), "{}", apid.log());
+}

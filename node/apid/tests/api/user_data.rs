@@ -46,7 +46,8 @@ fn what_is_wrong_is_said_and_nothing_of_it_is_taken() {
 fn bytes_that_are_no_text_do_no_harm() {
     let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     bomb.write_all(&vec![b'#'; 8 << 20]).expect("packed");
-    let packed_rubbish = [vec![0x1f, 0x8b, 8, 0], (0..60_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect()].concat();
+    let packed_rubbish =
+        [vec![0x1f, 0x8b, 8, 0], (0..60_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect()].concat();
     for bytes in [vec![0xff; 100], vec![b'#'; 200_000], bomb.finish().expect("packed"), packed_rubbish] {
         let apid = Place::new().with_user_data(bytes).start_once();
         assert_eq!(apid.settings()["motd"], "by default");
