@@ -25,10 +25,10 @@ fn fuzz_user_data() {
 #[test]
 fn fuzz_service_file() {
     run("service-file", |bytes| {
-        if let Ok(text) = std::str::from_utf8(bytes) {
-            if let Ok(file) = ServiceFile::parse(text) {
-                assert!(file.command.first().is_some_and(|program| program.starts_with('/')), "a program without a path");
-            }
+        if let Ok(text) = std::str::from_utf8(bytes)
+            && let Ok(file) = ServiceFile::parse(text)
+        {
+            assert!(file.command.first().is_some_and(|program| program.starts_with('/')), "a program without a path");
         }
     });
 }
@@ -88,10 +88,10 @@ fn fuzz_image_document() {
 #[test]
 fn fuzz_image_reference() {
     run("image-reference", |bytes| {
-        if let Ok(text) = std::str::from_utf8(bytes) {
-            if let Ok(reference) = Reference::parse(text) {
-                assert!(!reference.registry().contains('/'), "a registry with a path");
-            }
+        if let Ok(text) = std::str::from_utf8(bytes)
+            && let Ok(reference) = Reference::parse(text)
+        {
+            assert!(!reference.registry().contains('/'), "a registry with a path");
         }
     });
 }
