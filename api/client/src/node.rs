@@ -96,9 +96,12 @@ impl Client {
         self.lines(&query.path())
     }
 
-    /// Asks the node to restart; returns once it has agreed.
+    /// Asks the node to restart; returns once it has agreed. A node that goes down faster than its answer travels has agreed too.
     pub fn reboot(&self) -> Result<(), ClientError> {
-        self.call(Method::Post, "/actions/reboot", None).map(drop)
+        match self.call(Method::Post, "/actions/reboot", None) {
+            Ok(_) | Err(ClientError::Broken(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
 

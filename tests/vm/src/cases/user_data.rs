@@ -35,7 +35,7 @@ fn hostile_user_data_is_survived(context: &Context) -> Result<()> {
     let mut bytes = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
     bytes.extend((0..60_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]));
     let mut node = context.node_with_probe()?.with_raw_user_data(&bytes).start()?;
-    node.shows("user data", within(120))?;
+    node.shows("User data in", within(120))?;
     node.shows("PROBE api ok", within(120))?;
     node.stops_at_the_power_button()
 }
