@@ -8,6 +8,9 @@ use toml::{Table, Value};
 
 use super::Node;
 
+/// Room for what cases pull and unpack, as `./ampoule run` gives; a sparse file. The node grows DATA to it at its first boot.
+const DISK_SIZE: u64 = 8 << 30;
+
 /// A node to be. Made by [`crate::Context::node`].
 pub(crate) struct NodePlan {
     image: PathBuf,
@@ -66,6 +69,7 @@ impl NodePlan {
         let mut config = MachineConfig::new(&self.image, &self.folder);
         config.firmware = self.firmware;
         config.memory_mib = self.memory_mib;
+        config.disk_size = Some(DISK_SIZE);
         config.user_data = Some(match &self.raw_user_data {
             Some(bytes) => bytes.clone(),
             None => identity.user_data(&self.user_data())?,
