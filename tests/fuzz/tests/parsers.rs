@@ -3,6 +3,7 @@
 use ampoule_fuzz::run;
 use ampoule_logwire::{Ingest, LineSplitter, Query, Record, decode};
 use ampoule_modalias::Index;
+use ampoule_netmodel::dhcp::Client;
 use ampoule_settings::{Fragment, Model, parse_user_data};
 use ampoule_supervise::{
     message::{REPLY_SIZE, REQUEST_SIZE, Reply, Request},
@@ -105,5 +106,24 @@ fn fuzz_module_lists() {
             let _ = index.resolve("pci:v00001AF4d00001041sv00001AF4sd00001100bc02sc00i00");
             let _ = index.resolve(aliases.lines().next().unwrap_or_default());
         }
+    });
+}
+
+/// What a server says twice, in every state of the client; the client asks again at some time whatever was said.
+#[test]
+fn fuzz_dhcp() {
+    run("dhcp", |bytes| {
+        let mut client = Client::new([0x52, 0x54, 0, 0x12, 0x34, 0x56], 0x0102_0304, 0);
+        let _ = client.wake(0);
+        let _ = client.packet(10, bytes);
+        let _ = client.packet(20, bytes);
+        assert!(client.lease().is_none(), "one answer is an offer or an acknowledgement, not both");
+        let ours = ampoule_fuzz::seeds("dhcp");
+        let acknowledged = ours.iter().filter(|seed| seed.len() > 242 && seed[242] < 6).flat_map(|seed| client.packet(30, seed)).count();
+        let _ = client.packet(40, bytes);
+        client.carrier_returned(50);
+        let _ = client.wake(client.next_wake());
+        let _ = client.packet(60, bytes);
+        assert!(client.next_wake() >= 50 || acknowledged == 0, "it will never ask again");
     });
 }

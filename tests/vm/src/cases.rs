@@ -2,6 +2,7 @@
 
 mod attacks;
 mod boot;
+mod command_line;
 mod demo;
 mod integrity;
 mod network;
@@ -24,6 +25,7 @@ pub(crate) fn all() -> Vec<Case> {
         workloads::CASES,
         demo::CASES,
         boot::CASES,
+        command_line::CASES,
         network::CASES,
         user_data::CASES,
         integrity::CASES,
