@@ -1,7 +1,10 @@
-//! Log lines and error chains as all programs of the node print them.
+//! What every program of the node says, and how: log lines, error chains, and to `init` that it is ready.
 //!
 //! A line goes to standard error with its level in front as `<N>` (syslog numbers, as `sd-daemon(3)` has them) and no time: the log service stamps it.
 
+mod notify;
+
+pub use notify::{notify, ready};
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::Write as _;

@@ -55,15 +55,7 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         log::error!("{}", chain(&error));
     }
     tokio::spawn(listen::serve_local(listener, Arc::clone(&shared)));
-    ready();
+    ampoule_report::ready();
     signal(SignalKind::terminate())?.recv().await;
     Ok(())
-}
-
-/// Tells `init` that requests are answered (`sd_notify(3)`).
-fn ready() {
-    if let Some(path) = std::env::var_os("NOTIFY_SOCKET") {
-        let told = std::os::unix::net::UnixDatagram::unbound().and_then(|socket| socket.send_to(b"READY=1", path));
-        told.map_err(|e| log::warn!("Cannot tell init that the API is ready: {e}")).ok();
-    }
 }

@@ -16,7 +16,7 @@ mod status;
 mod volumes;
 mod worker;
 
-use std::{collections::BTreeMap, io, os::unix::net::UnixDatagram, process::ExitCode, sync::Arc};
+use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
 use ampoule_workload::Workloads;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -62,14 +62,14 @@ async fn run(options: Options) -> Result<(), HostError> {
         _ = terminate.recv() => return Ok(()),
     };
     let mut fleet = Fleet::start(ground, wanted).await?;
-    notify("READY=1");
+    ampoule_report::ready();
     loop {
         tokio::select! {
             _ = reload.recv() => follow(&mut fleet, &options).await,
             _ = terminate.recv() => break,
         }
     }
-    notify("STOPPING=1");
+    ampoule_report::notify("STOPPING=1");
     fleet.shut_down().await;
     Ok(())
 }
@@ -92,19 +92,4 @@ async fn follow(fleet: &mut Fleet, options: &Options) {
 
 fn listen(kind: SignalKind) -> Result<Signal, HostError> {
     signal(kind).map_err(HostError::file("listen for signals in", "/proc/self"))
-}
-
-/// Tells init; without it (on a trial) nobody is told.
-fn notify(message: &str) {
-    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else {
-        return;
-    };
-    let sent = UnixDatagram::unbound().and_then(|socket| socket.send_to(message.as_bytes(), path));
-    if let Err(error) = sent.map(drop).or_else(ignore_full) {
-        log::warn!("init was not told '{message}': {error}");
-    }
-}
-
-fn ignore_full(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::WouldBlock { Ok(()) } else { Err(error) }
 }

@@ -12,7 +12,6 @@ mod followers;
 mod ingest;
 mod journal;
 mod kernel;
-mod notify;
 mod pipes;
 mod place;
 mod readers;
@@ -39,7 +38,7 @@ const STOP_SIGNALS: [i32; 2] = [15, 2];
 fn main() -> ExitCode {
     ampoule_report::init_logger();
     match start(Path::new(RUN), place::choose()).and_then(|service| {
-        notify::ready();
+        ampoule_report::ready();
         service.run()
     }) {
         Ok(()) => ExitCode::SUCCESS,

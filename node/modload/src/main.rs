@@ -6,7 +6,6 @@
 
 mod coldplug;
 mod library;
-mod notify;
 mod uevent;
 
 use std::{env, process::ExitCode};
@@ -72,7 +71,7 @@ fn serve() -> Result<(), ModloadError> {
     let aliases = coldplug::aliases();
     let loaded: usize = aliases.iter().map(|alias| load_one(&mut library, alias)).sum();
     log::info!("{} device aliases, {loaded} modules loaded", aliases.len());
-    notify::ready();
+    ampoule_report::ready();
     loop {
         let alias = events.next_alias().map_err(ModloadError::Listen)?;
         match alias {

@@ -41,7 +41,8 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(status::serve(status::bind()?, Arc::clone(&state)));
     let mut links = BTreeMap::new();
     follow_links(&mut links, &kernel, &state);
-    ready();
+    // A lease is not waited for: a node without a network still has an API.
+    ampoule_report::ready();
     let mut look = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
@@ -66,13 +67,5 @@ fn follow_links(links: &mut BTreeMap<String, tokio::task::JoinHandle<()>>, kerne
     });
     for name in there {
         links.entry(name.clone()).or_insert_with(|| tokio::spawn(link::live(name, kernel.clone(), Arc::clone(state))));
-    }
-}
-
-/// Tells `init` that the daemon runs (`sd_notify(3)`). A lease is not waited for: a node without a network still has an API.
-fn ready() {
-    if let Some(path) = std::env::var_os("NOTIFY_SOCKET") {
-        let told = std::os::unix::net::UnixDatagram::unbound().and_then(|socket| socket.send_to(b"READY=1", path));
-        told.map_err(|e| log::warn!("Cannot tell init that the network daemon runs: {e}")).ok();
     }
 }
