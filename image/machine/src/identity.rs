@@ -4,10 +4,9 @@
 //! a server certificate and client certificates of its own, made fresh; the server's half travels in its user data.
 
 use std::{
-    fs::{self, File},
-    io::Write,
+    fs,
     net::{IpAddr, Ipv4Addr},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -15,6 +14,8 @@ use anyhow::{Context, Result, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
 use toml::{Table, Value};
+
+use crate::private_file;
 
 /// The name in the certificate of every local node.
 const SERVER_NAME: &str = "localhost";
@@ -141,15 +142,7 @@ impl LocalIdentity {
     }
 
     fn write(&self, name: &str, text: &str) -> Result<()> {
-        let path = self.dir.join(name);
-        let _ = fs::remove_file(&path);
-        File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .and_then(|mut file| file.write_all(text.as_bytes()))
-            .with_context(|| format!("cannot write {}", path.display()))
+        private_file::write(&self.dir.join(name), text.as_bytes())
     }
 }
 

@@ -11,6 +11,7 @@ mod identity;
 mod machine;
 mod memory;
 mod ports;
+mod private_file;
 mod qmp;
 mod serial;
 

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::private_file;
 use crate::{
     Boot, Forward, MachineConfig,
     command::{Files, FirmwareFiles, Kernel, NETWORK_CARD, arguments, boots_directly},
@@ -221,16 +222,8 @@ fn prepare(config: &MachineConfig, sockets: &Path) -> Result<Files> {
 
 /// User data holds the node's private key, so the file is ours alone.
 fn write_user_data(config: &MachineConfig, data: &[u8]) -> Result<PathBuf> {
-    use std::{io::Write, os::unix::fs::OpenOptionsExt};
     let path = config.workdir.join("user-data");
-    let _ = fs::remove_file(&path);
-    File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)
-        .and_then(|mut file| file.write_all(data))
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    private_file::write(&path, data)?;
     Ok(path)
 }
 
