@@ -41,7 +41,7 @@ fn machines(show: &Show, args: &TestArgs, tally: &mut Tally) {
     }
     let Some(built) = image(show, VARIANT, tally) else { return };
     if args.filter.is_none() {
-        reproducible::check(show, VARIANT, &built, args.soak, tally);
+        reproducible::check(show, VARIANT, &built, tally);
     }
     let probe = image(show, PROBE_VARIANT, tally);
     stages::virtual_machines(show, args, &built, probe.as_ref(), tally);
