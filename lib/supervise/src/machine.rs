@@ -93,6 +93,17 @@ pub enum Action {
     Halt(Shutdown),
 }
 
+/// Why a service is being stopped, and so what follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AfterStop {
+    /// Someone asked for the stop, or the machine goes down.
+    Rest,
+    /// Someone asked for a new start: at once.
+    Start,
+    /// It did not get ready in time, which is a failure: as its policy says.
+    ByPolicy,
+}
+
 #[derive(Debug, Clone)]
 struct Service {
     state: State,
@@ -100,13 +111,12 @@ struct Service {
     started: bool,
     /// A process of it exists.
     alive: bool,
-    /// Start it again once it is down, whatever its policy.
-    again: bool,
-    /// Someone asked for that, so it happens without a back-off.
-    at_once: bool,
+    /// What follows once it is down.
+    after_stop: AfterStop,
     /// How often it was killed in vain while the machine goes down.
     kills: u32,
-    spawned_at: Millis,
+    /// When this instance got ready: only from then on is its life a stable one.
+    ready_at: Option<Millis>,
     /// Wait before the next start.
     delay: Millis,
     restarts: u32,
@@ -129,10 +139,9 @@ impl Machine {
             state: State::Waiting,
             started: false,
             alive: false,
-            again: false,
-            at_once: false,
+            after_stop: AfterStop::Rest,
             kills: 0,
-            spawned_at: 0,
+            ready_at: None,
             delay: graph.file(id).restart.delay.millis(),
             restarts: 0,
         };
@@ -175,7 +184,7 @@ impl Machine {
         match event {
             Event::SpawnFailed(id) => self.ended(now, id, false, &mut out),
             Event::Exited(id, ok) => self.exited(now, id, ok, &mut out),
-            Event::Ready(id) => self.ready(id, &mut out),
+            Event::Ready(id) => self.ready(now, id, &mut out),
             Event::Start(id) => self.start(id, &mut out),
             Event::Stop(id) => self.stop(now, id, false, &mut out),
             Event::Restart(id) => self.stop(now, id, true, &mut out),
@@ -199,7 +208,7 @@ impl Machine {
     fn overdue(&mut self, now: Millis, out: &mut Vec<Action>) {
         for id in self.graph.ids() {
             match self.state(id) {
-                State::Starting { deadline } if deadline <= now => self.give_up(now, id, true, out),
+                State::Starting { deadline } if deadline <= now => self.give_up(now, id, out),
                 State::Stopping { deadline } if deadline <= now => self.kill_again(now, id, out),
                 State::BackingOff { until } if until <= now && self.shutdown.is_none() => self.set(id, State::Waiting, out),
                 _ => {}
@@ -220,10 +229,10 @@ impl Machine {
         }
     }
 
-    /// Kills a service that did not get ready in time; when it is down it is tried again after its back-off.
-    fn give_up(&mut self, now: Millis, id: Id, again: bool, out: &mut Vec<Action>) {
+    /// Kills a service that did not get ready in time.
+    fn give_up(&mut self, now: Millis, id: Id, out: &mut Vec<Action>) {
         out.push(Action::Kill(id));
-        (self.services[id.0].again, self.services[id.0].at_once) = (again, false);
+        self.services[id.0].after_stop = AfterStop::ByPolicy;
         self.set(id, State::Stopping { deadline: now + 1_000 }, out);
     }
 
@@ -245,18 +254,23 @@ impl Machine {
     fn spawn(&mut self, now: Millis, id: Id, out: &mut Vec<Action>) {
         let timeout = self.graph.file(id).ready_timeout.millis();
         let service = &mut self.services[id.0];
-        (service.started, service.alive, service.again, service.kills, service.spawned_at) = (true, true, false, 0, now);
+        (service.started, service.alive, service.after_stop, service.kills, service.ready_at) = (true, true, AfterStop::Rest, 0, None);
         out.push(Action::Spawn(id));
         match self.graph.file(id).readiness {
-            Readiness::Started => self.set(id, State::Running, out),
+            Readiness::Started => self.running(now, id, out),
             _ => self.set(id, State::Starting { deadline: now + timeout }, out),
         }
     }
 
-    fn ready(&mut self, id: Id, out: &mut Vec<Action>) {
+    fn ready(&mut self, now: Millis, id: Id, out: &mut Vec<Action>) {
         if matches!(self.state(id), State::Starting { .. }) && self.graph.file(id).readiness != Readiness::Exit {
-            self.set(id, State::Running, out);
+            self.running(now, id, out);
         }
+    }
+
+    fn running(&mut self, now: Millis, id: Id, out: &mut Vec<Action>) {
+        self.services[id.0].ready_at = Some(now);
+        self.set(id, State::Running, out);
     }
 
     fn exited(&mut self, now: Millis, id: Id, ok: bool, out: &mut Vec<Action>) {
@@ -271,9 +285,8 @@ impl Machine {
         self.services[id.0].alive = false;
         let oneshot = self.graph.file(id).readiness == Readiness::Exit;
         let next = match self.state(id) {
-            State::Stopping { .. } if self.services[id.0].again && self.shutdown.is_none() => self.again_after_stop(now, id),
-            State::Stopping { .. } => State::Stopped,
             _ if self.shutdown.is_some() => State::Stopped,
+            State::Stopping { .. } => self.after_stop(now, id),
             State::Starting { .. } if oneshot && ok => State::Done,
             _ => self.by_policy(now, id, ok && !oneshot),
         };
@@ -288,13 +301,16 @@ impl Machine {
         }
     }
 
-    /// Asked for by a person: at once, and not after what an earlier crash earned it.
-    fn again_after_stop(&mut self, now: Millis, id: Id) -> State {
-        if !self.services[id.0].at_once {
-            return self.again(now, id);
+    fn after_stop(&mut self, now: Millis, id: Id) -> State {
+        match self.services[id.0].after_stop {
+            AfterStop::Rest => State::Stopped,
+            AfterStop::ByPolicy => self.by_policy(now, id, false),
+            AfterStop::Start => {
+                // Not after what an earlier crash earned it.
+                self.services[id.0].delay = self.graph.file(id).restart.delay.millis();
+                State::Waiting
+            }
         }
-        self.services[id.0].delay = self.graph.file(id).restart.delay.millis();
-        State::Waiting
     }
 
     /// The back-off: doubles up to the most, begins anew after a stable life.
@@ -302,7 +318,7 @@ impl Machine {
         let rule = &self.graph.file(id).restart;
         let (first, most, stable) = (rule.delay.millis(), rule.max_delay.millis(), rule.stable_after.millis());
         let service = &mut self.services[id.0];
-        if now.saturating_sub(service.spawned_at) >= stable {
+        if service.ready_at.is_some_and(|ready| now.saturating_sub(ready) >= stable) {
             service.delay = first;
         }
         let wait = service.delay.min(most);
@@ -315,7 +331,7 @@ impl Machine {
         let service = &mut self.services[id.0];
         match service.state {
             State::Stopped | State::Failed | State::Done | State::BackingOff { .. } => self.set(id, State::Waiting, out),
-            State::Stopping { .. } => (service.again, service.at_once) = (true, true),
+            State::Stopping { .. } => service.after_stop = AfterStop::Start,
             State::Waiting | State::Starting { .. } | State::Running => {}
         }
     }
@@ -333,7 +349,7 @@ impl Machine {
     fn end(&mut self, now: Millis, id: Id, again: bool, out: &mut Vec<Action>) {
         let stop = &self.graph.file(id).stop;
         let (signal, deadline) = (stop.signal, now + stop.timeout.millis());
-        (self.services[id.0].again, self.services[id.0].at_once) = (again, again);
+        self.services[id.0].after_stop = if again { AfterStop::Start } else { AfterStop::Rest };
         if !matches!(self.state(id), State::Stopping { .. }) {
             out.push(Action::Signal(id, signal));
             self.set(id, State::Stopping { deadline }, out);

@@ -77,6 +77,32 @@ fn one_that_never_gets_ready_is_killed_and_tried_again() {
 }
 
 #[test]
+fn one_that_never_gets_ready_follows_its_policy() {
+    let mut m = machine(&[("a", "ready-timeout = \"1s\"\n[restart]\npolicy = \"never\"")]);
+    let a = id(&m, "a");
+    m.handle(0, Event::Tick);
+    m.handle(1_000, Event::Tick);
+    m.handle(1_001, Event::Exited(a, false));
+    assert_eq!((m.state(a), m.restarts(a)), (State::Failed, 0));
+}
+
+#[test]
+fn waiting_for_readiness_is_no_stable_life() {
+    let mut m = machine(&[("a", "ready-timeout = \"20s\"\n[restart]\ndelay = \"100ms\"\nstable-after = \"10s\"")]);
+    let a = id(&m, "a");
+    let (mut now, mut waits) = (0, Vec::new());
+    for _ in 0..3 {
+        m.handle(now, Event::Tick);
+        m.handle(now + 20_000, Event::Tick);
+        m.handle(now + 20_001, Event::Exited(a, false));
+        let State::BackingOff { until } = m.state(a) else { panic!("{:?}", m.state(a)) };
+        waits.push(until - now - 20_001);
+        now = until;
+    }
+    assert_eq!(waits, [100, 200, 400]);
+}
+
+#[test]
 fn a_restart_asked_for_is_at_once_and_later_crashes_still_back_off() {
     let mut m = machine(&[("a", "")]);
     let a = id(&m, "a");

@@ -29,7 +29,7 @@ pub struct ServiceFile {
     /// How the service says that it is ready.
     #[serde(deserialize_with = "readiness")]
     pub readiness: Readiness,
-    /// A service not ready in this time is killed and tried again.
+    /// A service not ready in this time is killed; that is a failure, and `restart` says what follows.
     #[serde(default = "default_ready_timeout")]
     pub ready_timeout: Span,
     /// Added to the environment that `init` gives.
@@ -89,7 +89,7 @@ pub struct Restart {
     pub delay: Span,
     /// The longest wait.
     pub max_delay: Span,
-    /// After this long a life the next wait is `delay` again.
+    /// After this long a life, counted from when it was ready, the next wait is `delay` again.
     pub stable_after: Span,
 }
 
