@@ -1,7 +1,7 @@
 //! Small files of the kernel and of `/etc`.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// Names of links with a device behind them: no bridges, no containers' links, no tunnels.
@@ -28,6 +28,20 @@ pub(crate) fn set(family: &str, link: &str, name: &str, value: &str) {
     if let Err(error) = fs::write(&path, value) {
         log::warn!("Cannot set {path} to {value}: {error}");
     }
+}
+
+/// Reads a file of at most `most` bytes; `None`: there is none. One that is longer comes with one byte more, for the reader to refuse.
+///
+/// # Errors
+/// The kernel's.
+pub(crate) fn read_bounded(path: &Path, most: usize) -> io::Result<Option<Vec<u8>>> {
+    let file = match fs::File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let mut bytes = Vec::new();
+    file.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 /// Writes a file of `/etc` whole: readers see the old or the new.

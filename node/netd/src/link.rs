@@ -2,7 +2,7 @@
 
 use crate::files;
 use crate::kernel::Kernel;
-use crate::state::State;
+use crate::state::{Known, State};
 use ampoule_netmodel::dhcp::{Action, Client, Lease};
 use ampoule_report::chain;
 use std::io;
@@ -59,7 +59,7 @@ impl Link {
             for action in actions {
                 self.carry_out(&socket, action).await;
             }
-            self.state.set(&self.name, self.mac, carrier, client.word(), client.lease());
+            self.state.set(&self.name, Known { mac: self.mac, carrier, word: client.word(), lease: client.lease().cloned() });
         }
     }
 

@@ -36,8 +36,8 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let kernel = kernel::Kernel::open()?;
     kernel.up("lo").await?;
-    let state = Arc::new(State::default());
-    state.refresh();
+    let state = Arc::new(State::new("/etc", |name| Ok(rustix::system::sethostname(name.as_bytes())?)));
+    state.reload();
     tokio::spawn(status::serve(status::bind()?, Arc::clone(&state)));
     let mut links = BTreeMap::new();
     follow_links(&mut links, &kernel, &state);
@@ -46,8 +46,11 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let mut look = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
-            _ = look.tick() => follow_links(&mut links, &kernel, &state),
-            _ = reload.recv() => state.refresh(),
+            _ = look.tick() => {
+                state.retry();
+                follow_links(&mut links, &kernel, &state);
+            }
+            _ = reload.recv() => state.reload(),
             // Addresses stay: a restart of this daemon is not a loss of the network.
             _ = terminate.recv() => return Ok(()),
         }

@@ -1,0 +1,80 @@
+use super::*;
+use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+fn named(_: &str) -> io::Result<()> {
+    Ok(())
+}
+
+fn place() -> tempfile::TempDir {
+    let place = tempfile::tempdir().expect("a folder");
+    fs::create_dir(place.path().join("ampoule")).expect("a folder");
+    place
+}
+
+fn leased() -> Known {
+    let lease = Lease {
+        address: [10, 0, 2, 15].into(),
+        prefix: 24,
+        router: None,
+        name_servers: vec![[10, 0, 2, 3].into()],
+        domain: Some("lan".into()),
+        host_name: Some("offered".into()),
+        mtu: None,
+        server: [10, 0, 2, 2].into(),
+        seconds: 3600,
+    };
+    Known { carrier: true, word: "bound", lease: Some(lease), ..Known::default() }
+}
+
+#[test]
+fn settings_come_before_the_lease_and_a_bad_file_changes_nothing() {
+    let place = place();
+    let settings = place.path().join("ampoule/resolver.json");
+    let text = || fs::read_to_string(place.path().join("resolv.conf")).expect("the file");
+    let state = State::new(place.path(), named);
+    state.reload();
+    state.set("eth0", leased());
+    assert!(text().contains("search lan\nnameserver 10.0.2.3\n"), "{}", text());
+    assert_eq!(state.status().hostname, "offered");
+
+    fs::write(&settings, r#"{"name-servers":["1.2.3.4"]}"#).expect("written");
+    state.reload();
+    assert!(text().contains("search lan\nnameserver 1.2.3.4\n"), "{}", text());
+    assert_eq!(state.status().name_servers, ["1.2.3.4"]);
+
+    fs::write(&settings, r#"{"name-servers":["1.2.3.4\nnameserver 6.6.6.6"]}"#).expect("written");
+    state.reload();
+    assert!(text().contains("search lan\nnameserver 1.2.3.4\n"), "{}", text());
+
+    fs::remove_file(&settings).expect("removed");
+    state.reload();
+    assert!(text().contains("nameserver 10.0.2.3\n"), "{}", text());
+}
+
+#[test]
+fn a_write_that_failed_is_tried_again() {
+    let place = place();
+    let etc = place.path().join("later");
+    let state = State::new(&etc, named);
+    state.set("eth0", leased());
+    state.retry();
+    fs::create_dir(&etc).expect("a folder");
+    state.retry();
+    assert!(fs::read_to_string(etc.join("resolv.conf")).expect("the file").contains("10.0.2.3"));
+}
+
+#[test]
+fn a_host_name_that_was_refused_is_tried_again_and_then_left_alone() {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    fn second_time_lucky(_: &str) -> io::Result<()> {
+        if CALLS.fetch_add(1, SeqCst) == 0 { Err(io::Error::other("busy")) } else { Ok(()) }
+    }
+    let place = place();
+    let state = State::new(place.path(), second_time_lucky);
+    state.refresh();
+    state.retry();
+    state.retry();
+    state.refresh();
+    assert_eq!(CALLS.load(SeqCst), 2);
+}
