@@ -2,9 +2,9 @@
 
 use std::{fs, path::Path};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::{cli::CleanArgs, local::folder::NodeFolder, paths};
+use crate::{cli::CleanArgs, local::folder::NodeFolder, paths, remove::tree};
 
 /// `./ampoule clean`.
 pub(crate) fn run(args: &CleanArgs) -> Result<()> {
@@ -34,7 +34,7 @@ fn nodes() -> Result<()> {
 
 fn remove(path: &Path) -> Result<()> {
     if path.exists() {
-        fs::remove_dir_all(path).with_context(|| format!("cannot remove {}", path.display()))?;
+        tree(path)?;
         println!("removed {}", path.display());
     }
     Ok(())

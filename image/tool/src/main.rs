@@ -14,6 +14,7 @@ mod lock;
 mod observe;
 mod paths;
 mod programs;
+mod remove;
 mod show;
 mod testing;
 

@@ -16,7 +16,7 @@ use crate::{
         Conditions, measure,
         table::{Sample, Size},
     },
-    paths, programs,
+    paths, programs, remove,
     show::Show,
 };
 
@@ -69,7 +69,7 @@ pub(super) fn prepare(show: &Show, registry: &Registry) -> Result<Prepared> {
     let dir = paths::cache().join("bench").join(format!("debian-13-{key}"));
     let prepared = Prepared { dir: dir.clone() };
     if !dir.join("ready.qcow2").is_file() {
-        let _ = fs::remove_dir_all(&dir);
+        remove::tree(&dir)?;
         fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
         show.stage("debian-install", "mmdebstrap installs Debian 13", || install(show, &dir, registry.port()))?;
         show.stage("debian-first", "first boot: imports the container's image", || first_boot(&prepared))?;
@@ -79,7 +79,7 @@ pub(super) fn prepare(show: &Show, registry: &Registry) -> Result<Prepared> {
 
 fn install(show: &Show, dir: &Path, registry: u16) -> Result<()> {
     let stage = "debian-install";
-    let mut command = Command::new("mmdebstrap");
+    let mut command = mmdebstrap();
     command.current_dir(dir).args(["--variant=minbase", "--include", PACKAGES]);
     for (name, target, content) in FILES {
         fs::write(dir.join(name), content).with_context(|| format!("cannot write {name}"))?;
@@ -94,6 +94,14 @@ fn install(show: &Show, dir: &Path, registry: u16) -> Result<()> {
     copy.current_dir(dir).args(["copy", "--insecure-policy", "--src-tls-verify=false", &source]);
     programs::must(show, stage, copy.arg("docker-archive:demo.tar:localhost/demo:latest"))?;
     programs::must(show, stage, Command::new("fakeroot").current_dir(dir).args(["sh", "-c", MAKE_DISK])).map(drop)
+}
+
+/// Its mounts are in a namespace of its own, also for root: they end with it however it ends, and nobody else ever sees them
+/// below its folder. If we are killed it is asked to end, and tidies up.
+fn mmdebstrap() -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "--", "mmdebstrap", "--mode=unshare"]);
+    command
 }
 
 /// Boots and lets the guest import; its disk is then what measured boots start from.

@@ -5,13 +5,17 @@ mod measure;
 mod ours;
 mod table;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+};
 
 use ampoule_machine::{Accelerator, Boot, MachineConfig};
 use ampoule_registry::Registry;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use rustix::fs::{FlockOperation, flock};
 
-use crate::{building, demo, paths, show::Show};
+use crate::{building, demo, paths, remove, show::Show};
 use table::{Comparison, Sample};
 
 /// What both systems get.
@@ -34,6 +38,7 @@ impl Conditions {
 
 /// `./ampoule bench boot`: alternating runs, so that a busy minute of the host hits both.
 pub(crate) fn boot(runs: u32, memory: u32, cpus: u32, write: bool) -> Result<()> {
+    let _lock = lock()?;
     let show = Show::new();
     let conditions = Conditions { memory, cpus };
     let image = demo::image(&show)?;
@@ -57,10 +62,20 @@ pub(crate) fn boot(runs: u32, memory: u32, cpus: u32, write: bool) -> Result<()>
     Ok(())
 }
 
+/// Two at once would measure each other, and share a folder. Free again when the file is closed, however that comes.
+fn lock() -> Result<File> {
+    let dir = paths::cache().join("bench");
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let file = File::create(dir.join("lock")).context("cannot write the lock of measurements")?;
+    let free = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+    ensure!(free, "another measurement runs on this machine; two at once would measure each other");
+    Ok(file)
+}
+
 /// Emptied each time: nothing in it is worth keeping.
 fn workdir() -> Result<PathBuf> {
     let dir = paths::cache().join("bench/work");
-    let _ = fs::remove_dir_all(&dir);
+    remove::tree(&dir)?;
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     Ok(dir)
 }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use crate::paths;
+use crate::{paths, remove};
 
 /// The folder of one node: its disk, its keys, its console log, and the record of its run.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ impl NodeFolder {
         }
         let identity = self.path.join("identity");
         if identity.exists() {
-            fs::remove_dir_all(&identity).with_context(|| format!("cannot remove {}", identity.display()))?;
+            remove::tree(&identity)?;
         }
         Ok(())
     }

@@ -1,11 +1,9 @@
 //! The same inputs give the same bytes: the image is built a second time, elsewhere and later, and compared.
 
-use std::fs;
-
 use ampoule_builder::{BuildRequest, BuiltImage, reproduce};
 use anyhow::{Result, bail};
 
-use crate::{paths, show::Show, testing::tally::Tally};
+use crate::{paths, remove, show::Show, testing::tally::Tally};
 
 /// Lets the builder make the image again and names the first difference.
 pub(crate) fn check(show: &Show, variant: &str, first: &BuiltImage, tally: &mut Tally) {
@@ -25,6 +23,5 @@ fn again(show: &Show, variant: &str, first: &BuiltImage) -> Result<()> {
         let (file, at, all) = (&difference.file, &difference.place, differences.len());
         bail!("{file} differs at {at} ({all} files differ); compare {} with {}", first.dir.display(), place.display());
     }
-    let _ = fs::remove_dir_all(&place);
-    Ok(())
+    remove::tree(&place)
 }
