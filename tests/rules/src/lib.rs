@@ -7,7 +7,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Crates of `lib/` that do no I/O and may use only one another.
-pub const PURE: &[&str] = &["base", "confirm", "kernel", "layout", "logwire", "modalias", "netmodel", "nft", "plan", "settings", "supervise", "workload"];
+pub const PURE: &[&str] = &[
+    "base",
+    "confirm",
+    "kernel",
+    "layout",
+    "logwire",
+    "modalias",
+    "netmodel",
+    "nft",
+    "plan",
+    "provision",
+    "settings",
+    "supervise",
+    "workload",
+];
 
 /// One member of the workspace.
 #[derive(Debug)]
