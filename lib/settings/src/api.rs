@@ -1,7 +1,8 @@
 //! `api.remote`: the node API over the network.
 
 use crate::SettingError;
-use crate::key::{Key, check};
+use crate::example::{CERTIFICATE, KEY};
+use crate::key::Key;
 use ampoule_base::{PemCertificates, PemPrivateKey, Port};
 use serde::Deserialize;
 
@@ -49,16 +50,19 @@ pub(crate) fn check_together(remote: &Remote, errors: &mut Vec<SettingError>) {
     }
 }
 
-const PEM: &str = "base64 of PEM, as from `base64 -w0 FILE`";
-
-fn private_key(value: &serde_json::Value) -> Result<(), String> {
-    check::<PemPrivateKey>(value).map_err(|_| "this is not base64 of one PEM private key".to_owned())
-}
-
+/// The keys of the namespace.
 pub(crate) const KEYS: &[Key] = &[
-    Key { pattern: "api.remote.enabled", check: check::<bool>, allowed: "true or false", secret: false },
-    Key { pattern: "api.remote.port", check: check::<Port>, allowed: "a port from 1 to 65535", secret: false },
-    Key { pattern: "api.remote.certificate", check: check::<PemCertificates>, allowed: PEM, secret: false },
-    Key { pattern: "api.remote.key", check: private_key, allowed: PEM, secret: true },
-    Key { pattern: "api.remote.client-ca", check: check::<PemCertificates>, allowed: PEM, secret: false },
+    Key::of::<bool>(
+        "api.remote.enabled",
+        "Whether the node API can be reached over the network: TLS 1.3, clients with a certificate only.",
+        "true",
+    ),
+    Key::of::<Port>("api.remote.port", "TCP port of the node API.", "9443"),
+    Key::of::<PemCertificates>("api.remote.certificate", "Certificate chain that the node shows, its own first.", CERTIFICATE),
+    Key::of::<PemPrivateKey>("api.remote.key", "Private key of the node's certificate.", KEY).secret(),
+    Key::of::<PemCertificates>(
+        "api.remote.client-ca",
+        "Authorities that sign clients' certificates. A client's organisational unit (OU) is its role: `reader`, `operator` or `admin`.",
+        CERTIFICATE,
+    ),
 ];

@@ -1,10 +1,11 @@
 //! `container-registry`: where images come from.
 
-use crate::key::{Key, check};
+use crate::Described;
+use crate::key::Key;
 use ampoule_base::{HttpUrl, RegistryHost, RegistryPattern, Secret};
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// The namespace.
@@ -15,8 +16,9 @@ pub struct ContainerRegistry {
     #[serde(deserialize_with = "mirrors")]
     pub mirrors: Vec<Mirror>,
     /// Who we are, to registries that ask.
-    #[serde(alias = "creds")]
     pub credentials: Vec<Credential>,
+    /// Whether a mirrored registry itself is never asked.
+    pub mirrors_only: bool,
     /// Registries that may be spoken to without TLS. No other ever is.
     pub plain_http: Vec<RegistryHost>,
 }
@@ -76,26 +78,58 @@ struct Endpoints {
     endpoint: Vec<HttpUrl>,
 }
 
-const CREDENTIALS: &str = "a list of { registry, username, password } or { registry, auth } or { registry, identitytoken }";
+impl Described for Mirrors {
+    const ALLOWED: &'static str = "a list of { registry = \"docker.io\", endpoint = [\"https://mirror.example\"] }";
 
-/// An error here must not quote what may be a password.
-fn credentials(value: &Value) -> Result<(), String> {
-    check::<Vec<Credential>>(value).map_err(|_| "these are not credentials for registries".to_owned())
+    fn schema() -> Value {
+        let endpoint = json!({ "type": "array", "items": HttpUrl::schema() });
+        let list = json!({ "type": "array", "items": {
+            "type": "object", "additionalProperties": false, "required": ["registry", "endpoint"],
+            "properties": { "registry": RegistryPattern::schema(), "endpoint": endpoint },
+        } });
+        let table = json!({ "type": "object", "additionalProperties": {
+            "type": "object", "additionalProperties": false, "required": ["endpoint"], "properties": { "endpoint": endpoint },
+        } });
+        json!({ "anyOf": [list, table] })
+    }
 }
 
+impl Described for Credential {
+    const ALLOWED: &'static str = "{ registry, username, password } or { registry, auth } or { registry, identitytoken }";
+
+    fn schema() -> Value {
+        let text = json!({ "type": "string" });
+        json!({ "type": "object", "additionalProperties": false, "required": ["registry"], "properties": {
+            "registry": RegistryHost::schema(), "username": text, "password": text, "auth": text, "identitytoken": text,
+        } })
+    }
+}
+
+const CREDENTIALS: &str = "a list of { registry, username, password } or { registry, auth } or { registry, identitytoken }";
+const CREDENTIAL: &str = r#"[{ registry = "registry.example", username = "me", password = "secret" }]"#;
+const ABOUT_CREDENTIALS: &str =
+    "Who the node is to registries that ask. `auth` is base64 of `user:password`; `identitytoken` an OAuth2 token.";
+
 pub(crate) const KEYS: &[Key] = &[
-    Key {
-        pattern: "container-registry.mirrors",
-        check: check::<Mirrors>,
-        allowed: "a list of { registry = \"docker.io\", endpoint = [\"https://mirror.example\"] }",
-        secret: false,
-    },
-    Key { pattern: "container-registry.credentials", check: credentials, allowed: CREDENTIALS, secret: true },
-    Key { pattern: "container-registry.creds", check: credentials, allowed: CREDENTIALS, secret: true },
-    Key {
-        pattern: "container-registry.plain-http",
-        check: check::<Vec<RegistryHost>>,
-        allowed: "a list of host or host:port, for example [\"10.0.2.2:5000\"]",
-        secret: false,
-    },
+    Key::of::<Mirrors>(
+        "container-registry.mirrors",
+        "Where else to look for a registry's images, first to last. `*` stands for every registry without an entry of its own. A table by registry, as Bottlerocket accepts it, works too.",
+        r#"[{ registry = "docker.io", endpoint = ["https://mirror.example"] }]"#,
+    ),
+    Key::of::<bool>(
+        "container-registry.mirrors-only",
+        "Whether the registry itself is never asked when its mirrors have no answer. Without this it is the last one tried, as in Bottlerocket.",
+        "true",
+    ),
+    Key::of::<Vec<Credential>>("container-registry.credentials", ABOUT_CREDENTIALS, CREDENTIAL).allowed(CREDENTIALS).secret(),
+    Key::of::<Vec<Credential>>("container-registry.creds", ABOUT_CREDENTIALS, CREDENTIAL)
+        .allowed(CREDENTIALS)
+        .secret()
+        .alias_of("container-registry.credentials"),
+    Key::of::<Vec<RegistryHost>>(
+        "container-registry.plain-http",
+        "Registries that may be spoken to without TLS. No other ever is.",
+        r#"["10.0.2.2:5000"]"#,
+    )
+    .allowed("a list of host or host:port, for example [\"10.0.2.2:5000\"]"),
 ];

@@ -1,12 +1,13 @@
 //! What somebody chose: some keys, each with a value that was checked.
 
 use crate::SettingError;
-use crate::key::Model;
+use crate::key::Key;
 use crate::locate::{self, Found};
+use crate::{Model, path};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// Deepest nesting read; the model needs three levels.
+/// Deepest nesting read; the model needs five levels.
 const MAX_DEPTH: usize = 16;
 
 /// Some settings by dotted key. Holding one proves that each key exists in the model it was made with and each value passes its rule; it says nothing about how they fit together.
@@ -22,7 +23,7 @@ impl Fragment {
     /// Everything that is wrong, at once.
     pub fn from_json(model: &Model, tree: &Value) -> Result<Self, Vec<SettingError>> {
         let mut walk = Walk::new(model);
-        walk.table("", tree, 0);
+        walk.table(&[], tree);
         walk.finish()
     }
 
@@ -84,17 +85,18 @@ impl Fragment {
     pub fn to_json(&self) -> Value {
         let mut tree = Map::new();
         for (key, value) in &self.values {
-            insert(&mut tree, key, value.clone());
+            insert(&mut tree, &path::split(key), value.clone());
         }
         Value::Object(tree)
     }
 }
 
-fn insert(tree: &mut Map<String, Value>, key: &str, value: Value) {
-    match key.split_once('.') {
-        None => drop(tree.insert(key.to_owned(), value)),
-        Some((head, rest)) => {
-            let below = tree.entry(head).or_insert_with(|| Value::Object(Map::new()));
+fn insert(tree: &mut Map<String, Value>, segments: &[String], value: Value) {
+    match segments {
+        [] => {}
+        [name] => drop(tree.insert(name.clone(), value)),
+        [name, rest @ ..] => {
+            let below = tree.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
             if let Value::Object(below) = below {
                 insert(below, rest, value);
             }
@@ -117,36 +119,36 @@ impl<'a> Walk<'a> {
         if self.errors.is_empty() { Ok(Fragment { values: self.values }) } else { Err(self.errors) }
     }
 
-    fn table(&mut self, key: &str, value: &Value, depth: usize) {
+    fn table(&mut self, above: &[String], value: &Value) {
         match value {
-            Value::Object(table) if depth < MAX_DEPTH => table.iter().for_each(|(name, value)| self.entry(key, name, value, depth)),
-            _ => self.errors.push(SettingError::value(key, "this is a group of settings, not a value", "set one of the keys below it")),
+            Value::Object(table) if above.len() < MAX_DEPTH => table.iter().for_each(|(name, value)| self.entry(above, name, value)),
+            _ => self.errors.push(SettingError::value(
+                &path::join(above),
+                "this is a group of settings, not a value",
+                "set one of the keys below it",
+            )),
         }
     }
 
-    fn entry(&mut self, above: &str, name: &str, value: &Value, depth: usize) {
-        let key = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
-        // A dot inside a name would make another key of it.
-        if name.contains('.') || name.is_empty() {
-            self.errors.push(SettingError::unknown(&key, "a name may not be empty and may not hold a dot"));
-        } else if let Some(rule) = self.model.find(&key) {
-            self.leaf(key, value, rule);
-        } else if self.model.is_table(&key) {
-            self.table(&key, value, depth + 1);
+    fn entry(&mut self, above: &[String], name: &str, value: &Value) {
+        let segments = [above, &[name.to_owned()]].concat();
+        if let Some(rule) = self.model.find_segments(&segments) {
+            self.leaf(&segments, value, rule);
+        } else if self.model.is_table(&segments) {
+            self.table(&segments, value);
         } else {
-            self.errors.push(self.model.unknown(&key));
+            self.errors.push(self.model.unknown(&segments));
         }
     }
 
-    fn leaf(&mut self, key: String, value: &Value, rule: &crate::key::Key) {
-        if let Some(error) = crate::settings::wrong_name(&key) {
-            self.errors.push(error);
-        } else if let Err(reason) = (rule.check)(value) {
+    fn leaf(&mut self, segments: &[String], value: &Value, rule: &Key) {
+        let key = path::join(segments);
+        if let Err(reason) = rule.check_name(segments) {
+            self.errors.push(SettingError::value(&key, reason, "choose another name"));
+        } else if let Err(reason) = rule.check(value) {
             self.errors.push(SettingError::value(&key, reason, format!("write {}", rule.allowed)));
         } else {
-            // Bottlerocket's short form of the same key.
-            let key = if key == "container-registry.creds" { "container-registry.credentials".to_owned() } else { key };
-            self.values.insert(key, value.clone());
+            self.values.insert(rule.spelled(segments), value.clone());
         }
     }
 }

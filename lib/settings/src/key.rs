@@ -1,111 +1,172 @@
-//! All keys there are, and how a dotted key finds its rule.
+//! A setting: the smallest thing that is set, read and deleted as one.
 
-use crate::{SettingError, api, container_registry, motd, network, workloads};
+use crate::{Described, path};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// A setting: the smallest thing that is set, read and deleted as one.
-pub(crate) struct Key {
+/// Whether a name that a person chose is right; if not, why.
+type NameCheck = fn(&str) -> Result<(), String>;
+
+/// A setting and all that is known about it.
+#[derive(Debug)]
+pub struct Key {
     /// Dotted, `*` for a name that a person chooses.
-    pub(crate) pattern: &'static str,
-    /// Whether a value is right; if not, why.
-    pub(crate) check: fn(&Value) -> Result<(), String>,
-    /// What a right value is, for a hint.
-    pub(crate) allowed: &'static str,
-    /// Never shown in logs, plans or differences.
-    pub(crate) secret: bool,
+    pub pattern: &'static str,
+    /// What it does, in Markdown.
+    pub about: &'static str,
+    /// What a right value is, to be read after "write".
+    pub allowed: &'static str,
+    /// A value as TOML.
+    pub example: &'static str,
+    /// What could stand for the `*`.
+    pub example_name: &'static str,
+    /// Never shown in logs, plans, differences or support bundles.
+    pub secret: bool,
+    /// Another spelling of the setting with this pattern.
+    pub alias_of: Option<&'static str>,
+    check: fn(&Value) -> Result<(), String>,
+    check_name: Option<NameCheck>,
+    schema: fn() -> Value,
 }
 
-const NAMESPACES: &[(&str, &[Key])] = &[
-    ("api", api::KEYS),
-    ("container-registry", container_registry::KEYS),
-    ("motd", motd::KEYS),
-    ("network", network::KEYS),
-    ("workloads", workloads::KEYS),
-];
+impl Key {
+    /// A setting whose values are of type `T`.
+    pub(crate) const fn of<T: DeserializeOwned + Described>(pattern: &'static str, about: &'static str, example: &'static str) -> Self {
+        Self {
+            pattern,
+            about,
+            allowed: T::ALLOWED,
+            example,
+            example_name: "NAME",
+            secret: false,
+            alias_of: None,
+            check: check::<T>,
+            check_name: None,
+            schema: T::schema,
+        }
+    }
 
-/// The namespaces an image has.
-#[derive(Debug, Clone)]
-pub struct Model {
-    namespaces: Vec<String>,
-}
+    /// With the type of the name that a person chooses.
+    pub(crate) const fn named<N: DeserializeOwned>(mut self) -> Self {
+        self.check_name = Some(check_name::<N>);
+        self
+    }
 
-impl Model {
-    /// The model of an image with these namespaces; ones that this program does not know are ignored.
+    /// With what could stand for the `*`.
+    pub(crate) const fn example_name(mut self, name: &'static str) -> Self {
+        self.example_name = name;
+        self
+    }
+
+    /// With other words for what a right value is.
+    pub(crate) const fn allowed(mut self, allowed: &'static str) -> Self {
+        self.allowed = allowed;
+        self
+    }
+
+    /// Never to be shown.
+    pub(crate) const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
+    /// Another spelling of a setting.
+    pub(crate) const fn alias_of(mut self, pattern: &'static str) -> Self {
+        self.alias_of = Some(pattern);
+        self
+    }
+
+    /// JSON Schema of its values.
     #[must_use]
-    pub fn new(namespaces: impl IntoIterator<Item = String>) -> Self {
-        Self { namespaces: namespaces.into_iter().filter(|n| NAMESPACES.iter().any(|(known, _)| known == n)).collect() }
+    pub fn schema(&self) -> Value {
+        let mut schema = (self.schema)();
+        if let Value::Object(members) = &mut schema {
+            members.insert("description".into(), self.about.trim().into());
+            if self.secret {
+                members.insert("writeOnly".into(), true.into());
+            }
+        }
+        schema
     }
 
-    /// The model with every namespace.
-    #[must_use]
-    pub fn complete() -> Self {
-        Self::new(NAMESPACES.iter().map(|(n, _)| (*n).to_owned()))
-    }
-
-    /// The rule for a key.
-    pub(crate) fn find(&self, key: &str) -> Option<&'static Key> {
-        self.keys().find(|k| matches(k.pattern, key))
-    }
-
-    /// Whether a key is above some setting, so that its value must be a table.
-    pub(crate) fn is_table(&self, key: &str) -> bool {
-        let depth = key.split('.').count();
-        self.keys().any(|k| {
-            let head: Vec<_> = k.pattern.split('.').take(depth).collect();
-            k.pattern.split('.').count() > depth && matches(&head.join("."), key)
+    /// Whether a value is right; if not, why. The reason for a secret quotes nothing.
+    pub(crate) fn check(&self, value: &Value) -> Result<(), String> {
+        (self.check)(value).map_err(|reason| match self.mistaken_for_text(value) {
+            Some(friendlier) => friendlier,
+            None if self.secret => "this is not a value of this setting (it is a secret and not shown)".to_owned(),
+            None => reason,
         })
     }
 
-    /// The error for a key that is not there: the nearest spelling and what there is.
-    pub(crate) fn unknown(&self, key: &str) -> SettingError {
-        let patterns: Vec<_> = self.keys().map(|k| k.pattern).collect();
-        let nearest = patterns.iter().copied().min_by_key(|p| distance(p, key)).filter(|p| distance(p, key) <= 3);
-        let there = format!("this image has: {}", patterns.join(", "));
-        SettingError::unknown(key, nearest.map_or(there.clone(), |n| format!("did you mean `{n}`? {there}")))
+    /// A number or truth value in quotes, or the other way round: the commonest slip.
+    fn mistaken_for_text(&self, value: &Value) -> Option<String> {
+        let schema = (self.schema)();
+        match (schema.get("type").and_then(Value::as_str)?, value) {
+            ("integer" | "number", Value::String(text)) if text.trim().parse::<f64>().is_ok() => {
+                Some(format!("this is a text; a number stands without quotes: {}", text.trim()))
+            }
+            ("boolean", Value::String(text)) if matches!(text.as_str(), "true" | "false") => {
+                Some(format!("this is a text; a truth value stands without quotes: {text}"))
+            }
+            ("array", Value::String(_)) if !self.secret => Some(format!("this is one value; a list stands in brackets: [{value}]")),
+            ("string", Value::Number(_) | Value::Bool(_)) if !self.secret => {
+                Some(format!("this is not a text; put it in quotes: \"{value}\""))
+            }
+            _ => None,
+        }
     }
 
-    fn keys(&self) -> impl Iterator<Item = &'static Key> + '_ {
-        NAMESPACES.iter().filter(|(n, _)| self.namespaces.iter().any(|have| have == n)).flat_map(|(_, keys)| keys.iter())
+    /// Whether the name in a key of this pattern is right.
+    pub(crate) fn check_name(&self, segments: &[String]) -> Result<(), String> {
+        let Some(check) = self.check_name else { return Ok(()) };
+        self.pattern.split('.').zip(segments).filter(|(p, _)| *p == "*").try_for_each(|(_, name)| check(name))
+    }
+
+    /// Whether this is the rule for a key of these segments.
+    pub(crate) fn matches(&self, segments: &[String]) -> bool {
+        self.pattern.split('.').count() == segments.len() && self.pattern.split('.').zip(segments).all(same)
+    }
+
+    /// Whether keys of this pattern lie below these segments.
+    pub(crate) fn lies_below(&self, segments: &[String]) -> bool {
+        self.pattern.split('.').count() > segments.len() && self.pattern.split('.').zip(segments).all(same)
+    }
+
+    /// The key of these segments, in the setting's own spelling.
+    pub(crate) fn spelled(&self, segments: &[String]) -> String {
+        let Some(target) = self.alias_of else { return path::join(segments) };
+        let names = self.pattern.split('.').zip(segments).filter(|(p, _)| *p == "*").map(|(_, name)| name.as_str());
+        path::join(target.split('.').map(|s| if s == "*" { names.next().unwrap_or_default() } else { s }))
+    }
+
+    /// The key with an example of a name, as a person would write it below `settings`.
+    #[must_use]
+    pub fn example_key(&self) -> String {
+        path::join(self.pattern.split('.').map(|s| if s == "*" { self.example_name } else { s }))
     }
 }
 
-/// Every pattern of every namespace, for documentation and completion.
-pub fn all_patterns() -> impl Iterator<Item = &'static str> {
-    NAMESPACES.iter().flat_map(|(_, keys)| keys.iter().map(|k| k.pattern))
+fn same((pattern, segment): (&str, &String)) -> bool {
+    pattern == segment || (pattern == "*" && !segment.is_empty())
 }
 
-/// Whether the value of this key is a secret.
-#[must_use]
-pub fn is_secret(key: &str) -> bool {
-    NAMESPACES.iter().flat_map(|(_, keys)| keys.iter()).any(|k| k.secret && matches(k.pattern, key))
+/// The settings of a group below a name of type `N`; those that have names of their own keep them.
+pub(crate) const fn below_name<N: DeserializeOwned, const COUNT: usize>(mut keys: [Key; COUNT]) -> [Key; COUNT] {
+    let mut at = 0;
+    while at < COUNT {
+        if keys[at].check_name.is_none() {
+            keys[at].check_name = Some(check_name::<N>);
+        }
+        at += 1;
+    }
+    keys
+}
+
+fn check_name<N: DeserializeOwned>(name: &str) -> Result<(), String> {
+    check::<N>(&Value::String(name.to_owned()))
 }
 
 /// Checks by parsing into the type that the settings hold.
 pub(crate) fn check<T: DeserializeOwned>(value: &Value) -> Result<(), String> {
     serde_json::from_value::<T>(value.clone()).map(drop).map_err(|e| e.to_string())
-}
-
-fn matches(pattern: &str, key: &str) -> bool {
-    let same = |(p, k): (&str, &str)| p == k || (p == "*" && !k.is_empty());
-    pattern.split('.').count() == key.split('.').count() && pattern.split('.').zip(key.split('.')).all(same)
-}
-
-/// Edit distance, segment by segment; a `*` is near to anything.
-fn distance(pattern: &str, key: &str) -> usize {
-    let (p, k): (Vec<_>, Vec<_>) = (pattern.split('.').collect(), key.split('.').collect());
-    let missing = p.len().abs_diff(k.len()) * 4;
-    missing + p.iter().zip(&k).filter(|(p, _)| **p != "*").map(|(p, k)| levenshtein(p, k)).sum::<usize>()
-}
-
-fn levenshtein(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut corner = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.bytes().enumerate() {
-            let best = (corner + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
-            corner = std::mem::replace(&mut row[j + 1], best);
-        }
-    }
-    row[b.len()]
 }

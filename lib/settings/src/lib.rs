@@ -1,22 +1,39 @@
-//! The settings model: fragments, defaults, validation.
+//! The settings model: what a person may change on a node.
 //!
-//! Text becomes a [`Fragment`] (keys somebody chose, each value checked), and a fragment over the image's defaults becomes [`Settings`]. Whoever holds one of them holds
-//! something valid; everything wrong is reported at once, each with key, reason and remedy.
+//! Text becomes a [`Fragment`] (keys somebody chose, each value checked); fragments of different strength lie over one another as [`Layers`], and those become [`Settings`].
+//! Whoever holds one of them holds something valid; everything wrong is reported at once, each with key, reason and remedy.
+//!
+//! Each namespace is a module of its name; each setting is declared once ([`Key`]), and its type, rule, schema and documentation come from there.
 
 pub mod api;
+mod change;
+mod checked_text;
 pub mod container_registry;
+mod described;
+pub mod dns;
 mod error;
+mod example;
 mod fragment;
+pub mod kernel;
 mod key;
+mod layers;
 mod locate;
+mod model;
 pub mod motd;
+mod namespace;
 pub mod network;
+pub mod ntp;
+pub mod path;
 mod settings;
 mod user_data;
 pub mod workloads;
 
+pub use change::Change;
+pub use described::Described;
 pub use error::{Location, SettingError};
 pub use fragment::Fragment;
-pub use key::{Model, all_patterns, is_secret};
+pub use key::Key;
+pub use layers::{Layers, Source};
+pub use model::{Model, all_keys, all_namespaces, is_secret};
 pub use settings::Settings;
 pub use user_data::{MAX_USER_DATA, UserDataError, parse_user_data};

@@ -2,10 +2,12 @@
 
 use crate::api::{self, Api};
 use crate::container_registry::ContainerRegistry;
+use crate::dns::Dns;
+use crate::kernel::{self, Kernel};
 use crate::network::Network;
+use crate::ntp::Ntp;
 use crate::workloads::{self, Workloads};
 use crate::{Fragment, SettingError};
-use ampoule_base::WorkloadName;
 use serde::Deserialize;
 
 /// The settings of a node. Holding one proves that every value is right and that they fit together.
@@ -14,8 +16,14 @@ use serde::Deserialize;
 pub struct Settings {
     /// Message of the day.
     pub motd: String,
-    /// What the node is called.
+    /// What the node is called, how it reaches the outside.
     pub network: Network,
+    /// Name servers and search list.
+    pub dns: Dns,
+    /// Where the time comes from.
+    pub ntp: Ntp,
+    /// What the kernel is told.
+    pub kernel: Kernel,
     /// Where images come from.
     pub container_registry: ContainerRegistry,
     /// What the node runs by itself.
@@ -38,6 +46,7 @@ impl Settings {
         let settings: Self = serde_json::from_value(whole.to_json())
             .map_err(|e| vec![SettingError::value("", e.to_string(), "this is a fault of the image; please report it")])?;
         api::check_together(&settings.api.remote, &mut errors);
+        kernel::check_together(&settings.kernel, &mut errors);
         workloads::check_together(&settings.workloads, settings.api.remote.open_port(), &mut errors);
         if errors.is_empty() { Ok(settings) } else { Err(errors) }
     }
@@ -57,10 +66,4 @@ fn workloads_without_image(whole: &Fragment) -> Vec<SettingError> {
 
 fn workload_of(key: &str) -> Option<&str> {
     key.strip_prefix("workloads.")?.split('.').next()
-}
-
-/// Names that people choose are checked like values.
-pub(crate) fn wrong_name(key: &str) -> Option<SettingError> {
-    let invalid = WorkloadName::try_from(workload_of(key)?.to_owned()).err()?;
-    Some(SettingError::value(key, invalid.reason, invalid.allowed))
 }

@@ -1,6 +1,6 @@
 //! User data: TOML, plain or gzip, bounded.
 
-use crate::{Fragment, Model, SettingError};
+use crate::{Fragment, Model, SettingError, locate};
 use flate2::read::GzDecoder;
 use std::io::Read;
 
@@ -42,6 +42,19 @@ pub fn parse_user_data(model: &Model, bytes: &[u8]) -> Result<Fragment, UserData
     let unpacked = unpack(bytes)?;
     let text = std::str::from_utf8(&unpacked).map_err(|_| UserDataError::NotText)?;
     Fragment::from_toml(model, text).map_err(UserDataError::Settings)
+}
+
+impl SettingError {
+    /// The error with the place of its key in the user data that was read. For errors that show only when all values are looked at
+    /// together, which happens without the text; unchanged where the text has neither the key nor a table above it.
+    #[must_use]
+    pub fn located_in(self, user_data: &[u8]) -> Self {
+        let text = unpack(user_data).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        match text.as_deref().map(locate::settings_of) {
+            Some(Ok(found)) => found.places.add_to(self),
+            _ => self,
+        }
+    }
 }
 
 fn unpack(bytes: &[u8]) -> Result<Vec<u8>, UserDataError> {

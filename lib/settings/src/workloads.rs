@@ -1,10 +1,11 @@
 //! `workloads.NAME`: containers that this node runs by itself.
 
-use crate::SettingError;
-use crate::key::{Key, check};
+use crate::key::Key;
+use crate::{Described, SettingError};
 use ampoule_base::{ByteSize, Cpus, EnvironmentName, ImageReference, WorkloadName};
 use ampoule_workload::{Publish, RestartPolicy, Volume, Workload as Resolved};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
 /// All workloads, by name.
@@ -84,24 +85,28 @@ pub(crate) fn check_together(workloads: &Workloads, api_port: Option<u16>, error
     }
 }
 
-const fn key(pattern: &'static str, check: fn(&serde_json::Value) -> Result<(), String>, allowed: &'static str) -> Key {
-    Key { pattern, check, allowed, secret: false }
+const fn key<T: DeserializeOwned + Described>(pattern: &'static str, about: &'static str, example: &'static str) -> Key {
+    Key::of::<T>(pattern, about, example).named::<WorkloadName>().example_name("web")
 }
 
 pub(crate) const KEYS: &[Key] = &[
-    key("workloads.*.image", check::<ImageReference>, "an image reference, for example \"docker.io/library/nginx:1.27\""),
-    key("workloads.*.command", check::<Vec<String>>, "a list of words"),
-    key("workloads.*.args", check::<Vec<String>>, "a list of words"),
-    // Not marked secret as a whole, yet people put passwords here: an environment is hidden like one.
-    Key { pattern: "workloads.*.env", check: environment, allowed: "a table of NAME = \"value\"", secret: true },
-    key("workloads.*.publish", check::<Vec<Publish>>, "a list like [\"8080:80\", \"53:53/udp\"]"),
-    key("workloads.*.volumes", check::<Vec<Volume>>, "a list like [\"data:/var/lib/data\", \"conf:/etc/app:ro\"]"),
-    key("workloads.*.memory", check::<ByteSize>, "a size like \"256MiB\""),
-    key("workloads.*.cpus", check::<Cpus>, "a number like 0.5"),
-    key("workloads.*.restart", check::<RestartPolicy>, "\"always\", \"on-failure\" or \"never\""),
-    key("workloads.*.enabled", check::<bool>, "true or false"),
+    key::<ImageReference>("workloads.*.image", "The image. A workload cannot be without one.", r#""docker.io/library/nginx:1.27""#),
+    key::<Vec<String>>("workloads.*.command", "Replaces the image's entry point.", r#"["/usr/sbin/nginx"]"#),
+    key::<Vec<String>>("workloads.*.args", "Replaces the image's arguments.", r#"["-g", "daemon off;"]"#),
+    // People put passwords here: an environment is hidden like one.
+    key::<BTreeMap<EnvironmentName, String>>("workloads.*.env", "Added to the image's environment.", r#"{ LANG = "C.UTF-8" }"#)
+        .allowed("a table of NAME = \"value\"")
+        .secret(),
+    key::<Vec<Publish>>("workloads.*.publish", "Ports of the node that lead to the workload.", r#"["8080:80", "53:53/udp"]"#)
+        .allowed("a list like [\"8080:80\", \"53:53/udp\"]"),
+    key::<Vec<Volume>>(
+        "workloads.*.volumes",
+        "Durable folders; those of one name are one folder.",
+        r#"["data:/var/lib/data", "conf:/etc/app:ro"]"#,
+    )
+    .allowed("a list like [\"data:/var/lib/data\", \"conf:/etc/app:ro\"]"),
+    key::<ByteSize>("workloads.*.memory", "Most memory it may use; more and the kernel ends it.", r#""256MiB""#),
+    key::<Cpus>("workloads.*.cpus", "Most processor time, in processors.", "0.5"),
+    key::<RestartPolicy>("workloads.*.restart", "What happens when it ends.", r#""always""#),
+    key::<bool>("workloads.*.enabled", "False: kept in the settings, not run.", "true"),
 ];
-
-fn environment(value: &serde_json::Value) -> Result<(), String> {
-    check::<BTreeMap<EnvironmentName, String>>(value).map_err(|_| "this is not a table of names and texts".to_owned())
-}

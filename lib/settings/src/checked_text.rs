@@ -1,0 +1,47 @@
+//! Values that are text of a certain form.
+
+/// Declares text types by the function that checks them and the words for what is right. The function's error is shown to the person who wrote the text; it must not quote a secret.
+macro_rules! checked_text {
+    ($($(#[doc = $doc:literal])* $name:ident = $check:path, $allowed:literal;)*) => {$(
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// As it was written.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                $check(&text).map(|()| Self(text))
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+
+        impl $crate::Described for $name {
+            const ALLOWED: &'static str = $allowed;
+
+            fn schema() -> serde_json::Value {
+                serde_json::json!({ "type": "string" })
+            }
+        }
+    )*};
+}
+pub(crate) use checked_text;
+
+/// `Ok` if it is so.
+pub(crate) fn must(is_right: bool, otherwise: &str) -> Result<(), String> {
+    if is_right { Ok(()) } else { Err(otherwise.to_owned()) }
+}
