@@ -135,7 +135,7 @@ impl Key {
     /// The key of these segments, in the setting's own spelling.
     pub(crate) fn spelled(&self, segments: &[String]) -> String {
         let Some(target) = self.alias_of else { return path::join(segments) };
-        let names = self.pattern.split('.').zip(segments).filter(|(p, _)| *p == "*").map(|(_, name)| name.as_str());
+        let mut names = self.pattern.split('.').zip(segments).filter(|(p, _)| *p == "*").map(|(_, name)| name.as_str());
         path::join(target.split('.').map(|s| if s == "*" { names.next().unwrap_or_default() } else { s }))
     }
 
