@@ -40,3 +40,4 @@ pub use progress::{Progress, Silent};
 pub use reproduce::reproduce;
 pub use request::{BuildRequest, BuiltImage, StageFailed, default_cache};
 pub use update::{LockChange, lock_update};
+pub use variant::variant_text;

@@ -64,6 +64,14 @@ impl Variant {
     }
 }
 
+/// What nodes of the variant `name` of the checkout `repo` read at `/usr/lib/ampoule/variant.toml`.
+///
+/// # Errors
+/// There is no such variant, or its file (or one that it extends) is wrong.
+pub fn variant_text(repo: &Path, name: &str) -> anyhow::Result<String> {
+    Variant::read(&repo.join("variants"), name)?.text()
+}
+
 fn read_one(variants: &Path, name: &str) -> anyhow::Result<Written> {
     let plain = !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
     anyhow::ensure!(plain, "{name:?} is not the name of a variant: letters, digits and dashes");
