@@ -2,6 +2,7 @@
 //!
 //! A plan is a pure function of what is and what shall be: whoever holds one knows every file that will differ and every service that will be told, before anything is done.
 
+pub mod ntp;
 mod render;
 
 use ampoule_settings::Settings;
