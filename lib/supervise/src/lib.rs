@@ -4,6 +4,7 @@
 //! it is tested without a machine to run on.
 
 pub mod capability;
+pub mod environment;
 pub mod graph;
 pub mod machine;
 pub mod message;

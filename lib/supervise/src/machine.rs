@@ -248,7 +248,13 @@ impl Machine {
         self.state(id) == State::Waiting
             && !self.services[id.0].alive
             && self.graph.requires(id).iter().all(ready)
-            && self.graph.after(id).iter().all(|a| self.services[a.0].started)
+            && self.graph.after(id).iter().all(|a| self.has_had_its_turn(*a))
+    }
+
+    /// Whether one that comes after `id` may start: `id` was started and, if it is a oneshot, is not at work now, however it ended.
+    fn has_had_its_turn(&self, id: Id) -> bool {
+        let oneshot = self.graph.file(id).readiness == Readiness::Exit;
+        self.services[id.0].started && !(oneshot && self.services[id.0].alive)
     }
 
     fn spawn(&mut self, now: Millis, id: Id, out: &mut Vec<Action>) {
@@ -361,6 +367,10 @@ impl Machine {
             (State::Running, Some(reload)) => out.push(Action::Signal(id, reload.signal)),
             // Not ready yet, or no way to reload: the new files are read by a fresh start. Nothing to do for one that does not run.
             (State::Running | State::Starting { .. }, _) => self.stop(now, id, true, out),
+            // A oneshot read its files in its last run, well or not: the new ones take a run of their own.
+            (State::Done | State::Failed | State::BackingOff { .. }, _) if self.graph.file(id).readiness == Readiness::Exit => {
+                self.start(id, out)
+            }
             _ => {}
         }
     }

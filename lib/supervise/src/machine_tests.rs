@@ -37,6 +37,31 @@ fn after_orders_but_does_not_wait_for_ready() {
 }
 
 #[test]
+fn what_comes_after_a_oneshot_waits_for_its_end_however_it_ends() {
+    for (ok, state) in [(true, State::Done), (false, State::Failed)] {
+        let mut m = machine(&[("a", "readiness = \"exit\"\n[restart]\npolicy = \"never\""), ("b", "after = [\"a\"]")]);
+        let (a, b) = (id(&m, "a"), id(&m, "b"));
+        m.handle(0, Event::Tick);
+        assert_eq!(m.state(b), State::Waiting);
+        assert!(m.handle(1, Event::Exited(a, ok)).contains(&Action::Spawn(b)));
+        assert_eq!(m.state(a), state);
+    }
+}
+
+#[test]
+fn a_oneshot_that_ended_runs_again_when_it_shall_read_its_files_again() {
+    for ok in [true, false] {
+        let mut m = machine(&[("a", "readiness = \"exit\"\n[restart]\npolicy = \"never\"")]);
+        let a = id(&m, "a");
+        m.handle(0, Event::Tick);
+        m.handle(1, Event::Exited(a, ok));
+        assert!(m.handle(2, Event::Reload(a)).contains(&Action::Spawn(a)));
+        m.handle(3, Event::Exited(a, true));
+        assert_eq!(m.state(a), State::Done);
+    }
+}
+
+#[test]
 fn a_oneshot_is_done_when_it_ends_well_and_tried_again_when_not() {
     let mut m = machine(&[("a", "readiness = \"exit\""), ("b", "requires = [\"a\"]")]);
     let (a, b) = (id(&m, "a"), id(&m, "b"));

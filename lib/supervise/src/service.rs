@@ -35,6 +35,9 @@ pub struct ServiceFile {
     /// Added to the environment that `init` gives.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+    /// Files whose variables are added too, read anew at each start ([`crate::environment`]); what `environment` and `init` say wins. One that is absent says nothing.
+    #[serde(default, deserialize_with = "absolute_paths")]
+    pub environment_files: Vec<String>,
     /// When and how soon to start it again.
     #[serde(default)]
     pub restart: Restart,
@@ -208,6 +211,14 @@ fn command<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> 
         Some(program) if program.starts_with('/') => Ok(words),
         Some(program) => Err(D::Error::custom(format!("`{program}` is not an absolute path"))),
         None => Err(D::Error::custom("a command has at least one word")),
+    }
+}
+
+fn absolute_paths<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let paths = Vec::<String>::deserialize(from)?;
+    match paths.iter().find(|path| !path.starts_with('/')) {
+        Some(path) => Err(D::Error::custom(format!("`{path}` is not an absolute path"))),
+        None => Ok(paths),
     }
 }
 

@@ -6,6 +6,7 @@
 mod cgroup;
 mod console;
 mod control;
+mod environment;
 mod etc;
 mod halt;
 mod load;

@@ -1,6 +1,6 @@
 //! From a service file to a running process.
 
-use crate::{cgroup, output::Output};
+use crate::{cgroup, environment, output::Output};
 use ampoule_supervise::service::{Readiness, ServiceFile};
 use ampoule_sys::spawn::{Confinement, spawn_confined};
 use std::fs::DirBuilder;
@@ -30,6 +30,10 @@ pub(crate) fn start(name: &str, file: &ServiceFile, output: &mut Output) -> io::
 fn command(file: &ServiceFile) -> Command {
     let mut command = Command::new(&file.command[0]);
     command.args(&file.command[1..]).env_clear().current_dir("/");
+    // What the verified root says stands last, so no setting takes its place.
+    file.environment_files.iter().for_each(|path| {
+        command.envs(environment::read(path));
+    });
     command.env("PATH", "/usr/bin").env("NOTIFY_SOCKET", NOTIFY_SOCKET).envs(&file.environment);
     command
 }
