@@ -31,18 +31,24 @@ pub(crate) enum Locked {
         /// Of `go.sum` beside the recipe, which in turn pins every module.
         sha256: String,
     },
+    /// A crate of that name.
+    Crate {
+        version: String,
+        /// Of `Cargo.lock` beside the recipe, which in turn pins every crate.
+        sha256: String,
+    },
 }
 
 impl Locked {
     pub(crate) fn version(&self) -> &str {
         match self {
-            Self::Debian { version, .. } | Self::Go { version, .. } => version,
+            Self::Debian { version, .. } | Self::Go { version, .. } | Self::Crate { version, .. } => version,
         }
     }
 
     pub(crate) fn sha256(&self) -> &str {
         match self {
-            Self::Debian { sha256, .. } | Self::Go { sha256, .. } => sha256,
+            Self::Debian { sha256, .. } | Self::Go { sha256, .. } | Self::Crate { sha256, .. } => sha256,
         }
     }
 }

@@ -53,6 +53,14 @@ pub(crate) enum Build {
         #[serde(default)]
         libraries: Vec<String>,
     },
+    /// Programs of a crate from the registry; `Cargo.toml` and `Cargo.lock` lie beside the recipe.
+    Crate {
+        /// Programs of the crate.
+        programs: Vec<String>,
+        /// What its build script reads.
+        #[serde(default)]
+        environment: BTreeMap<String, String>,
+    },
     /// Our own programs.
     CargoWorkspace {
         /// Files and directories they are built from.

@@ -51,8 +51,19 @@ fn newest(repo: &Path, lock: &Lock, name: &str, locked: &Locked, cache: &Cache, 
         let input = debian::newest(wanted, cache, stage)?;
         return Ok((input.version, input.sha256));
     }
-    let Locked::Go { module, .. } = locked else { anyhow::bail!("{name} is neither a Debian package nor a Go module") };
-    newest_module(&recipe_with(repo, name)?, module, stage)
+    let recipe = recipe_with(repo, name)?;
+    match locked {
+        Locked::Go { module, .. } => newest_module(&recipe, module, stage),
+        Locked::Crate { .. } => newest_crate(&recipe, name, stage),
+        Locked::Debian { .. } => anyhow::bail!("{name} is a Debian package without a version"),
+    }
+}
+
+/// Lets Cargo move everything as far as the manifest allows, then pins what it wrote.
+fn newest_crate(recipe: &Path, name: &str, stage: &Stage) -> anyhow::Result<(String, String)> {
+    Tool::new("cargo").dir(recipe).args(["update"]).run(stage)?;
+    let lock = recipe.join("Cargo.lock");
+    Ok((package::crates::version_in(&lock, name)?, hash::file(&lock)?))
 }
 
 /// Lets Go move its own two files, then pins what it wrote.

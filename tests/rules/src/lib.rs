@@ -77,7 +77,8 @@ pub fn text(path: &str) -> Option<String> {
 /// All members of the workspace, by package name.
 #[must_use]
 pub fn members() -> BTreeMap<String, Member> {
-    let manifests = tracked_files().into_iter().filter(|p| p.ends_with("/Cargo.toml"));
+    // A package of an image may have a manifest too; it only pins what is built and is no member.
+    let manifests = tracked_files().into_iter().filter(|p| p.ends_with("/Cargo.toml") && !p.starts_with("image/packages/"));
     manifests.filter_map(|p| member(p.trim_end_matches("/Cargo.toml"))).collect()
 }
 

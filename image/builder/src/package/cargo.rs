@@ -9,15 +9,14 @@ use anyhow::Context;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+pub(super) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 const FLAGS: &[&str] =
     &["-Ctarget-feature=+crt-static", "-Crelocation-model=pie", "-Clink-arg=-Wl,-z,relro,-z,now,-z,noexecstack,--build-id=none"];
 
 /// What else the result depends on: compiler, linker, flags and every source file.
 pub(super) fn facts(repo: &Path, sources: &[PathBuf], facts: &mut Facts) -> anyhow::Result<()> {
-    facts.add("rustc", rustc()?).add("gcc", super::version_of("gcc", "--version")?);
-    facts.add("flags", FLAGS.join(" ")).add("libc", super::c_library()?.version);
+    toolchain(facts)?;
     for source in sources {
         let path = repo.join(source);
         match path.is_dir() {
@@ -25,6 +24,13 @@ pub(super) fn facts(repo: &Path, sources: &[PathBuf], facts: &mut Facts) -> anyh
             false => facts.add_file(&source.to_string_lossy(), &path)?,
         };
     }
+    Ok(())
+}
+
+/// Compiler, linker, flags and the C library that is linked in.
+pub(super) fn toolchain(facts: &mut Facts) -> anyhow::Result<()> {
+    facts.add("rustc", rustc()?).add("gcc", super::version_of("gcc", "--version")?);
+    facts.add("flags", FLAGS.join(" ")).add("libc", super::c_library()?.version);
     Ok(())
 }
 
@@ -84,7 +90,7 @@ fn compile(repo: &Path, programs: &[String], target: &Path, stage: &Stage) -> an
 }
 
 /// The flags, and a fixed name for every directory whose path would otherwise stand in the programs.
-fn flags(repo: &Path, target: &Path) -> anyhow::Result<Vec<String>> {
+pub(super) fn flags(repo: &Path, target: &Path) -> anyhow::Result<Vec<String>> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| std::env::home_dir().map(|h| h.join(".cargo"))).context("neither CARGO_HOME nor HOME is set")?;
     let sysroot = Tool::new("rustc").args(["--print", "sysroot"]).output()?;
@@ -100,8 +106,8 @@ fn flags(repo: &Path, target: &Path) -> anyhow::Result<Vec<String>> {
     Ok(FLAGS.iter().map(|f| (*f).to_owned()).chain(remapped).collect())
 }
 
-/// The crates compiled into the programs.
-fn components(repo: &Path, programs: &[String]) -> anyhow::Result<Vec<Component>> {
+/// The crates compiled into the programs; without programs, those below the one manifest in `repo`.
+pub(super) fn components(repo: &Path, programs: &[String]) -> anyhow::Result<Vec<Component>> {
     let packages = programs.iter().flat_map(|p| ["-p".to_owned(), format!("ampoule-{p}")]);
     let tree = Tool::new("cargo")
         .dir(repo)

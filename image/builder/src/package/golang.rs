@@ -99,7 +99,7 @@ fn module(workshop: &Workshop, recipe: &Recipe) -> anyhow::Result<(String, Strin
     let first = recipe.body.inputs.first().context("a Go package has its module as first input")?;
     match workshop.lock.get(first)? {
         Locked::Go { module, version, .. } => Ok((module.clone(), version.clone())),
-        Locked::Debian { .. } => {
+        Locked::Debian { .. } | Locked::Crate { .. } => {
             anyhow::bail!("{first} is not a Go module, but the first input of a Go package must be")
         }
     }

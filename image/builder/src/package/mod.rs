@@ -5,6 +5,7 @@
 
 mod cargo;
 mod certificates;
+pub(crate) mod crates;
 mod golang;
 mod kernel;
 
@@ -56,6 +57,7 @@ impl Workshop<'_> {
     /// The package of `recipe`, from the cache if it was made before from the same things.
     pub(crate) fn obtain(&self, recipe: &Recipe, stage: &Stage) -> anyhow::Result<Made<Built>> {
         golang::check_lock(self, recipe)?;
+        crates::check_lock(self, recipe)?;
         let promised = Inputs::promised(self.lock, &recipe.body.inputs)?;
         let key = self.key(recipe, &promised)?;
         if let Some(dir) = self.cache.made(&recipe.name, &key) {
@@ -77,6 +79,7 @@ impl Workshop<'_> {
         match &recipe.body.build {
             Build::Kernel { fragment, .. } => kernel::facts(&recipe.dir.join(fragment), &mut facts)?,
             Build::Go { .. } => golang::facts(&recipe.dir, &mut facts)?,
+            Build::Crate { .. } => crates::facts(&recipe.dir, &mut facts)?,
             Build::CargoWorkspace { sources, .. } => cargo::facts(self.repo, sources, &mut facts)?,
             Build::DebianFiles { .. } | Build::CertificateBundle { .. } => {}
         }
@@ -93,6 +96,7 @@ impl Workshop<'_> {
         match &recipe.body.build {
             Build::Kernel { archive, fragment } => kernel::make(&source.join(archive), &recipe.dir.join(fragment), source, out, stage),
             Build::Go { .. } => golang::make(self, recipe, source, out, stage),
+            Build::Crate { programs, environment } => crates::make(recipe, programs, environment, out, stage),
             Build::CargoWorkspace { programs, links, .. } => cargo::make(self, programs, links, out, stage),
             Build::DebianFiles { files } => pick(files, source, out),
             Build::CertificateBundle { certificates, bundle } => certificates::make(&source.join(certificates), &out.join(bundle)),
@@ -139,11 +143,11 @@ impl Inputs {
     }
 }
 
-/// What to fetch for the lock's entry `name`; nothing for a Go module, which Go fetches by itself.
+/// What to fetch for the lock's entry `name`; nothing for a Go module or a crate, which their tools fetch by themselves.
 pub(crate) fn wanted<'a>(lock: &'a Lock, name: &'a str) -> anyhow::Result<Option<Wanted<'a>>> {
     Ok(match lock.get(name)? {
         Locked::Debian { version, series, sha256 } => Some(Wanted { name, version, series, sha256 }),
-        Locked::Go { .. } => None,
+        Locked::Go { .. } | Locked::Crate { .. } => None,
     })
 }
 
