@@ -1,121 +1,113 @@
-//! From two [`Settings`] to the files and service actions that lie between them.
+//! From two [`Settings`] to everything that lies between them.
 //!
-//! A plan is a pure function of what is and what shall be: whoever holds one knows every file that will differ and every service that will be told, before anything is done.
+//! A plan is a pure function of what is, what shall be and the image: whoever holds one knows every file that will differ and every service that will be told, before anything is
+//! done. What a setting leads to is in the module of its namespace; [`effects`] is the list of all.
 
+mod boot;
+mod container_registry;
+mod diff;
+mod dns;
+mod effect;
+mod file;
+mod image;
+mod kernel;
+mod keys;
+mod metrics;
+mod motd;
+mod network;
 pub mod ntp;
+mod oci_defaults;
+mod pki;
 mod render;
+mod text;
+mod workloads;
 
-use ampoule_settings::Settings;
-pub use render::{File, render};
+use ampoule_settings::{Fragment, Settings};
+pub use diff::{Change, FileChange, ServiceAction};
+pub use effect::{Effect, effects, effects_of};
+pub use file::{Action, File, Files, Reader};
+pub use image::Image;
+pub use keys::{KeyChange, Reason, When};
+pub use render::render;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+pub use workloads::{WorkloadChange, WorkloadFate};
+
+/// Settings in both of their forms: key by key, and typed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct State {
+    /// Key by key, defaults included.
+    pub whole: Fragment,
+    /// Typed.
+    pub settings: Settings,
+}
 
 /// What a change does.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Plan {
-    /// Hex SHA-256 over everything the plan would do: two plans of one id do the same.
+    /// Hex SHA-256 over what it starts from and everything it would do. A plan made later from the same start to the same end has the same id; if anything it rests on moved, another.
     pub id: String,
+    /// Settings that differ, by key.
+    pub keys: Vec<KeyChange>,
     /// Files that differ, by path.
     pub files: Vec<FileChange>,
     /// Services that are told, by name.
     pub services: Vec<ServiceAction>,
-    /// Workloads that are added, changed or removed.
-    pub workloads: Vec<String>,
+    /// Workloads that the change concerns, by name.
+    pub workloads: Vec<WorkloadChange>,
     /// Whether the remote API is opened, closed or changed.
     pub remote_api: bool,
-}
-
-/// A file that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FileChange {
-    /// Absolute path.
-    pub path: String,
-    /// What happens to it.
-    pub change: Change,
-    /// What it shall be; absent for a removal. Never shown: it may hold secrets.
-    #[serde(skip)]
-    pub file: Option<File>,
-}
-
-/// What happens to a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Change {
-    /// It was not there.
-    Created,
-    /// Its content or mode differs.
-    Changed,
-    /// It is not made from these settings.
-    Removed,
-}
-
-/// A service that is told to read its files again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ServiceAction {
-    /// The service.
-    pub service: String,
-    /// The files that differ for it.
-    pub because: Vec<String>,
+    /// Settings that have effect at the next boot only, and why.
+    pub reboot: Vec<Reason>,
+    /// Settings after which the node may be out of reach for whoever changes them, and why.
+    pub access: Vec<Reason>,
+    /// Settings that nothing on this image reads.
+    pub without_effect: Vec<String>,
 }
 
 impl Plan {
-    /// What lies between `old` (`None`: a node where nothing was made yet) and `new`.
+    /// What lies between `old` (`None`: a node where no file was made yet) and `new`.
     #[must_use]
-    pub fn between(old: Option<&Settings>, new: &Settings) -> Self {
-        let (before, after) = (old.map(render).unwrap_or_default(), render(new));
-        let files = differences(&before, &after);
-        let services = actions(&files, &before);
-        let nothing = Settings::default();
+    pub fn between(image: &Image, old: Option<&State>, new: &State) -> Self {
+        let nothing = State::default();
         let known = old.unwrap_or(&nothing);
-        let remote_api = known.api != new.api;
-        Self { id: digest(&files, remote_api), services, workloads: workloads(known, new), remote_api, files }
+        let before = old.map(|o| render(image, &o.settings)).unwrap_or_default();
+        let files = diff::files(&before, &render(image, &new.settings));
+        let keys = keys::changes(image, &known.whole, &new.whole);
+        Self {
+            id: digest(known, new, &files),
+            services: diff::services(&files, &before),
+            workloads: if image.has("hostd") { workloads::changes(&known.settings, &new.settings) } else { Vec::new() },
+            remote_api: known.settings.api != new.settings.api,
+            reboot: keys::reboots(&keys),
+            access: keys::access(&known.whole, &new.whole, &keys),
+            without_effect: keys.iter().filter(|k| k.effect == When::Never).map(|k| k.key.clone()).collect(),
+            files,
+            keys,
+        }
     }
 
-    /// Whether nothing would be done.
+    /// Whether nothing would be done on the node now.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.files.is_empty() && !self.remote_api
     }
 }
 
-fn differences(before: &BTreeMap<String, File>, after: &BTreeMap<String, File>) -> Vec<FileChange> {
-    let new = after.iter().filter(|(path, file)| before.get(*path) != Some(file)).map(|(path, file)| {
-        let change = if before.contains_key(path) { Change::Changed } else { Change::Created };
-        FileChange { path: path.clone(), change, file: Some(file.clone()) }
-    });
-    let gone = before.keys().filter(|path| !after.contains_key(*path));
-    let mut all: Vec<_> = new.chain(gone.map(|path| FileChange { path: path.clone(), change: Change::Removed, file: None })).collect();
-    all.sort_by(|a, b| a.path.cmp(&b.path));
-    all
-}
-
-fn actions(files: &[FileChange], before: &BTreeMap<String, File>) -> Vec<ServiceAction> {
-    let mut by_service: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for change in files {
-        let file = change.file.as_ref().or_else(|| before.get(&change.path));
-        if let Some(reader) = file.and_then(|f| f.reader) {
-            by_service.entry(reader).or_default().push(change.path.clone());
-        }
-    }
-    by_service.into_iter().map(|(service, because)| ServiceAction { service: service.to_owned(), because }).collect()
-}
-
-fn workloads(old: &Settings, new: &Settings) -> Vec<String> {
-    let names: std::collections::BTreeSet<_> = old.workloads.keys().chain(new.workloads.keys()).collect();
-    names.into_iter().filter(|n| old.workloads.get(*n) != new.workloads.get(*n)).map(ToString::to_string).collect()
-}
-
-fn digest(files: &[FileChange], remote_api: bool) -> String {
+fn digest(old: &State, new: &State, files: &[FileChange]) -> String {
     let mut sum = Sha256::new();
-    sum.update([u8::from(remote_api)]);
-    for FileChange { path, change, file } in files {
-        let content = file.as_ref().map(|f| f.content.as_slice()).unwrap_or_default();
-        let mode = file.as_ref().map_or(0, |f| f.mode);
-        // Lengths first, so that no two lists of files make the same bytes.
-        sum.update(format!("{} {path} {change:?} {mode} {}\n", path.len(), content.len()));
-        sum.update(content);
+    let mut part = |bytes: &[u8]| {
+        // Lengths first, so that no two lists make the same bytes.
+        sum.update((bytes.len() as u64).to_le_bytes());
+        sum.update(bytes);
+    };
+    for state in [old, new] {
+        part(state.whole.to_json().to_string().as_bytes());
+    }
+    for FileChange { path, file, .. } in files {
+        part(path.as_bytes());
+        part(file.as_ref().map(|f| f.content.as_slice()).unwrap_or_default());
     }
     sum.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -1,5 +1,8 @@
 //! The configuration of ntpd-rs (`ntp.toml(5)`) from `settings.ntp`, whose options are words of chrony's `pool` line.
 
+use crate::file::{Action, File, Files, Reader};
+use crate::{Effect, Image};
+use ampoule_settings::Settings;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
@@ -7,6 +10,15 @@ use std::str::FromStr;
 
 /// Where the daemon looks by itself. Without the file it runs and asks nobody, so it never fails before the first render.
 pub const PATH: &str = "/etc/ntpd-rs/ntp.toml";
+
+pub(crate) const EFFECTS: &[Effect] = &[Effect::told("ntp", &[PATH], "ntpd", Action::Restart)];
+
+/// The daemon reads its configuration at its start only.
+pub(crate) fn render_files(_: &Image, settings: &Settings, files: &mut Files) {
+    let servers: Vec<_> = settings.ntp.time_servers.iter().flatten().map(|s| s.as_str().to_owned()).collect();
+    let options: Vec<_> = settings.ntp.options.iter().flatten().map(|o| o.as_str().to_owned()).collect();
+    files.insert(PATH.into(), File::open(render(&servers, &options), Reader::restart("ntpd")));
+}
 
 /// A step larger than this (seconds) is made, a smaller one slewed: STEPT of RFC 5905, appendix A.1.
 const STEP_THRESHOLD: f64 = 0.128;
@@ -27,7 +39,7 @@ pub fn render(servers: &[String], options: &[String]) -> String {
     comment(&mut text, "Options without effect", &options.without_effect);
     comment(&mut text, "Not a server", &unknown);
     // Plain values always serialise.
-    text.push_str(&toml::to_string(&File { source: sources, ..File::default() }).unwrap_or_default());
+    text.push_str(&toml::to_string(&Configuration { source: sources, ..Configuration::default() }).unwrap_or_default());
     text
 }
 
@@ -42,7 +54,7 @@ fn comment(text: &mut String, what: &str, words: &[impl AsRef<str>]) {
 /// `ntp.toml`. Nothing here is the daemon's own default.
 #[derive(Serialize, Default)]
 #[serde(rename_all = "kebab-case")]
-struct File {
+struct Configuration {
     synchronization: Synchronization,
     observability: Observability,
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -1,16 +1,31 @@
 //! What a plan says, and the laws it keeps.
 
-use ampoule_plan::{Change, File, Plan, render};
-use ampoule_settings::{Fragment, Model, Settings};
+use ampoule_plan::{Change, Files, Image, Plan, State, When, effects, effects_of, render};
+use ampoule_settings::{Fragment, Layers, Model, all_keys, path};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-fn settings(text: &str) -> Settings {
-    let chosen = Fragment::from_toml(&Model::complete(), &format!("[settings]\n{text}")).expect("valid");
-    Settings::new(&Fragment::default(), &chosen).expect("fits together")
+const SERVICES: &[&str] = &["apid", "boot-settings", "containerd", "hostd", "kernel-settings", "metricd", "modload", "netd", "ntpd"];
+
+fn image() -> Image {
+    Image { services: SERVICES.iter().map(|s| (*s).to_owned()).collect(), certificates: b"image\n".to_vec() }
 }
 
-fn apply(files: &mut BTreeMap<String, File>, plan: &Plan) {
+fn state(text: &str) -> State {
+    let chosen = Fragment::from_toml(&Model::complete(), &format!("[settings]\n{text}")).expect("valid");
+    of(chosen)
+}
+
+fn of(chosen: Fragment) -> State {
+    let layers = Layers { chosen, ..Layers::default() };
+    State { whole: layers.whole(), settings: layers.settings().expect("fits together") }
+}
+
+fn plan(old: &State, new: &State) -> Plan {
+    Plan::between(&image(), Some(old), new)
+}
+
+fn apply(files: &mut Files, plan: &Plan) {
     for change in &plan.files {
         match &change.file {
             Some(file) => drop(files.insert(change.path.clone(), file.clone())),
@@ -19,74 +34,178 @@ fn apply(files: &mut BTreeMap<String, File>, plan: &Plan) {
     }
 }
 
-fn content(settings: &Settings, path: &str) -> String {
-    String::from_utf8(render(settings)[path].content.clone()).expect("text")
+fn content(state: &State, path: &str) -> String {
+    String::from_utf8(render(&image(), &state.settings)[path].content.clone()).expect("text")
 }
 
 #[test]
 fn a_name_reaches_netd_and_nobody_else() {
-    let plan = Plan::between(Some(&settings("")), &settings("network.hostname = \"a\"\n"));
+    let plan = plan(&state(""), &state("network.hostname = \"a\"\n"));
     let paths: Vec<_> = plan.files.iter().map(|f| (f.path.as_str(), f.change)).collect();
     assert_eq!(paths, [("/etc/hostname", Change::Created), ("/etc/hosts", Change::Changed)]);
-    assert_eq!(plan.services.iter().map(|s| s.service.as_str()).collect::<Vec<_>>(), ["netd"]);
+    assert_eq!(plan.services.iter().map(|s| s.reader.service).collect::<Vec<_>>(), ["netd"]);
+    assert!(plan.files[1].diff.as_deref().is_some_and(|d| d.contains("+127.0.0.1 localhost a")), "{plan}");
 }
 
 #[test]
 fn a_file_that_goes_is_removed_and_its_reader_told() {
-    let plan = Plan::between(Some(&settings("network.hostname = \"a\"\n")), &settings(""));
+    let plan = plan(&state("network.hostname = \"a\"\n"), &state(""));
     assert_eq!(plan.files[0].change, Change::Removed);
-    assert_eq!(plan.services[0].service, "netd");
+    assert_eq!(plan.services[0].reader.service, "netd");
 }
 
 #[test]
 fn only_registries_named_for_it_are_spoken_to_without_tls() {
-    let s = settings(
-        "container-registry.plain-http = [\"10.0.2.2:5000\"]\ncontainer-registry.mirrors = [{ registry = \"docker.io\", endpoint = [\"https://m.example\"] }]\n",
+    let s = state(
+        "container-registry.plain-http = [\"10.0.2.2:5000\"]\ncontainer-registry.mirrors = [{ registry = \"docker.io\", endpoint = [\"https://z.example\", \"https://a.example/v2/x\"] }]\n",
     );
     assert!(content(&s, "/etc/containerd/certs.d/10.0.2.2:5000/hosts.toml").contains("server = \"http://10.0.2.2:5000\""));
     let docker = content(&s, "/etc/containerd/certs.d/docker.io/hosts.toml");
-    assert!(docker.contains("server = \"https://registry-1.docker.io\"") && docker.contains("[host.\"https://m.example\"]"), "{docker}");
+    assert!(docker.contains("server = \"https://registry-1.docker.io\""), "{docker}");
+    let place = |what: &str| docker.find(what).unwrap_or_else(|| panic!("{what} in {docker}"));
+    assert!(place("z.example") < place("a.example"), "first to last: {docker}");
+}
+
+#[test]
+fn with_mirrors_only_the_registry_itself_is_never_asked() {
+    let s = state(
+        "container-registry.mirrors-only = true\ncontainer-registry.mirrors = [{ registry = \"docker.io\", endpoint = [\"https://one.example\", \"https://two.example/v2/x\"] }]\n",
+    );
+    let docker = content(&s, "/etc/containerd/certs.d/docker.io/hosts.toml");
+    assert!(!docker.contains("registry-1.docker.io"), "{docker}");
+    assert!(docker.contains("server = \"https://two.example/v2/x\"") && docker.contains("override_path = true"), "{docker}");
+    assert!(docker.contains("[host.\"https://one.example\"]") && !docker.contains("[host.\"https://two"), "{docker}");
 }
 
 #[test]
 fn workloads_reach_hostd_resolved_and_unreadable_for_others() {
-    let s = settings("[settings.workloads.web]\nimage = \"x\"\nmemory = \"1MiB\"\n");
-    let file = &render(&s)["/etc/ampoule/workloads.json"];
-    assert_eq!(file.mode, 0o600);
+    let s = state("[settings.workloads.web]\nimage = \"x\"\nmemory = \"1MiB\"\n");
+    assert_eq!(render(&image(), &s.settings)["/etc/ampoule/workloads.json"].mode, 0o600);
     assert!(content(&s, "/etc/ampoule/workloads.json").contains("\"memory\":1048576"));
-    assert_eq!(Plan::between(Some(&settings("")), &s).workloads, ["web"]);
+    let plan = plan(&state(""), &s);
+    assert_eq!(serde_json::to_value(&plan.workloads).expect("json"), serde_json::json!([{ "name": "web", "change": "started" }]));
 }
 
 #[test]
 fn no_secret_shows_in_a_plan() {
-    let s = settings("container-registry.credentials = [{ registry = \"r.example\", username = \"u\", password = \"hunter2\" }]\n");
-    let plan = Plan::between(None, &s);
-    assert!(!format!("{plan:?}").contains("hunter2"));
+    let text = "container-registry.credentials = [{ registry = \"r.example\", username = \"u\", password = \"hunter2\" }]\nnetwork.https-proxy = \"http://u:hunter2@p:1\"\nworkloads.w = { image = \"x\", env = { P = \"hunter2\" } }\n";
+    let s = state(text);
+    for plan in [Plan::between(&image(), None, &s), plan(&s, &state("")), plan(&state(""), &s)] {
+        let json = serde_json::to_string(&plan).expect("json");
+        assert!(!format!("{plan:?} {plan} {json}").contains("hunter2"), "{json}");
+    }
     assert!(content(&s, "/etc/ampoule/registry-credentials.json").contains("hunter2"));
 }
 
-fn any_settings() -> impl Strategy<Value = Settings> {
-    let parts = (prop::option::of("[a-z]{1,6}"), "[a-z]{0,6}", prop::collection::btree_map("[a-z]{1,4}", 1u32..99, 0..3));
-    parts.prop_map(|(name, motd, workloads)| {
+#[test]
+fn hosts_and_proxies_are_written_for_those_who_read_them() {
+    let s = state(
+        "[settings.network]\nhostname = \"n\"\nhosts = [[\"10.0.0.5\", [\"r.example\", \"r\"]]]\nhttps-proxy = \"proxy:3128\"\nno-proxy = [\".internal\"]\n",
+    );
+    assert_eq!(content(&s, "/etc/hosts"), "127.0.0.1 localhost n\n::1 localhost ip6-localhost n\n10.0.0.5 r.example r\n");
+    let proxy = "HTTPS_PROXY=http://proxy:3128\nhttps_proxy=http://proxy:3128\nNO_PROXY=.internal,localhost,127.0.0.1\nno_proxy=.internal,localhost,127.0.0.1\n";
+    assert_eq!(content(&s, "/etc/ampoule/proxy.env"), proxy);
+    let services: Vec<_> = plan(&state(""), &s).services.into_iter().map(|s| serde_json::to_value(s.reader).expect("json")).collect();
+    assert!(services.contains(&serde_json::json!({ "service": "containerd", "action": "restart" })), "{services:?}");
+}
+
+#[test]
+fn what_needs_a_reboot_or_may_cut_the_caller_off_is_said() {
+    let down = plan(&state("kernel.lockdown = \"confidentiality\"\n"), &state("kernel.lockdown = \"integrity\"\n"));
+    assert_eq!(down.reboot.iter().map(|r| r.key.as_str()).collect::<Vec<_>>(), ["kernel.lockdown"]);
+    let up = plan(&state(""), &state("kernel.lockdown = \"confidentiality\"\n"));
+    assert!(up.reboot.is_empty(), "{up}");
+    let net = plan(&state(""), &state("kernel.sysctl.\"net.ipv4.ip_forward\" = \"0\"\n"));
+    assert_eq!(net.access.len(), 1, "{net}");
+}
+
+#[test]
+fn on_an_image_without_the_reader_a_setting_has_no_effect() {
+    let bare = Image { services: BTreeSet::from(["netd".to_owned()]), ..Image::default() };
+    let plan = Plan::between(&bare, Some(&state("")), &state("[settings.workloads.web]\nimage = \"x\"\n"));
+    assert_eq!(plan.without_effect, ["workloads.web.image"]);
+    assert!(plan.is_empty() && plan.to_string().contains("no effect on this image"), "{plan}");
+}
+
+#[test]
+fn a_plan_of_another_start_or_end_has_another_id() {
+    let ids: BTreeSet<_> = [("", "motd = \"a\"\n"), ("", "motd = \"b\"\n"), ("motd = \"b\"\n", "motd = \"a\"\n")]
+        .map(|(old, new)| plan(&state(old), &state(new)).id)
+        .into();
+    assert_eq!(ids.len(), 3);
+}
+
+/// The list of effects and the files that are really made say the same: for every setting there is.
+#[test]
+fn every_setting_changes_just_the_files_and_services_that_its_effects_name() {
+    for key in all_keys() {
+        let text = format!("[settings]\n{} = {}\n", key.example_key(), key.example);
+        let chosen = Fragment::from_toml(&Model::complete(), &text).expect("an example");
+        let layers = Layers { chosen, ..Layers::default() };
+        let Ok(settings) = layers.settings() else { continue };
+        let new = State { whole: layers.whole(), settings };
+        let plan = plan(&state(""), &new);
+        let named = new.whole.keys().next().expect("a key").to_owned();
+        let files: Vec<&str> = effects_of(&named).flat_map(|e| e.files).copied().collect();
+        let told: Vec<_> = effects_of(&named).filter_map(|e| e.reader).collect();
+        for change in &plan.files {
+            let covered = files.iter().any(|f| f == &change.path || matches(f, &change.path));
+            assert!(covered, "{named} changes {} and its effects do not say so", change.path);
+        }
+        for service in &plan.services {
+            assert!(told.iter().any(|t| t.service == service.reader.service), "{named} tells {:?}", service.reader);
+        }
+        assert_eq!(plan.keys.iter().any(|k| k.effect == When::Never), effects_of(&named).next().is_none(), "{named}");
+    }
+}
+
+fn matches(pattern: &str, path: &str) -> bool {
+    pattern.split_once('*').is_some_and(|(head, tail)| path.starts_with(head) && path.ends_with(tail))
+}
+
+#[test]
+fn every_effect_is_of_a_setting_that_exists() {
+    for effect in effects() {
+        let below = |key: &str| path::covers(effect.settings, &key.replace(".*", ".NAME"));
+        assert!(all_keys().any(|k| below(k.pattern)), "{}", effect.settings);
+    }
+}
+
+fn any_state() -> impl Strategy<Value = State> {
+    let parts = (prop::option::of("[a-z]{1,6}"), "[a-z]{0,6}", prop::collection::btree_map("[a-z]{1,4}", 1u32..99, 0..3), any::<bool>());
+    parts.prop_map(|(name, motd, workloads, proxy)| {
         let name = name.map(|n| format!("network.hostname = \"{n}\"\n")).unwrap_or_default();
+        let proxy = if proxy { "network.https-proxy = \"p:1\"\ndns.name-servers = [\"1.1.1.1\"]\n" } else { "" };
         let workloads: String =
             workloads.iter().map(|(n, m)| format!("workloads.{n} = {{ image = \"x\", memory = \"{m}MiB\" }}\n")).collect();
-        settings(&format!("motd = \"{motd}\"\n{name}{workloads}"))
+        state(&format!("motd = \"{motd}\"\n{name}{proxy}{workloads}"))
     })
 }
 
 proptest! {
     #[test]
-    fn a_plan_leads_to_the_new_files_and_its_inverse_back(a in any_settings(), b in any_settings()) {
-        let mut files = render(&a);
-        apply(&mut files, &Plan::between(Some(&a), &b));
-        prop_assert_eq!(&files, &render(&b));
-        apply(&mut files, &Plan::between(Some(&b), &a));
-        prop_assert_eq!(&files, &render(&a));
+    fn a_plan_leads_to_the_new_files_and_its_inverse_back(a in any_state(), b in any_state()) {
+        let mut files = render(&image(), &a.settings);
+        apply(&mut files, &plan(&a, &b));
+        prop_assert_eq!(&files, &render(&image(), &b.settings));
+        apply(&mut files, &plan(&b, &a));
+        prop_assert_eq!(&files, &render(&image(), &a.settings));
     }
 
     #[test]
-    fn nothing_changes_between_equals(a in any_settings()) {
-        prop_assert!(Plan::between(Some(&a), &a).is_empty());
+    fn nothing_changes_between_equals(a in any_state()) {
+        prop_assert!(plan(&a, &a).is_empty());
+    }
+
+    #[test]
+    fn the_order_of_independent_changes_does_not_matter(name in "[a-z]{1,6}", motd in "[a-z]{1,6}") {
+        let (x, y) = (format!("network.hostname = \"{name}\"\n"), format!("motd = \"{motd}\"\n"));
+        let end = render(&image(), &state(&format!("{x}{y}")).settings);
+        for first in [&x, &y] {
+            let mut files = render(&image(), &state("").settings);
+            apply(&mut files, &plan(&state(""), &state(first)));
+            apply(&mut files, &plan(&state(first), &state(&format!("{x}{y}"))));
+            prop_assert_eq!(&files, &end);
+        }
     }
 }

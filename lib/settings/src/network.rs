@@ -16,10 +16,12 @@ namespace! {
         hostname "hostname": HostName, r#""node-1.example""#;
         /// Entries for `/etc/hosts`: an address and its names.
         hosts "hosts": Vec<HostsEntry>, r#"[["10.0.0.5", ["registry.example", "registry"]]]"#;
-        /// Proxy for HTTPS requests of the container engine and of the node's own programs.
-        https_proxy "https-proxy": ProxyUrl, r#""http://proxy.example:3128""#;
         /// Hosts and domains reached without the proxy. `localhost` and `127.0.0.1` always are.
         no_proxy "no-proxy": Vec<SingleLine>, r#"["10.0.0.0/8", ".internal"]"#;
+    }
+    secrets {
+        /// Proxy for HTTPS requests of the container engine and of the node's own programs. The address may hold a user name and a password.
+        https_proxy "https-proxy": ProxyUrl, r#""http://proxy.example:3128""#;
     }
 }
 

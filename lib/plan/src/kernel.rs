@@ -1,0 +1,34 @@
+//! `kernel`: sysctls and lockdown for the program that sets them, modules for the one that loads them.
+
+use crate::file::{Action, File, Files, Reader, json};
+use crate::{Effect, Image};
+use ampoule_settings::{Settings, kernel::Kernel};
+use serde::Serialize;
+
+const KERNEL: &str = "/etc/ampoule/kernel.json";
+const MODULES: &str = "/etc/ampoule/modules.json";
+
+pub(crate) const EFFECTS: &[Effect] = &[
+    Effect::told("kernel.lockdown", &[KERNEL], "kernel-settings", Action::Reload),
+    Effect::told("kernel.sysctl", &[KERNEL], "kernel-settings", Action::Reload),
+    Effect::told("kernel.modules", &[MODULES], "modload", Action::Reload),
+];
+
+#[derive(Serialize)]
+struct Values<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lockdown: Option<ampoule_settings::kernel::Lockdown>,
+    sysctl: std::collections::BTreeMap<&'a str, &'a str>,
+}
+
+pub(crate) fn render(_: &Image, settings: &Settings, files: &mut Files) {
+    let Kernel { lockdown, sysctl, modules, .. } = &settings.kernel;
+    if lockdown.is_some() || !sysctl.is_empty() {
+        let sysctl = sysctl.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let values = Values { lockdown: *lockdown, sysctl };
+        files.insert(KERNEL.into(), File::open(json(&values), Reader::reload("kernel-settings")));
+    }
+    if !modules.is_empty() {
+        files.insert(MODULES.into(), File::open(json(modules), Reader::reload("modload")));
+    }
+}

@@ -1,0 +1,9 @@
+//! `metrics`: nothing is sent unless a person names where to.
+
+use crate::file::Files;
+use crate::{Effect, Image};
+use ampoule_settings::Settings;
+
+pub(crate) const EFFECTS: &[Effect] = &[];
+
+pub(crate) fn render(_: &Image, _: &Settings, _: &mut Files) {}
