@@ -115,13 +115,11 @@ impl Standing {
         Self { next: Some(next), ..self.clone() }
     }
 
-    /// After `generation` was written. One without a trial is confirmed by being there.
+    /// After `generation`, announced before, was written: it is on trial.
     #[must_use]
     pub fn written(&self, generation: u64) -> Self {
-        match self.next.clone().filter(|next| next.generation == generation) {
-            Some(next) => Self { confirmed: self.confirmed, open: Some(next), next: None },
-            None => Self::settled(generation),
-        }
+        let open = self.next.clone().filter(|next| next.generation == generation);
+        Self { confirmed: self.confirmed, open: open.or_else(|| self.open.clone()), next: None }
     }
 
     /// The generation on trial has taken effect: its window begins. While it took effect the window may have begun before (after a restart); then it begins anew.

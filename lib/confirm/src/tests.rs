@@ -230,7 +230,7 @@ impl Node {
 
     fn roll_back(&mut self) {
         self.made.push(Made { trial: None, needs_a_person: false, boots: [self.boot].into() });
-        self.standing = self.standing.written(self.newest());
+        self.standing = Standing::settled(self.newest());
     }
 
     fn start(&mut self) {

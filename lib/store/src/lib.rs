@@ -1,68 +1,75 @@
 //! Numbered generations on disk, safe against power cuts.
 //!
-//! A generation is written to a temporary file, synced, renamed to its number, and the folder synced: after a power cut it is there whole or not at all. Each file carries
-//! the digest of its content, so that a damaged one is seen and the newest whole one is used.
+//! A file is written beside its place, synced, renamed into it, and the folder synced: after a power cut it is there whole or not at all. Each file carries the digest
+//! of its content, so that a damaged one is seen and the newest whole one is used. Each change has exactly one write that makes it so: for a new generation the rename
+//! of its own file, for a confirmation that of `standing`.
 
-mod file;
+mod change;
+mod disk;
+mod error;
+mod generation;
+mod prune;
+mod read;
+mod seal;
+mod start;
 
-pub use file::{Generation, MAX_BYTES};
-use rustix::fs::{Mode, OFlags};
-use serde_json::Value;
-use std::fs;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use ampoule_confirm::Standing;
+use disk::{Disk, Folder};
+pub use error::{ConfirmError, RollBackError, StoreError};
+pub use generation::{Draft, Generated, Generation, Now, Origin, Strength, Summary};
+pub use prune::{KEEP, KEEP_BYTES};
+pub use start::Start;
+use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// Generations kept. The newest is never dropped, and older ones are what a person can go back to.
-pub const KEEP: usize = 50;
+/// Largest file read or written, in bytes: far above any real settings, far below what would hurt memory.
+pub const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Why the store could not do its work. What was stored before is untouched.
-#[derive(Debug, thiserror::Error)]
-#[error("Cannot {action} {path}")]
-pub struct StoreError {
-    /// What was tried.
-    pub action: &'static str,
-    /// On which file.
-    pub path: PathBuf,
-    /// What the kernel said.
-    pub source: io::Error,
-}
-
-/// What a new generation says, beside its number.
-#[derive(Debug, Clone)]
-pub struct Draft {
-    /// Who makes it.
-    pub author: String,
-    /// When, in milliseconds since 1970.
-    pub time_ms: u64,
-    /// What it is made for, in a line.
-    pub message: String,
-    /// What was chosen.
-    pub settings: Value,
-}
+/// Name of the file that says what is confirmed and what is on trial.
+pub(crate) const STANDING: &str = "standing";
 
 /// The generations of one folder. One process at a time may write.
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
+    disk: Box<dyn Disk>,
     newest: Option<Generation>,
     highest: u64,
     damaged: Vec<PathBuf>,
+    standing: Standing,
+    /// In force in place of the newest, which was taken back and is still on disk because that could not be written.
+    instead: Option<Generation>,
+    start: Start,
+    /// By number; `None`: damaged.
+    summaries: BTreeMap<u64, Option<Summary>>,
 }
 
 impl Store {
-    /// Opens the store in `folder`, which is made if it is absent (mode 0700).
+    /// Opens the store in `folder`, which is made if it is absent (mode 0700), and decides what is in force: a trial goes on, begins anew in another boot, or ends.
     ///
     /// # Errors
-    /// The folder cannot be made or read. A damaged generation is no error: see [`Store::damaged`].
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let make = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        make.map_err(at("make", folder))?;
-        let mut store = Self { folder: folder.to_owned(), newest: None, highest: 0, damaged: Vec::new() };
-        let numbers = store.numbers()?;
-        store.highest = numbers.last().copied().unwrap_or(0);
-        store.find_newest(&numbers)?;
-        store.remove_leftovers();
+    /// The folder cannot be made or listed. Damaged files are no error: see [`Store::damaged`] and [`Store::start`].
+    pub fn open(folder: &Path, now: &Now) -> Result<Self, StoreError> {
+        let disk = Folder::open(folder).map_err(at("make", folder))?;
+        Self::open_on(folder, Box::new(disk), now)
+    }
+
+    pub(crate) fn open_on(folder: &Path, disk: Box<dyn Disk>, now: &Now) -> Result<Self, StoreError> {
+        let mut store = Self {
+            folder: folder.to_owned(),
+            disk,
+            newest: None,
+            highest: 0,
+            damaged: Vec::new(),
+            standing: Standing::default(),
+            instead: None,
+            start: Start::default(),
+            summaries: BTreeMap::new(),
+        };
+        store.remove_leftovers()?;
+        store.find_newest()?;
+        store.begin(now);
         Ok(store)
     }
 
@@ -72,112 +79,53 @@ impl Store {
         self.newest.as_ref()
     }
 
-    /// Files newer than [`Store::newest`] whose content is not what was written. They are left for a person to look at.
+    /// The generation that the node goes by: the newest, but for a return to the last confirmed that could not be stored.
+    #[must_use]
+    pub fn in_force(&self) -> Option<&Generation> {
+        self.instead.as_ref().or(self.newest.as_ref())
+    }
+
+    /// Whether a return to the last confirmed generation is in force and not stored: [`Store::roll_back`] is worth another try.
+    #[must_use]
+    pub fn owes_roll_back(&self) -> bool {
+        self.instead.is_some()
+    }
+
+    /// What is confirmed and what is on trial.
+    #[must_use]
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// What was found when the store was opened.
+    #[must_use]
+    pub fn start(&self) -> &Start {
+        &self.start
+    }
+
+    /// Files newer than [`Store::newest`] whose content is not what was written, and a damaged `standing`. Generations are left for a person to look at.
     #[must_use]
     pub fn damaged(&self) -> &[PathBuf] {
         &self.damaged
     }
 
-    /// Writes a new generation, made from the newest. When this returns, it survives a power cut.
-    ///
-    /// # Errors
-    /// It could not be written, a full disk for one; then the newest is the one before.
-    pub fn commit(&mut self, draft: Draft) -> Result<&Generation, StoreError> {
-        let parent = self.newest.as_ref().map_or(0, |g| g.number);
-        let Draft { author, time_ms, message, settings } = draft;
-        let generation = Generation { number: self.highest + 1, parent, author, time_ms, message, settings };
-        self.write(&generation)?;
-        self.highest = generation.number;
-        self.prune();
-        Ok(self.newest.insert(generation))
-    }
-
-    /// The generation of this number; `None` if it is absent or damaged.
-    ///
-    /// # Errors
-    /// Its file cannot be read.
-    pub fn get(&self, number: u64) -> Result<Option<Generation>, StoreError> {
-        let path = self.path(number);
-        match read_bounded(&path) {
-            Ok(bytes) => Ok(file::decode(&bytes).filter(|g| g.number == number)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(at("read", &path)(error)),
-        }
-    }
-
-    /// Numbers of all generations on disk, damaged ones too, lowest first.
-    ///
-    /// # Errors
-    /// The folder cannot be read.
-    pub fn numbers(&self) -> Result<Vec<u64>, StoreError> {
-        let entries = fs::read_dir(&self.folder).map_err(at("list", &self.folder))?;
-        let mut numbers: Vec<u64> = entries.flatten().filter_map(|e| number_of(&e.path())).collect();
-        numbers.sort_unstable();
-        Ok(numbers)
-    }
-
-    fn find_newest(&mut self, numbers: &[u64]) -> Result<(), StoreError> {
-        for number in numbers.iter().rev() {
-            self.newest = self.get(*number)?;
-            if self.newest.is_some() {
-                break;
-            }
-            self.damaged.push(self.path(*number));
-        }
-        Ok(())
-    }
-
-    fn write(&self, generation: &Generation) -> Result<(), StoreError> {
-        let path = self.path(generation.number);
-        let draft = path.with_extension("tmp");
-        write_synced(&draft, &file::encode(generation)).map_err(at("write", &draft))?;
-        fs::rename(&draft, &path).map_err(at("rename", &path))?;
-        sync_folder(&self.folder).map_err(at("sync", &self.folder))
-    }
-
-    /// Drops the oldest beyond [`KEEP`]. One that cannot be removed is tried again after the next commit.
-    fn prune(&self) {
-        let numbers = self.numbers().unwrap_or_default();
-        let excess = numbers.len().saturating_sub(KEEP);
-        numbers.iter().take(excess).for_each(|n| drop(fs::remove_file(self.path(*n))));
-    }
-
-    /// Drafts that a power cut left behind.
-    fn remove_leftovers(&self) {
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let drafts = entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|x| x == "tmp"));
-        drafts.for_each(|p| drop(fs::remove_file(p)));
-    }
-
-    fn path(&self, number: u64) -> PathBuf {
-        self.folder.join(format!("{number:08}.json"))
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
     }
 }
 
-fn number_of(path: &Path) -> Option<u64> {
-    path.file_name()?.to_str()?.strip_suffix(".json")?.parse().ok()
+/// Name of a generation's file.
+pub(crate) fn name_of(number: u64) -> String {
+    format!("{number:08}.json")
 }
 
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// Number of a generation's file.
+pub(crate) fn number_of(name: &str) -> Option<u64> {
+    name.strip_suffix(".json")?.parse().ok()
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    let open = rustix::fs::open(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    rustix::fs::fsync(open)?;
-    Ok(())
-}
-
-fn at<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> StoreError + 'a {
-    move |source| StoreError { action, path: path.to_owned(), source }
+pub(crate) fn at<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> StoreError + 'a {
+    move |source| StoreError::Io { action, path: path.to_owned(), source }
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! Start-up: the image's defaults, the newest generation, or at first boot the user data.
 
-use crate::core::{Core, now_ms};
+use crate::clock::Clock;
+use crate::core::Core;
 use crate::options::Options;
 use ampoule_report::chain;
 use ampoule_settings::{Fragment, MAX_USER_DATA, Model, SettingError, parse_user_data};
-use ampoule_store::{Draft, Store};
+use ampoule_store::{Draft, Origin, Store};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::Read;
 use std::path::Path;
@@ -24,16 +26,18 @@ struct Variant {
 /// The image is broken. Wrong user data, damaged generations and a store that cannot be used are no errors: they are reported and the node comes up, so that it can be asked what is wrong.
 pub(crate) fn open(options: &Options) -> Result<Core, Box<dyn Error>> {
     let (model, defaults) = variant(&options.variant)?;
-    let mut store = open_store(&options.state);
-    let chosen = match store.as_ref().and_then(Store::newest) {
-        Some(newest) => stored(&model, newest.settings.clone()),
-        None => first_boot(options, &model, &defaults, store.as_mut()),
+    let clock = Clock::of_boot(&options.boot_id)?;
+    let mut store = open_store(&options.state, &clock);
+    let chosen = match store.as_ref().and_then(Store::in_force) {
+        Some(newest) => stored(&model, newest.chosen.clone()),
+        None => first_boot(options, &model, &defaults, store.as_mut(), &clock),
     };
-    Core::new(model, defaults, chosen, store).map_err(Into::into)
+    Core::new(model, defaults, chosen, store, clock).map_err(Into::into)
 }
 
-fn open_store(folder: &Path) -> Option<Store> {
-    let store = Store::open(folder).map_err(|e| log::error!("Settings are not kept and cannot be changed: {}", chain(&e))).ok()?;
+fn open_store(folder: &Path, clock: &Clock) -> Option<Store> {
+    let store =
+        Store::open(folder, &clock.now()).map_err(|e| log::error!("Settings are not kept and cannot be changed: {}", chain(&e))).ok()?;
     for file in store.damaged() {
         log::error!("Settings: {} is damaged and was left out; the newest whole generation is used", file.display());
     }
@@ -50,7 +54,7 @@ fn variant(path: &Path) -> Result<(Model, Fragment), Box<dyn Error>> {
 }
 
 /// Commits generation 1 from the user data; nothing of it if any of it is wrong.
-fn first_boot(options: &Options, model: &Model, defaults: &Fragment, store: Option<&mut Store>) -> Fragment {
+fn first_boot(options: &Options, model: &Model, defaults: &Fragment, store: Option<&mut Store>, clock: &Clock) -> Fragment {
     let mut chosen = Fragment::default();
     for path in &options.user_data {
         if let Some(found) = user_data(model, path) {
@@ -62,8 +66,9 @@ fn first_boot(options: &Options, model: &Model, defaults: &Fragment, store: Opti
         log::error!("User data has no effect; the node runs with its defaults");
         chosen = Fragment::default();
     }
-    let draft = Draft { author: "user-data".into(), time_ms: now_ms(), message: "First boot".into(), settings: chosen.to_json() };
-    if let Some(Err(error)) = store.map(|s| s.commit(draft).map(drop)) {
+    let (author, message, generated) = ("user-data".into(), "First boot".into(), BTreeMap::new());
+    let draft = Draft { author, message, origin: Origin::UserData, trial: None, chosen: chosen.to_json(), generated };
+    if let Some(Err(error)) = store.map(|s| s.commit(draft, &clock.now()).map(drop)) {
         log::error!("User data has effect until the next boot only: {}", chain(&error));
     }
     chosen

@@ -1,10 +1,10 @@
 //! Settings, transactions and commits. No request, no socket: what the routes do is done here.
 
+use crate::clock::Clock;
 use ampoule_settings::{Fragment, Model, SettingError, Settings};
-use ampoule_store::{Draft, Store, StoreError};
+use ampoule_store::{Draft, Origin, Store, StoreError};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Transactions open at once; each client uses one and closes it, so this many means some client forgets.
 const MAX_TRANSACTIONS: usize = 64;
@@ -22,6 +22,7 @@ pub(crate) struct Core {
     pending: BTreeMap<String, Fragment>,
     /// `None`: it could not be opened; the node runs, and nothing can be changed.
     store: Option<Store>,
+    clock: Clock,
 }
 
 /// Why a change was not done. Nothing of it was.
@@ -55,7 +56,7 @@ impl Core {
     ///
     /// # Errors
     /// Defaults alone do not make settings: the image is broken.
-    pub(crate) fn new(model: Model, defaults: Fragment, chosen: Fragment, store: Option<Store>) -> Result<Self, ChangeError> {
+    pub(crate) fn new(model: Model, defaults: Fragment, chosen: Fragment, store: Option<Store>, clock: Clock) -> Result<Self, ChangeError> {
         let (chosen, settings) = match Settings::new(&defaults, &chosen) {
             Ok(settings) => (chosen, settings),
             Err(errors) => {
@@ -63,7 +64,7 @@ impl Core {
                 (Fragment::default(), Settings::new(&defaults, &Fragment::default()).map_err(ChangeError::Settings)?)
             }
         };
-        Ok(Self { model, defaults, chosen, settings, pending: BTreeMap::new(), store })
+        Ok(Self { model, defaults, chosen, settings, pending: BTreeMap::new(), store, clock })
     }
 
     /// What is in force.
@@ -167,9 +168,11 @@ impl Core {
     }
 
     fn store(&mut self, author: &str, chosen: &Fragment) -> Result<(), ChangeError> {
-        let draft = Draft { author: author.to_owned(), time_ms: now_ms(), message: String::new(), settings: chosen.to_json() };
+        let (author, message, generated) = (author.to_owned(), String::new(), BTreeMap::new());
+        let draft = Draft { author, message, origin: Origin::Api, trial: None, chosen: chosen.to_json(), generated };
+        let now = self.clock.now();
         let store = self.store.as_mut().ok_or(ChangeError::NoStore)?;
-        store.commit(draft).map(drop).map_err(ChangeError::Store)
+        store.commit(draft, &now).map(drop).map_err(ChangeError::Store)
     }
 }
 
@@ -185,9 +188,4 @@ fn guesses(text: &str) -> Vec<Value> {
 
 fn prefixed<'a>(keys: impl Iterator<Item = &'a str>) -> Vec<String> {
     keys.map(|k| format!("settings.{k}")).collect()
-}
-
-/// Milliseconds since 1970.
-pub(crate) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
 }

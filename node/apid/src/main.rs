@@ -3,6 +3,7 @@
 mod answer;
 mod apply;
 mod boot;
+mod clock;
 mod core;
 mod listen;
 mod node;

@@ -1,7 +1,7 @@
 //! What other services of the node know: `init`'s services and timeline, status documents, logs.
 
 use crate::answer::Refusal;
-use crate::core::now_ms;
+use crate::clock::unix_ms;
 use ampoule_api_types::v1::{BootStep, LogQuery, ServiceState, ServiceStatus};
 use ampoule_initctl::{InitClient, InitError, Phase};
 use ampoule_logwire::Query;
@@ -109,7 +109,7 @@ pub(crate) async fn logs(run: &Path, query: LogQuery) -> Result<UnixStream, Refu
 
 fn log_query(query: LogQuery) -> Result<Query, String> {
     let sources = query.source.map(|s| s.split(',').map(str::to_owned).collect()).unwrap_or_default();
-    let since_ms = query.since.map(|s| since(&s, now_ms())).transpose()?;
+    let since_ms = query.since.map(|s| since(&s, unix_ms())).transpose()?;
     let max_level = query.level.filter(|l| *l <= 7).or(query.level.map(|_| 7));
     Ok(Query { sources, since_ms, until_ms: None, max_level, tail: query.tail, follow: query.follow })
 }

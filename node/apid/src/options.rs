@@ -19,13 +19,17 @@ pub(crate) struct Options {
     pub(crate) os_release: PathBuf,
     /// `init`'s control socket.
     pub(crate) init: PathBuf,
+    /// Where the kernel says which boot this is.
+    pub(crate) boot_id: PathBuf,
     /// Folder of the other services' sockets.
     pub(crate) run: PathBuf,
 }
 
 /// A word of the command line that means nothing.
 #[derive(Debug, thiserror::Error)]
-#[error("Unknown option {0}; there are --socket --state --root --user-data --variant --os-release --init --run, each followed by a path")]
+#[error(
+    "Unknown option {0}; there are --socket --state --root --user-data --variant --os-release --init --boot-id --run, each followed by a path"
+)]
 pub(crate) struct UnknownOption(String);
 
 impl Default for Options {
@@ -38,6 +42,7 @@ impl Default for Options {
             variant: "/usr/lib/ampoule/variant.toml".into(),
             os_release: "/usr/lib/os-release".into(),
             init: ampoule_initctl::SOCKET.into(),
+            boot_id: "/proc/sys/kernel/random/boot_id".into(),
             run: "/run/ampoule".into(),
         }
     }
@@ -60,6 +65,7 @@ impl Options {
                 "--variant" => options.variant = path,
                 "--os-release" => options.os_release = path,
                 "--init" => options.init = path,
+                "--boot-id" => options.boot_id = path,
                 "--run" => options.run = path,
                 _ => return Err(UnknownOption(word)),
             }
