@@ -7,7 +7,7 @@ use crate::package::{Built, Workshop};
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::request::{BuildRequest, BuiltImage};
-use crate::root::{self, Identity};
+use crate::root::{self, Identity, Release};
 use crate::stage::Stage;
 use crate::variant::Variant;
 use anyhow::Context;
@@ -23,11 +23,12 @@ pub fn build(request: &BuildRequest, progress: &dyn Progress) -> anyhow::Result<
     let variant = Variant::read(&repo.join("variants"), &request.variant)?;
     let cache = Cache::open(&request.cache)?;
     let lock = Lock::read(&repo)?;
-    let version = workspace_version(&repo)?;
-    let workshop = Workshop { repo: &repo, cache: &cache, lock: &lock, locked: request.locked, version: &version };
+    let release = Release::read(&repo)?;
+    let version = &release.version;
+    let workshop = Workshop { repo: &repo, cache: &cache, lock: &lock, locked: request.locked, version };
     let packages = packages(&workshop, &variant, progress)?;
     let services = root::services(&repo, &variant)?;
-    let identity = Identity::new(&version, &variant, &packages, &services)?;
+    let identity = Identity::new(&release, &variant, &packages, &services)?;
     let plan =
         Plan { repo: &repo, cache: &cache, variant: &variant, packages: &packages, services: &services, identity: &identity, progress };
     publish(&plan, &request.out)
@@ -67,12 +68,4 @@ fn packages(workshop: &Workshop, variant: &Variant, progress: &dyn Progress) -> 
         Stage::run(progress, workshop.cache, name, &recipe.body.summary, |stage| workshop.obtain(&recipe, stage))
     };
     variant.packages.iter().map(one).collect()
-}
-
-/// `workspace.package.version` of the checkout: the version of the system.
-fn workspace_version(repo: &Path) -> anyhow::Result<String> {
-    let text = std::fs::read_to_string(repo.join("Cargo.toml")).context("cannot read Cargo.toml")?;
-    let manifest: toml::Table = text.parse().context("Cargo.toml is wrong")?;
-    let version = manifest.get("workspace").and_then(|w| w.get("package")?.get("version")?.as_str());
-    version.map(str::to_owned).context("Cargo.toml has no workspace.package.version")
 }

@@ -13,18 +13,47 @@ const MOUNT_POINTS: &[&str] = &["dev", "etc", "proc", "run", "state", "sys", "tm
 /// Copied to `/etc` at boot.
 const ETC: &str = "usr/lib/ampoule/etc";
 
+/// What the checkout's manifest says of this version of the system.
+pub(crate) struct Release {
+    pub(crate) version: String,
+    /// Day it was cut, as `YYYY-MM-DD`. Written by hand: a date taken from a clock would make each build another image.
+    pub(crate) date: String,
+}
+
+impl Release {
+    /// `workspace.package.version` and `workspace.metadata.release.date` of the checkout.
+    pub(crate) fn read(repo: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(repo.join("Cargo.toml")).context("cannot read Cargo.toml")?;
+        Self::parse(&text)
+    }
+
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let manifest: toml::Table = text.parse().context("Cargo.toml is wrong")?;
+        let workspace = manifest.get("workspace").context("Cargo.toml has no workspace")?;
+        let version = workspace.get("package").and_then(|p| p.get("version")?.as_str());
+        let date = workspace.get("metadata").and_then(|m| m.get("release")?.get("date")?.as_str());
+        let date = date.filter(|date| is_date(date)).context("workspace.metadata.release.date of Cargo.toml must be \"YYYY-MM-DD\"")?;
+        Ok(Self { version: version.context("Cargo.toml has no workspace.package.version")?.to_owned(), date: date.to_owned() })
+    }
+}
+
+fn is_date(text: &str) -> bool {
+    text.len() == 10 && text.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() })
+}
+
 /// Who the system says it is.
 pub(crate) struct Identity {
     pub(crate) version: String,
+    pub(crate) release_date: String,
     pub(crate) build_id: String,
     pub(crate) variant: String,
 }
 
 impl Identity {
     /// The identity of an image: its build id names everything that the root is made from.
-    pub(crate) fn new(version: &str, variant: &Variant, packages: &[Built], services: &[(String, PathBuf)]) -> anyhow::Result<Self> {
+    pub(crate) fn new(release: &Release, variant: &Variant, packages: &[Built], services: &[(String, PathBuf)]) -> anyhow::Result<Self> {
         let mut facts = Facts::default();
-        facts.add("variant", variant.text()?);
+        facts.add("variant", variant.text()?).add("release-date", &release.date);
         for built in packages {
             facts.add(&built.package.name, &built.package.key);
         }
@@ -32,14 +61,15 @@ impl Identity {
             facts.add_file(name, path)?;
         }
         let build_id = facts.finish()[..16].to_owned();
-        Ok(Self { version: version.to_owned(), build_id, variant: variant.name.clone() })
+        Ok(Self { version: release.version.clone(), release_date: release.date.clone(), build_id, variant: variant.name.clone() })
     }
 
     /// The text of `os-release`.
     pub(crate) fn os_release(&self) -> String {
-        let Self { version, build_id, variant } = self;
+        let Self { version, release_date, build_id, variant } = self;
         format!(
             "NAME=Ampoule\nID=ampoule\nVERSION_ID={version}\nVARIANT_ID={variant}\nBUILD_ID={build_id}\n\
+             RELEASE_DATE={release_date}\n\
              PRETTY_NAME=\"Ampoule {version} ({variant})\"\n"
         )
     }
@@ -157,10 +187,20 @@ mod tests {
 
     #[test]
     fn os_release_has_what_the_contract_names() {
-        let identity = Identity { version: "1.2.3".into(), build_id: "abc".into(), variant: "v".into() };
+        let identity = Identity { version: "1.2.3".into(), release_date: "2026-01-02".into(), build_id: "abc".into(), variant: "v".into() };
         let text = identity.os_release();
-        for key in ["NAME=", "ID=ampoule", "VERSION_ID=1.2.3", "VARIANT_ID=v", "BUILD_ID=abc", "PRETTY_NAME="] {
+        for key in ["NAME=", "ID=ampoule", "VERSION_ID=1.2.3", "VARIANT_ID=v", "BUILD_ID=abc", "RELEASE_DATE=2026-01-02", "PRETTY_NAME="] {
             assert!(text.lines().any(|l| l.starts_with(key)), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_release_has_a_version_and_a_date() {
+        let text = |date: &str| format!("[workspace.package]\nversion = \"1.2.3\"\n[workspace.metadata.release]\ndate = \"{date}\"\n");
+        let release = Release::parse(&text("2026-01-02")).expect("a release");
+        assert_eq!((release.version.as_str(), release.date.as_str()), ("1.2.3", "2026-01-02"));
+        for date in ["", "soon", "2026-1-2", "02-01-2026"] {
+            assert!(Release::parse(&text(date)).is_err(), "{date}");
         }
     }
 

@@ -3,6 +3,7 @@ pub mod netns;
 pub mod nfnetlink;
 
 pub mod block;
+pub mod clock;
 pub mod inherited;
 pub mod signals;
 pub mod spawn;
