@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{MAX_ALIAS, MAX_TEXT, ModuleName, glob};
+use crate::{Denied, MAX_ALIAS, MAX_TEXT, ModuleName, Rules, glob};
 
 /// Deepest chain of dependencies followed. `depmod` already writes all of them on one line, so 2 is the rule;
 /// a larger depth only matters for a file written by hand.
@@ -58,6 +58,19 @@ impl Index {
             self.collect(&name, 0, &mut seen, &mut files);
         }
         files
+    }
+
+    /// The files to load for one module, each after what it needs, if `rules` deny none of them.
+    ///
+    /// # Errors
+    /// [`Denied`], naming what must not load; then nothing that only this module needs is loaded for nothing.
+    pub fn permitted(&self, module: &ModuleName, rules: &Rules) -> Result<Vec<&str>, Denied> {
+        let files = self.resolve(module.as_str());
+        let named = files.iter().filter_map(|file| ModuleName::of_file(file)).chain([module.clone()]);
+        match named.into_iter().find(|name| rules.denies(name)) {
+            Some(because) => Err(Denied { module: module.clone(), because }),
+            None => Ok(files),
+        }
     }
 
     /// The modules `wanted` means, without their dependencies.
@@ -194,6 +207,21 @@ alias devname:vhost-net vhost_net
     }
 
     #[test]
+    fn what_is_denied_is_denied_by_every_way_to_it() {
+        let deny = |name| Rules::new([(name, crate::Rule { allowed: Some(false), autoload: false })]);
+        let index = index();
+        let nfs = &index.named("nfs4")[0];
+        for name in ["nfs", "grace", "sunrpc"] {
+            let denied = index.permitted(nfs, &deny(name)).expect_err(name);
+            assert_eq!((denied.module.as_str(), denied.because.as_str()), ("nfs", name));
+        }
+        assert!(index.permitted(nfs, &deny("sunrpc")).expect_err("denied").to_string().contains("allow sunrpc and nfs needs it"));
+        let vhost = &index.named("char-major-10-238")[0];
+        assert!(index.permitted(vhost, &deny("vhost-net")).is_err());
+        assert_eq!(index.permitted(nfs, &deny("vhost-net")).expect("allowed").len(), 4);
+    }
+
+    #[test]
     fn unknown_is_empty() {
         assert!(index().resolve("fs-vfat").is_empty());
         assert_eq!(index().named("pci:v00001D0Fd0000EC20sv1sd1bc1sc1i1")[0].as_str(), "ena");
@@ -232,6 +260,13 @@ alias devname:vhost-net vhost_net
                 .map(|m| format!("m{m}.ko: {}\n", needs(m).map(|d| format!("m{d}.ko ")).collect::<String>()))
                 .collect();
             let index = Index::parse(&dep, "").expect("index");
+            let rules = Rules::new([("m3", crate::Rule { allowed: Some(false), autoload: false })]);
+            for m in 0..12 {
+                let all = index.resolve(&format!("m{m}"));
+                let permitted = index.permitted(&ModuleName::new(&format!("m{m}")), &rules).ok();
+                prop_assert_eq!(permitted.is_none(), all.contains(&"m3.ko"));
+                prop_assert!(permitted.is_none_or(|files| files == all));
+            }
             for m in 0..12 {
                 let files = index.resolve(&format!("m{m}"));
                 let place = |n: usize| files.iter().position(|f| *f == format!("m{n}.ko"));

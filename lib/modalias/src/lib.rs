@@ -7,10 +7,12 @@
 mod glob;
 mod index;
 mod name;
+mod rules;
 
 pub use glob::matches;
 pub use index::{Index, IndexError};
 pub use name::ModuleName;
+pub use rules::{Denied, Rule, Rules};
 
 /// Longest alias or module name answered for. The kernel's own limit for one environment of a uevent is 2 KiB.
 pub const MAX_ALIAS: usize = 2048;

@@ -6,11 +6,15 @@
 
 mod coldplug;
 mod library;
+mod loader;
+mod settings;
 mod uevent;
 
 use std::{env, process::ExitCode};
 
 use library::{Library, ModloadError};
+use loader::Loader;
+use settings::Settings;
 
 /// What the kernel starts when it wants a module; the same program.
 const HELPER_PATH: &str = "/usr/bin/modload";
@@ -52,7 +56,7 @@ fn role(arguments: impl Iterator<Item = String>) -> Role {
 }
 
 fn help(names: &[String]) -> Result<(), ModloadError> {
-    let mut library = Library::of_this_kernel()?;
+    let mut library = Library::of_this_kernel(Settings::of_this_node().at_start())?;
     for name in names {
         if library.load(name)? == 0 {
             return Err(ModloadError::Unknown(name.chars().take(64).collect()));
@@ -62,32 +66,23 @@ fn help(names: &[String]) -> Result<(), ModloadError> {
 }
 
 fn serve() -> Result<(), ModloadError> {
-    // Listen first: a device that appears during the walk is then seen at least once.
+    let settings = Settings::of_this_node();
+    // Listen first: a device that appears during the walk is then seen at least once, and so are settings.
     let events = uevent::Events::listen().map_err(ModloadError::Listen)?;
     if let Err(error) = std::fs::write(HELPER_SETTING, HELPER_PATH) {
         log::warn!("{HELPER_SETTING}: {error}; modules wanted by the kernel itself will not be loaded");
     }
-    let mut library = Library::of_this_kernel()?;
-    let aliases = coldplug::aliases();
-    let loaded: usize = aliases.iter().map(|alias| load_one(&mut library, alias)).sum();
-    log::info!("{} device aliases, {loaded} modules loaded", aliases.len());
+    let mut loader = Loader::new(Library::of_this_kernel(settings.at_start())?);
+    loader.load_all();
     ampoule_report::ready();
     loop {
-        let alias = events.next_alias().map_err(ModloadError::Listen)?;
-        match alias {
-            uevent::Seen::Alias(alias) => drop(load_one(&mut library, &alias)),
+        match events.next().map_err(ModloadError::Listen)? {
+            uevent::Seen::Alias(alias) => drop(loader.load_one(&alias)),
             // The kernel dropped messages: look at everything again.
-            uevent::Seen::Missed => drop(coldplug::aliases().iter().map(|alias| load_one(&mut library, alias)).sum::<usize>()),
+            uevent::Seen::Missed => loader.load_all(),
+            uevent::Seen::Settings => loader.follow(settings.now()),
         }
     }
-}
-
-/// A device without its module is not a reason to leave the others without theirs.
-fn load_one(library: &mut Library, alias: &str) -> usize {
-    library.load(alias).unwrap_or_else(|error| {
-        log::warn!("{}", ampoule_report::chain(&error));
-        0
-    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::{io, os::fd::OwnedFd};
 
 use ampoule_modalias::MAX_ALIAS;
 use rustix::{
+    event::{PollFd, PollFlags, poll},
     io::Errno,
     net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, netlink, recvfrom, socket_with, sockopt},
 };
@@ -22,10 +23,15 @@ pub(crate) enum Seen {
     Alias(String),
     /// The kernel had to drop messages.
     Missed,
+    /// `SIGHUP`: settings may be others now.
+    Settings,
 }
 
-/// The stream of messages.
-pub(crate) struct Events(OwnedFd);
+/// The stream of messages, and `SIGHUP`.
+pub(crate) struct Events {
+    socket: OwnedFd,
+    hangups: OwnedFd,
+}
 
 impl Events {
     /// Starts to listen: what happens from now on is not lost.
@@ -33,24 +39,51 @@ impl Events {
         let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, Some(netlink::KOBJECT_UEVENT))?;
         sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER)?;
         bind(&socket, &netlink::SocketAddrNetlink::new(0, KERNEL_GROUP))?;
-        Ok(Self(socket))
+        Ok(Self { socket, hangups: ampoule_sys::signals::signal_descriptor(&[libc::SIGHUP])? })
     }
 
-    /// Waits for the next device that wants a driver.
-    pub(crate) fn next_alias(&self) -> io::Result<Seen> {
+    /// Waits for the next thing to do.
+    pub(crate) fn next(&self) -> io::Result<Seen> {
+        loop {
+            if self.settings_changed() {
+                return Ok(Seen::Settings);
+            }
+            if let Some(seen) = self.next_device()? {
+                return Ok(seen);
+            }
+            let mut all = [&self.socket, &self.hangups].map(|fd| PollFd::new(fd, PollFlags::IN));
+            match poll(&mut all, None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Takes all that is there: ten signals are one change.
+    fn settings_changed(&self) -> bool {
+        let mut changed = false;
+        while ampoule_sys::signals::next_signal(&self.hangups).is_some() {
+            changed = true;
+        }
+        changed
+    }
+
+    /// The next device that wants a driver; `None` when there is none now.
+    fn next_device(&self) -> io::Result<Option<Seen>> {
         let mut buffer = vec![0u8; MAX_MESSAGE];
         loop {
-            let (length, sender) = match recvfrom(&self.0, &mut buffer[..], RecvFlags::empty()) {
+            let (length, sender) = match recvfrom(&self.socket, &mut buffer[..], RecvFlags::DONTWAIT) {
                 Ok((length, _, sender)) => (length, sender),
                 Err(Errno::INTR) => continue,
-                Err(Errno::NOBUFS) => return Ok(Seen::Missed),
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(Errno::NOBUFS) => return Ok(Some(Seen::Missed)),
                 Err(error) => return Err(error.into()),
             };
             // Only the kernel has port 0.
             let from_kernel =
                 sender.and_then(|sender| netlink::SocketAddrNetlink::try_from(sender).ok()).is_some_and(|sender| sender.pid() == 0);
             if let Some(alias) = alias_of_added(&buffer[..length]).filter(|_| from_kernel) {
-                return Ok(Seen::Alias(alias));
+                return Ok(Some(Seen::Alias(alias)));
             }
         }
     }
