@@ -1,13 +1,19 @@
 //! A DHCPv4 client (RFC 2131) without sockets or clocks.
 //!
+//! A lease of an earlier life is asked for by name before anything else (INIT-REBOOT, 3.2 and 4.4.2).
+//!
 //! ```text
+//! Rebooting ──ack, silence: Bound──nak, end: Selecting
 //! Selecting ──offer──▶ Requesting ──ack──▶ Bound ──T1──▶ Renewing ──T2──▶ Rebinding ──end──▶ Selecting
 //!     ▲                    │ nak, tries                      │ ack: Bound      │ nak: Selecting
 //!     └────────────────────┴─────────────────────────────────┴─────────────────┘
 //! ```
 
-use dhcproto::v4::{DhcpOption, Flags, Message, MessageType, Opcode, OptionCode};
+pub use crate::lease::Lease;
+use crate::lease::{WANTED, lease_in, plain};
+use dhcproto::v4::{DhcpOption, Flags, Message, MessageType, Opcode};
 use dhcproto::{Decodable, Encodable};
+use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
 /// Milliseconds of a monotonic clock.
@@ -17,44 +23,50 @@ pub type Millis = u64;
 const FIRST_WAIT: Millis = 1_000;
 /// Longest wait between tries: a server that comes back is found within this.
 const LONGEST_WAIT: Millis = 16_000;
-/// Requests for an offer before another offer is looked for.
+/// Requests for an offer before another offer is looked for, and for a lease of an earlier life before it is used without an answer.
 const REQUEST_TRIES: u32 = 4;
-/// Shortest lease taken: a server that says less would keep us busy with nothing else.
-const SHORTEST_LEASE: u32 = 60;
 /// Longest wait between tries to renew (RFC 2131, 4.4.5 has half of what is left, but at least this).
 const RENEW_WAIT: Millis = 60_000;
 
-/// What a server granted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease {
-    /// Our address.
-    pub address: Ipv4Addr,
-    /// Length of the network's prefix.
-    pub prefix: u8,
-    /// Way out.
-    pub router: Option<Ipv4Addr>,
-    /// Resolvers.
-    pub name_servers: Vec<Ipv4Addr>,
-    /// Search domain, as sent.
-    pub domain: Option<String>,
-    /// Our name, as sent.
-    pub host_name: Option<String>,
-    /// Largest packet.
-    pub mtu: Option<u16>,
-    /// Who granted it.
-    pub server: Ipv4Addr,
-    /// For how long.
-    pub seconds: u32,
+/// A lease and when it began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Held {
+    /// What was granted.
+    pub lease: Lease,
+    /// When.
+    pub since: Millis,
+}
+
+impl Held {
+    /// When the lease is over.
+    #[must_use]
+    pub fn end(&self) -> Millis {
+        self.since.saturating_add(part(&self.lease, 1, 1))
+    }
+
+    /// When the server is to be asked again (T1).
+    fn half(&self) -> Millis {
+        self.since.saturating_add(part(&self.lease, 1, 2))
+    }
+
+    /// The lease for as long as it still holds; `None`: not a second.
+    #[must_use]
+    pub fn rest(&self, now: Millis) -> Option<Lease> {
+        let seconds = u32::try_from(self.end().saturating_sub(now) / 1_000).ok().filter(|s| *s > 0)?;
+        Some(Lease { seconds, ..self.lease.clone() })
+    }
 }
 
 /// Where the client is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
+    Rebooting { held: Held, tries: u32 },
     Selecting { tries: u32 },
     Requesting { offer: Lease, tries: u32 },
-    Bound { lease: Lease, since: Millis },
-    Renewing { lease: Lease, since: Millis },
-    Rebinding { lease: Lease, since: Millis },
+    Bound(Held),
+    Renewing(Held),
+    Rebinding(Held),
 }
 
 /// What the shell around the client does.
@@ -84,39 +96,54 @@ impl Client {
         Self { mac, transaction, state: State::Selecting { tries: 0 }, wake: now }
     }
 
+    /// A client that had a lease in an earlier life; one that is over is as none.
+    #[must_use]
+    pub fn resume(mac: [u8; 6], transaction: u32, held: Option<Held>, now: Millis) -> Self {
+        match held.filter(|h| h.rest(now).is_some()) {
+            Some(held) => Self { mac, transaction, state: State::Rebooting { held, tries: 0 }, wake: now },
+            None => Self::new(mac, transaction, now),
+        }
+    }
+
     /// When [`Client::wake`] is to be called next.
     #[must_use]
     pub fn next_wake(&self) -> Millis {
         self.wake
     }
 
+    /// The lease in force and when it began.
+    #[must_use]
+    pub fn held(&self) -> Option<&Held> {
+        match &self.state {
+            State::Rebooting { held, .. } | State::Bound(held) | State::Renewing(held) | State::Rebinding(held) => Some(held),
+            State::Selecting { .. } | State::Requesting { .. } => None,
+        }
+    }
+
     /// The lease in force.
     #[must_use]
     pub fn lease(&self) -> Option<&Lease> {
-        match &self.state {
-            State::Bound { lease, .. } | State::Renewing { lease, .. } | State::Rebinding { lease, .. } => Some(lease),
-            State::Selecting { .. } | State::Requesting { .. } => None,
-        }
+        self.held().map(|held| &held.lease)
     }
 
     /// A word for the status document.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self.state {
+            State::Rebooting { .. } => "rebooting",
             State::Selecting { .. } => "selecting",
             State::Requesting { .. } => "requesting",
-            State::Bound { .. } => "bound",
-            State::Renewing { .. } => "renewing",
-            State::Rebinding { .. } => "rebinding",
+            State::Bound(_) => "bound",
+            State::Renewing(_) => "renewing",
+            State::Rebinding(_) => "rebinding",
         }
     }
 
     /// The link is back: the lease is asked for again, at once; until an answer comes it stays.
     pub fn carrier_returned(&mut self, now: Millis) {
-        self.state = match std::mem::replace(&mut self.state, State::Selecting { tries: 0 }) {
-            State::Bound { lease, since } | State::Renewing { lease, since } => State::Rebinding { lease, since },
-            State::Rebinding { lease, since } => State::Rebinding { lease, since },
-            State::Selecting { .. } | State::Requesting { .. } => State::Selecting { tries: 0 },
+        self.state = match self.held().cloned() {
+            Some(held) => State::Rebinding(held),
+            None => State::Selecting { tries: 0 },
         };
         self.wake = now;
     }
@@ -127,14 +154,11 @@ impl Client {
             return Vec::new();
         }
         match self.state.clone() {
+            State::Rebooting { held, tries } => self.reboot(now, held, tries),
             State::Selecting { tries } => self.discover(now, tries),
             State::Requesting { offer, tries } => self.request(now, offer, tries),
-            State::Bound { lease, since } => {
-                self.state = State::Renewing { lease, since };
-                self.wake(now)
-            }
-            State::Renewing { lease, since } => self.renew(now, lease, since),
-            State::Rebinding { lease, since } => self.rebind(now, lease, since),
+            State::Bound(held) | State::Renewing(held) => self.renew(now, held),
+            State::Rebinding(held) => self.rebind(now, held),
         }
     }
 
@@ -146,13 +170,33 @@ impl Client {
             (MessageType::Ack, State::Requesting { offer, .. }) => {
                 lease.filter(|l| l.server == offer.server).map(|l| self.bind(now, l, None)).unwrap_or_default()
             }
-            (MessageType::Ack, State::Renewing { lease: old, .. } | State::Rebinding { lease: old, .. }) => {
-                lease.map(|l| self.bind(now, l, Some(old))).unwrap_or_default()
+            (MessageType::Ack, State::Rebooting { held, .. } | State::Renewing(held) | State::Rebinding(held)) => {
+                lease.map(|l| self.bind(now, l, Some(held.lease))).unwrap_or_default()
             }
             (MessageType::Nak, State::Requesting { .. }) => self.start_over(now, None),
-            (MessageType::Nak, State::Renewing { lease, .. } | State::Rebinding { lease, .. }) => self.start_over(now, Some(lease)),
+            (MessageType::Nak, State::Rebooting { held, .. } | State::Renewing(held) | State::Rebinding(held)) => {
+                self.start_over(now, Some(held.lease))
+            }
             _ => Vec::new(),
         }
+    }
+
+    /// Asks for the address of an earlier life by name (RFC 2131, 4.3.2). Nobody answers: it is ours until the lease ends (3.2, step 3).
+    fn reboot(&mut self, now: Millis, held: Held, tries: u32) -> Vec<Action> {
+        let Some(rest) = held.rest(now) else { return self.start_over(now, Some(held.lease)) };
+        if tries >= REQUEST_TRIES {
+            self.wake = held.half().max(now + 1);
+            self.state = State::Bound(held);
+            return Vec::new();
+        }
+        self.wake = (now + backoff(tries)).min(held.end());
+        self.state = State::Rebooting { held, tries: tries + 1 };
+        let address = rest.address;
+        let ask = |m: &mut Message| _ = m.opts_mut().insert(DhcpOption::RequestedIpAddress(address));
+        let asked = self.send(MessageType::Request, ask, Ipv4Addr::BROADCAST);
+        // At first also said to the link, which may have lost it since.
+        let configured = (tries == 0).then_some(Action::Configure(rest));
+        configured.into_iter().chain([asked]).collect()
     }
 
     fn discover(&mut self, now: Millis, tries: u32) -> Vec<Action> {
@@ -175,30 +219,31 @@ impl Client {
         vec![self.send(MessageType::Request, ask, Ipv4Addr::BROADCAST)]
     }
 
-    fn renew(&mut self, now: Millis, lease: Lease, since: Millis) -> Vec<Action> {
-        if now >= since + part(&lease, 7, 8) {
-            return self.rebind(now, lease, since);
+    fn renew(&mut self, now: Millis, held: Held) -> Vec<Action> {
+        let rebind_at = held.since + part(&held.lease, 7, 8);
+        if now >= rebind_at {
+            return self.rebind(now, held);
         }
-        let (address, server) = (lease.address, lease.server);
-        self.wake = (now + RENEW_WAIT).min(since + part(&lease, 7, 8)).max(now + 1);
-        self.state = State::Renewing { lease, since };
+        let (address, server) = (held.lease.address, held.lease.server);
+        self.wake = (now + RENEW_WAIT).min(rebind_at).max(now + 1);
+        self.state = State::Renewing(held);
         vec![self.send(MessageType::Request, |m| _ = m.set_ciaddr(address), server)]
     }
 
-    fn rebind(&mut self, now: Millis, lease: Lease, since: Millis) -> Vec<Action> {
-        let end = since + part(&lease, 1, 1);
-        if now >= end {
-            return self.start_over(now, Some(lease));
+    fn rebind(&mut self, now: Millis, held: Held) -> Vec<Action> {
+        if now >= held.end() {
+            return self.start_over(now, Some(held.lease));
         }
-        let address = lease.address;
-        self.wake = (now + LONGEST_WAIT).min(end);
-        self.state = State::Rebinding { lease, since };
+        let address = held.lease.address;
+        self.wake = (now + LONGEST_WAIT).min(held.end());
+        self.state = State::Rebinding(held);
         vec![self.send(MessageType::Request, |m| _ = m.set_ciaddr(address), Ipv4Addr::BROADCAST)]
     }
 
     fn bind(&mut self, now: Millis, lease: Lease, old: Option<Lease>) -> Vec<Action> {
-        self.wake = now + part(&lease, 1, 2);
-        self.state = State::Bound { lease: lease.clone(), since: now };
+        let held = Held { lease: lease.clone(), since: now };
+        self.wake = held.half();
+        self.state = State::Bound(held);
         let moved = old.filter(|o| (o.address, o.prefix) != (lease.address, lease.prefix)).map(Action::Unconfigure);
         moved.into_iter().chain([Action::Configure(lease)]).collect()
     }
@@ -232,61 +277,6 @@ impl Client {
     }
 }
 
-/// Header of a BOOTP message before its options, in bytes (RFC 2131, figure 1), and what stands between.
-const HEADER: usize = 236;
-const COOKIE: [u8; 4] = [99, 130, 83, 99];
-
-/// The packet with nothing in it but what we use, each option of a length it may have.
-///
-/// The codec panics on an address length above 16 and on some options of a wrong length; whoever is on the network could send those.
-fn plain(bytes: &[u8]) -> Option<Vec<u8>> {
-    let (header, options) = bytes.split_at_checked(HEADER)?;
-    let mut rest = options.strip_prefix(&COOKIE)?;
-    if header[2] != 6 {
-        return None;
-    }
-    // The server's name and boot file are not for us.
-    let mut out = [&header[..44], &[0; HEADER - 44], &COOKIE].concat();
-    loop {
-        rest = match *rest {
-            [] | [255, ..] => break,
-            [0, ref more @ ..] => more,
-            [code, length, ref more @ ..] => {
-                let (value, after) = more.split_at_checked(usize::from(length))?;
-                if may_have(code, value.len()) {
-                    out.extend([code, length].iter().chain(value));
-                }
-                after
-            }
-            [_] => return None,
-        };
-    }
-    out.push(255);
-    Some(out)
-}
-
-/// Whether we use this option and it may have this length (RFC 2132).
-fn may_have(code: u8, length: usize) -> bool {
-    match code {
-        1 | 51 | 54 => length == 4,
-        3 | 6 => length > 0 && length.is_multiple_of(4),
-        12 | 15 => length > 0,
-        26 => length == 2,
-        53 => length == 1,
-        _ => false,
-    }
-}
-
-const WANTED: [OptionCode; 7] = [
-    OptionCode::SubnetMask,
-    OptionCode::Router,
-    OptionCode::DomainNameServer,
-    OptionCode::DomainName,
-    OptionCode::Hostname,
-    OptionCode::InterfaceMtu,
-    OptionCode::AddressLeaseTime,
-];
-
 fn backoff(tries: u32) -> Millis {
     (FIRST_WAIT << tries.min(8)).min(LONGEST_WAIT)
 }
@@ -294,48 +284,6 @@ fn backoff(tries: u32) -> Millis {
 /// A part of the lease's time, in milliseconds.
 fn part(lease: &Lease, numerator: u64, denominator: u64) -> Millis {
     u64::from(lease.seconds) * 1_000 * numerator / denominator
-}
-
-/// The lease in an offer or acknowledgement, if it makes sense.
-fn lease_in(message: &Message) -> Option<Lease> {
-    let opts = message.opts();
-    let address = Some(message.yiaddr()).filter(|a| is_usable(*a))?;
-    let Some(DhcpOption::ServerIdentifier(server)) = opts.get(OptionCode::ServerIdentifier) else { return None };
-    let Some(DhcpOption::AddressLeaseTime(seconds)) = opts.get(OptionCode::AddressLeaseTime) else { return None };
-    let mut lease = Lease {
-        address,
-        prefix: 24,
-        router: None,
-        name_servers: vec![],
-        domain: None,
-        host_name: None,
-        mtu: None,
-        server: *server,
-        seconds: (*seconds).max(SHORTEST_LEASE),
-    };
-    for (_, option) in opts.iter() {
-        match option {
-            DhcpOption::SubnetMask(mask) => lease.prefix = prefix_of(*mask)?,
-            DhcpOption::Router(routers) => lease.router = routers.first().copied().filter(|r| is_usable(*r)),
-            DhcpOption::DomainNameServer(servers) => lease.name_servers.clone_from(servers),
-            DhcpOption::DomainName(domain) => lease.domain = Some(domain.clone()),
-            DhcpOption::Hostname(name) => lease.host_name = Some(name.clone()),
-            // 576 is what every host must take (RFC 791); a smaller one would break more than it mends.
-            DhcpOption::InterfaceMtu(mtu) => lease.mtu = Some(*mtu).filter(|m| *m >= 576),
-            _ => {}
-        }
-    }
-    Some(lease)
-}
-
-fn is_usable(address: Ipv4Addr) -> bool {
-    !(address.is_unspecified() || address.is_loopback() || address.is_multicast() || address.is_broadcast())
-}
-
-fn prefix_of(mask: Ipv4Addr) -> Option<u8> {
-    let bits = u32::from(mask);
-    let ones = bits.leading_ones();
-    (bits.count_ones() == ones && ones > 0).then(|| u8::try_from(ones).ok()).flatten()
 }
 
 #[cfg(test)]

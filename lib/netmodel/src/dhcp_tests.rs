@@ -1,4 +1,5 @@
 use super::*;
+use dhcproto::v4::OptionCode;
 use proptest::prelude::*;
 
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
@@ -95,6 +96,61 @@ fn a_returned_carrier_asks_again_and_keeps_the_address_meanwhile() {
     assert!(matches!(client.wake(9)[..], [Action::Send(_, Ipv4Addr::BROADCAST)]));
 }
 
+/// A client that comes back `after` milliseconds.
+fn resumed(after: Millis) -> Client {
+    Client::resume(MAC, 8, bound().held().cloned(), after)
+}
+
+#[test]
+fn a_lease_of_an_earlier_life_is_asked_for_by_name_and_stays_meanwhile() {
+    let mut client = resumed(600_002);
+    assert_eq!(client.lease().map(|l| l.address), Some(OURS));
+    let actions = client.wake(600_002);
+    let [Action::Configure(lease), Action::Send(bytes, Ipv4Addr::BROADCAST)] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!((lease.address, lease.seconds), (OURS, 3_000), "what is left of an hour after ten minutes");
+    let message = Message::from_bytes(bytes).expect("decodes");
+    assert_eq!(message.opts().msg_type(), Some(MessageType::Request));
+    assert_eq!(message.opts().get(OptionCode::RequestedIpAddress), Some(&DhcpOption::RequestedIpAddress(OURS)));
+    assert_eq!(message.opts().get(OptionCode::ServerIdentifier), None);
+    assert_eq!(message.ciaddr(), Ipv4Addr::UNSPECIFIED);
+
+    let bound = client.packet(600_100, &reply(MessageType::Ack, 8, MAC));
+    assert!(matches!(&bound[..], [Action::Configure(l)] if l.seconds == 3600), "{bound:?}");
+    assert_eq!((client.word(), client.next_wake()), ("bound", 600_100 + 1_800_000));
+}
+
+#[test]
+fn a_refused_lease_of_an_earlier_life_is_given_up() {
+    let mut client = resumed(600_002);
+    client.wake(600_002);
+    assert!(matches!(&client.packet(600_003, &reply(MessageType::Nak, 8, MAC))[..], [Action::Unconfigure(l)] if l.address == OURS));
+    assert_eq!(client.lease(), None);
+}
+
+#[test]
+fn without_an_answer_a_lease_of_an_earlier_life_is_used_to_its_end() {
+    let mut client = resumed(600_002);
+    while client.word() == "rebooting" {
+        let now = client.next_wake();
+        client.wake(now);
+    }
+    assert_eq!((client.word(), client.next_wake()), ("bound", 2 + 1_800_000), "renewed when it would have been");
+    let mut late = resumed(2_000_000);
+    while late.word() == "rebooting" {
+        let now = late.next_wake();
+        late.wake(now);
+    }
+    assert!(late.next_wake() < 2_020_000, "that time is over: asked at once");
+}
+
+#[test]
+fn a_lease_that_ended_meanwhile_is_as_none() {
+    assert_eq!(resumed(3_600_002).word(), "selecting");
+    let mut client = resumed(3_599_000);
+    client.wake(3_599_000);
+    assert!(matches!(client.wake(3_600_500)[..], [Action::Unconfigure(_)]), "it ended while asking");
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_survived_and_configure_nothing(packets in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..600), 0..8)) {
@@ -107,9 +163,9 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_answer_never_panics_and_time_never_stands_still(at in 0usize..300, byte: u8, steps in 1usize..40) {
-        let mut client = bound();
-        let mut packet = reply(MessageType::Ack, 7, MAC);
+    fn a_damaged_answer_never_panics_and_time_never_stands_still(at in 0usize..300, byte: u8, steps in 1usize..40, again: bool) {
+        let mut client = if again { resumed(9) } else { bound() };
+        let mut packet = reply(MessageType::Ack, if again { 8 } else { 7 }, MAC);
         let at = at % packet.len();
         packet[at] = byte;
         for _ in 0..steps {

@@ -1,4 +1,8 @@
-//! The DHCP client state machine and the files made from what it learns; pure.
+//! What is learned of a network, as state machines, and the files made from it; pure.
 
 pub mod dhcp;
+pub mod learned;
+mod lease;
+pub mod ndisc;
 pub mod resolver;
+pub mod saved;

@@ -1,8 +1,10 @@
-//! What every program of the node says, and how: log lines, error chains, and to `init` that it is ready.
+//! What every program of the node says, and how: log lines, error chains, to `init` that it is ready, and its status to whoever asks.
 //!
 //! A line goes to standard error with its level in front as `<N>` (syslog numbers, as `sd-daemon(3)` has them) and no time: the log service stamps it.
 
 mod notify;
+#[cfg(feature = "status")]
+pub mod status;
 
 pub use notify::{notify, ready};
 use std::error::Error;

@@ -9,8 +9,8 @@ use std::{
 
 pub(crate) use ampoule_api_types::v1::WorkloadState as State;
 use ampoule_api_types::v1::{PullProgress as Pull, WorkloadList, WorkloadStatus as Status};
+use ampoule_report::status;
 use ampoule_workload::pull::PullProgress;
-use tokio::{io::AsyncWriteExt, net::UnixListener};
 
 use crate::error::HostError;
 
@@ -71,22 +71,8 @@ impl Board {
 
 /// Opens the status socket and answers on it from now on.
 pub(crate) fn serve(path: &Path, board: Board) -> Result<(), HostError> {
-    let _ = std::fs::remove_file(path);
-    let listener = UnixListener::bind(path).map_err(HostError::file("listen on", path))?;
-    tokio::spawn(async move {
-        loop {
-            match listener.accept().await {
-                Ok((mut stream, _)) => {
-                    let document = board.json();
-                    tokio::spawn(async move { stream.write_all(&document).await });
-                }
-                Err(error) => {
-                    log::warn!("the status socket: {error}");
-                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-                }
-            }
-        }
-    });
+    let listener = status::bind(path).map_err(HostError::file("listen on", path))?;
+    tokio::spawn(status::serve(listener, move || std::future::ready(board.json())));
     Ok(())
 }
 

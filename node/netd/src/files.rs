@@ -44,12 +44,12 @@ pub(crate) fn read_bounded(path: &Path, most: usize) -> io::Result<Option<Vec<u8
     Ok(Some(bytes))
 }
 
-/// Writes a file of `/etc` whole: readers see the old or the new.
+/// Writes a file whole: readers see the old or the new.
 ///
 /// # Errors
 /// The kernel's.
-pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("new");
-    fs::write(&draft, text)?;
+    fs::write(&draft, content)?;
     fs::rename(&draft, path)
 }

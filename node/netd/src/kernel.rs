@@ -22,6 +22,13 @@ pub(crate) struct KernelError {
     source: rtnetlink::Error,
 }
 
+impl KernelError {
+    /// Makes an error about a request for all links.
+    pub(crate) fn all_links(action: &'static str) -> impl Fn(rtnetlink::Error) -> Self {
+        refused(action, "all links")
+    }
+}
+
 impl Kernel {
     /// Connects; call it inside the runtime.
     ///
@@ -77,7 +84,16 @@ impl Kernel {
         Ok(())
     }
 
-    async fn index(&self, link: &str) -> Result<u32, KernelError> {
+    /// For requests made elsewhere.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.0
+    }
+
+    /// The kernel's number of a link.
+    ///
+    /// # Errors
+    /// The kernel's refusal, or no such link.
+    pub(crate) async fn index(&self, link: &str) -> Result<u32, KernelError> {
         let found = self.0.link().get().match_name(link.to_owned()).execute().try_next().await.map_err(refused("find", link))?;
         found.map(|l| l.header.index).ok_or_else(|| refused("find", link)(rtnetlink::Error::RequestFailed))
     }

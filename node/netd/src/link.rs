@@ -1,16 +1,19 @@
-//! The life of one link: up, carrier, DHCP.
+//! The life of one link: up, carrier, DHCP, router advertisements.
 
-use crate::files;
 use crate::kernel::Kernel;
+use crate::shelf::Shelf;
 use crate::state::{Known, State};
+use crate::{clock, files, ndisc};
 use ampoule_netmodel::dhcp::{Action, Client, Lease};
+use ampoule_netmodel::learned::Learned;
+use ampoule_netmodel::ndisc::Announcement;
+use ampoule_netmodel::saved::Saved;
 use ampoule_report::chain;
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UdpSocket;
-use tokio::time::Instant;
 
 /// How often the carrier is looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -19,19 +22,29 @@ const RETRY: Duration = Duration::from_secs(2);
 
 struct Link {
     name: String,
+    mac: [u8; 6],
     kernel: Kernel,
     state: Arc<State>,
-    started: Instant,
-    mac: [u8; 6],
+    shelf: Shelf,
+}
+
+/// What is known about a link from when it was turned on.
+struct Session {
+    index: u32,
+    carrier: bool,
+    client: Client,
+    learned: Learned,
+    /// What is on the shelf.
+    saved: Saved,
 }
 
 /// Follows a link until it is gone (then the task is aborted).
-pub(crate) async fn live(name: String, kernel: Kernel, state: Arc<State>) {
+pub(crate) async fn live(name: String, kernel: Kernel, state: Arc<State>, shelf: Shelf) {
     let Some(mac) = files::mac(&name) else {
         log::info!("{name} is no Ethernet link and is left alone");
         return std::future::pending().await;
     };
-    let link = Link { name, kernel, state, started: Instant::now(), mac };
+    let link = Link { name, mac, kernel, state, shelf };
     loop {
         if let Err(error) = link.run().await {
             log::error!("{}: {}", link.name, chain(error.as_ref()));
@@ -42,37 +55,70 @@ pub(crate) async fn live(name: String, kernel: Kernel, state: Arc<State>) {
 
 impl Link {
     async fn run(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        prepare(&self.name);
-        self.kernel.up(&self.name).await?;
+        let listener = ndisc::Listener::open()?;
+        let mut session = self.begin().await?;
         let socket = socket(&self.name)?;
-        let mut client = Client::new(self.mac, random()?, self.now());
-        let mut carrier = true;
         let mut look = tokio::time::interval(LOOK);
         let mut packet = [0u8; 1500];
         loop {
-            let wake = self.started + Duration::from_millis(client.next_wake());
-            let actions = tokio::select! {
-                _ = look.tick() => self.look(&mut client, &mut carrier),
-                received = socket.recv(&mut packet) => client.packet(self.now(), &packet[..received?]),
-                () = tokio::time::sleep_until(wake), if carrier => client.wake(self.now()),
+            let wake = Duration::from_millis(session.client.next_wake().saturating_sub(clock::now()));
+            let mut actions = Vec::new();
+            tokio::select! {
+                _ = look.tick() => self.look(&mut session),
+                received = socket.recv(&mut packet) => actions = session.client.packet(clock::now(), &packet[..received?]),
+                heard = listener.hear() => session.hear(&heard?),
+                () = tokio::time::sleep(wake), if session.carrier => actions = session.client.wake(clock::now()),
             };
             for action in actions {
                 self.carry_out(&socket, action).await;
             }
-            self.state.set(&self.name, Known { mac: self.mac, carrier, word: client.word(), lease: client.lease().cloned() });
+            self.tell(&mut session);
         }
     }
 
-    fn look(&self, client: &mut Client, carrier: &mut bool) -> Vec<Action> {
+    /// Turns the link on, and goes on where an earlier life of this daemon was.
+    async fn begin(&self) -> Result<Session, Box<dyn std::error::Error + Send + Sync>> {
+        prepare(&self.name);
+        self.kernel.up(&self.name).await?;
+        let index = self.kernel.index(&self.name).await?;
+        if let Err(error) = ndisc::solicit(index) {
+            log::debug!("{}: routers are not asked: {error}", self.name);
+        }
+        let saved = self.shelf.load(&self.name, self.mac, clock::now());
+        let client = Client::resume(self.mac, random()?, saved.held.clone(), clock::now());
+        Ok(Session { index, carrier: true, client, learned: saved.learned.clone(), saved })
+    }
+
+    fn look(&self, session: &mut Session) {
         let there = files::carrier(&self.name);
-        if there != *carrier {
-            log::info!("{}: carrier {}", self.name, if there { "returned" } else { "lost" });
+        match (session.carrier, there) {
+            (true, false) => {
+                log::info!("{}: carrier lost", self.name);
+                // Another network may be there when it returns, and its routers speak for themselves; the kernel asks them.
+                session.learned = Learned::default();
+            }
+            (false, true) => {
+                log::info!("{}: carrier returned", self.name);
+                session.client.carrier_returned(clock::now());
+            }
+            _ => {}
         }
-        if there && !*carrier {
-            client.carrier_returned(self.now());
+        session.carrier = there;
+    }
+
+    /// Tells the other parts, and the next life, what is known now.
+    fn tell(&self, session: &mut Session) {
+        session.learned.expire(clock::now());
+        let (lease, learned) = (session.client.lease().cloned(), session.learned.clone());
+        let saved = Saved { mac: self.mac, held: session.client.held().cloned(), learned: learned.clone() };
+        if saved != session.saved {
+            if let Err(error) = self.shelf.store(&self.name, &saved) {
+                log::warn!("{}: a restart will ask for an address anew: {error}", self.name);
+            }
+            session.saved = saved;
         }
-        *carrier = there;
-        Vec::new()
+        let (index, carrier, word) = (session.index, session.carrier, session.client.word());
+        self.state.set(&self.name, Known { mac: self.mac, carrier, word, lease, learned, index });
     }
 
     /// A step that fails is logged; the client's own timers try again.
@@ -98,10 +144,12 @@ impl Link {
         log::info!("{}: {}/{} for {} s from {}", self.name, lease.address, lease.prefix, lease.seconds, lease.server);
         Ok(())
     }
+}
 
-    /// Milliseconds of this link's own clock.
-    fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+impl Session {
+    fn hear(&mut self, announcements: &[Announcement]) {
+        let ours = announcements.iter().filter(|a| a.link == self.index && self.carrier);
+        ours.for_each(|a| self.learned.take(clock::now(), a));
     }
 }
 

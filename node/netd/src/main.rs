@@ -1,23 +1,35 @@
 //! Network daemon.
 //!
-//! One task per physical link, each with its own DHCP client; what they learn is put together in [`state::State`], from which resolver file, host name and status come.
+//! One task per physical link, each with its own DHCP client and ear for router advertisements; what they learn is put together in [`state::State`], from which resolver file, host name and status come.
 
+mod clock;
 mod files;
 mod kernel;
 mod link;
+mod ndisc;
+mod seen;
+mod shelf;
 mod state;
-mod status;
+#[cfg(test)]
+mod testkit;
 
-use ampoule_report::{chain, init_logger};
+use ampoule_report::{chain, init_logger, status};
+use shelf::Shelf;
 use state::State;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
 /// How often new links are looked for. Links come by a person's hand or a cloud's: a second is soon.
 const LOOK: Duration = Duration::from_secs(1);
+const STATUS: &str = "/run/ampoule/netd.status";
+/// Made by init.
+const SHELF: &str = "/run/ampoule/netd";
 
 fn main() -> ExitCode {
     init_logger();
@@ -38,9 +50,9 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     kernel.up("lo").await?;
     let state = Arc::new(State::new("/etc", |name| Ok(rustix::system::sethostname(name.as_bytes())?)));
     state.reload();
-    tokio::spawn(status::serve(status::bind()?, Arc::clone(&state)));
-    let mut links = BTreeMap::new();
-    follow_links(&mut links, &kernel, &state);
+    tokio::spawn(serve_status(status::bind(Path::new(STATUS))?, kernel.clone(), Arc::clone(&state)));
+    let mut links = Links { kernel, state: Arc::clone(&state), shelf: Shelf(SHELF.into()), tasks: BTreeMap::new() };
+    links.follow();
     // A lease is not waited for: a node without a network still has an API.
     ampoule_report::ready();
     let mut look = tokio::time::interval(LOOK);
@@ -48,7 +60,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         tokio::select! {
             _ = look.tick() => {
                 state.retry();
-                follow_links(&mut links, &kernel, &state);
+                links.follow();
             }
             _ = reload.recv() => state.reload(),
             // Addresses stay: a restart of this daemon is not a loss of the network.
@@ -57,18 +69,43 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-/// A task for each link that came; those of links that went end.
-fn follow_links(links: &mut BTreeMap<String, tokio::task::JoinHandle<()>>, kernel: &kernel::Kernel, state: &Arc<State>) {
-    let there = files::physical_links();
-    links.retain(|name, task| {
-        let stays = there.contains(name) && !task.is_finished();
-        if !stays {
-            task.abort();
-            state.forget(name);
+async fn serve_status(listener: UnixListener, kernel: kernel::Kernel, state: Arc<State>) {
+    let document = || async {
+        let seen = kernel.seen().await.unwrap_or_else(|error| {
+            log::warn!("{}", chain(&error));
+            BTreeMap::new()
+        });
+        // Plain values always serialise.
+        serde_json::to_vec(&state.status(&seen)).unwrap_or_default()
+    };
+    status::serve(listener, document).await;
+}
+
+/// The tasks of all links.
+struct Links {
+    kernel: kernel::Kernel,
+    state: Arc<State>,
+    shelf: Shelf,
+    tasks: BTreeMap<String, JoinHandle<()>>,
+}
+
+impl Links {
+    /// A task for each link that came; those of links that went end.
+    fn follow(&mut self) {
+        let there = files::physical_links();
+        let (state, shelf) = (&self.state, &self.shelf);
+        self.tasks.retain(|name, task| {
+            let stays = there.contains(name) && !task.is_finished();
+            if !stays {
+                task.abort();
+                state.forget(name);
+                shelf.clear(name);
+            }
+            stays
+        });
+        for name in there {
+            let live = || tokio::spawn(link::live(name.clone(), self.kernel.clone(), Arc::clone(&self.state), self.shelf.clone()));
+            self.tasks.entry(name.clone()).or_insert_with(live);
         }
-        stays
-    });
-    for name in there {
-        links.entry(name.clone()).or_insert_with(|| tokio::spawn(link::live(name, kernel.clone(), Arc::clone(state))));
     }
 }

@@ -1,9 +1,11 @@
 //! What all links know together, and the files made from it.
 
 use crate::files::{read_bounded, write_whole};
-use ampoule_api_types::v1::{Dhcp4Lease, InterfaceStatus, NetworkStatus};
+use crate::seen::Seen;
+use ampoule_api_types::v1::{Announced, Dhcp4Lease, InterfaceStatus, NetworkStatus};
 use ampoule_base::HostName;
 use ampoule_netmodel::dhcp::Lease;
+use ampoule_netmodel::learned::Learned;
 use ampoule_netmodel::resolver::{self, NameServer, Resolver};
 use ampoule_report::chain;
 use std::collections::BTreeMap;
@@ -34,6 +36,10 @@ pub(crate) struct Known {
     /// State of the DHCP client.
     pub(crate) word: &'static str,
     pub(crate) lease: Option<Lease>,
+    /// What routers announced.
+    pub(crate) learned: Learned,
+    /// The kernel's number of the link.
+    pub(crate) index: u32,
 }
 
 /// What was written last; `None`: nothing, or it failed.
@@ -54,7 +60,7 @@ impl State {
     /// Takes in what a link came to.
     pub(crate) fn set(&self, name: &str, known: Known) {
         let old = lock(&self.links).insert(name.to_owned(), known.clone());
-        if old.is_none_or(|o| o.lease != known.lease) {
+        if old.is_none_or(|o| (o.lease, o.learned) != (known.lease, known.learned)) {
             self.refresh();
         }
     }
@@ -86,7 +92,7 @@ impl State {
         let mut written = lock(&self.written);
         let mut outcome = Ok(());
         if written.resolver.as_ref() != Some(&resolver) {
-            let done = write_whole(&self.etc.join("resolv.conf"), &resolver).map_err(|e| format!("write resolv.conf: {e}"));
+            let done = write_whole(&self.etc.join("resolv.conf"), resolver.as_bytes()).map_err(|e| format!("write resolv.conf: {e}"));
             written.resolver = done.is_ok().then_some(resolver);
             outcome = outcome.and(done);
         }
@@ -106,15 +112,18 @@ impl State {
         }
     }
 
-    /// The status document.
-    pub(crate) fn status(&self) -> NetworkStatus {
-        let interfaces = lock(&self.links).iter().map(interface).collect();
-        NetworkStatus { interfaces, name_servers: self.resolver().name_servers, hostname: self.host_name() }
+    /// The status document, with what the kernel has on each link by its number.
+    pub(crate) fn status(&self, seen: &BTreeMap<u32, Seen>) -> NetworkStatus {
+        let interfaces = lock(&self.links).iter().map(|(name, known)| interface(name, known, seen.get(&known.index))).collect();
+        let Resolver { name_servers, search_list } = self.resolver();
+        NetworkStatus { interfaces, name_servers, search_list, hostname: self.host_name() }
     }
 
     fn resolver(&self) -> Resolver {
         let links = lock(&self.links);
-        let domains: Vec<String> = links.values().filter_map(|k| k.lease.as_ref()?.domain.clone()).collect();
+        let leased = links.values().filter_map(|k| k.lease.as_ref()?.domain.clone());
+        let announced = links.values().flat_map(|k| k.learned.domains().map(ToOwned::to_owned));
+        let domains: Vec<String> = leased.chain(announced).collect();
         Resolver::choose(&lock(&self.settings), &servers(&links), &domains)
     }
 
@@ -144,15 +153,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Leased ones first: containers have no IPv6, and use the first that answers.
 fn servers(links: &BTreeMap<String, Known>) -> Vec<NameServer> {
-    let leased = |(link, known): (&String, &Known)| {
-        let servers = known.lease.iter().flat_map(|l| l.name_servers.clone());
-        servers.map(|s| NameServer { address: IpAddr::V4(s), link: link.clone() }).collect::<Vec<_>>()
-    };
-    links.iter().flat_map(leased).collect()
+    let on = |link: &String, address: IpAddr| NameServer { address, link: link.clone() };
+    let leased = links.iter().flat_map(|(link, k)| k.lease.iter().flat_map(|l| &l.name_servers).map(move |s| on(link, (*s).into())));
+    let announced = links.iter().flat_map(|(link, k)| k.learned.servers().map(move |s| on(link, s.into())));
+    leased.chain(announced).collect()
 }
 
-fn interface((name, known): (&String, &Known)) -> InterfaceStatus {
+fn interface(name: &str, known: &Known, seen: Option<&Seen>) -> InterfaceStatus {
     let mac = known.mac.map(|b| format!("{b:02x}")).join(":");
     let lease = known.lease.as_ref();
     let dhcp4 = Dhcp4Lease {
@@ -161,8 +170,11 @@ fn interface((name, known): (&String, &Known)) -> InterfaceStatus {
         router: lease.and_then(|l| l.router).map(|r| r.to_string()),
         lease_seconds: lease.map(|l| u64::from(l.seconds)),
     };
-    let addresses = lease.map(|l| format!("{}/{}", l.address, l.prefix)).into_iter().collect();
-    InterfaceStatus { name: name.clone(), mac, carrier: known.carrier, addresses, dhcp4: Some(dhcp4) }
+    let name_servers = known.learned.servers().map(|s| s.to_string()).collect();
+    let search_list = known.learned.domains().map(ToOwned::to_owned).collect();
+    let router_advertisements = Announced { name_servers, search_list };
+    let Seen { addresses, routes } = seen.cloned().unwrap_or_default();
+    InterfaceStatus { name: name.to_owned(), mac, carrier: known.carrier, addresses, routes, dhcp4: Some(dhcp4), router_advertisements }
 }
 
 #[cfg(test)]

@@ -1,9 +1,14 @@
 use super::*;
+use ampoule_netmodel::ndisc::{Announcement, Content};
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 fn named(_: &str) -> io::Result<()> {
     Ok(())
+}
+
+fn status(state: &State) -> NetworkStatus {
+    state.status(&BTreeMap::new())
 }
 
 fn place() -> tempfile::TempDir {
@@ -36,12 +41,12 @@ fn settings_come_before_the_lease_and_a_bad_file_changes_nothing() {
     state.reload();
     state.set("eth0", leased());
     assert!(text().contains("search lan\nnameserver 10.0.2.3\n"), "{}", text());
-    assert_eq!(state.status().hostname, "offered");
+    assert_eq!(status(&state).hostname, "offered");
 
     fs::write(&settings, r#"{"name-servers":["1.2.3.4"]}"#).expect("written");
     state.reload();
     assert!(text().contains("search lan\nnameserver 1.2.3.4\n"), "{}", text());
-    assert_eq!(state.status().name_servers, ["1.2.3.4"]);
+    assert_eq!(status(&state).name_servers, ["1.2.3.4"]);
 
     fs::write(&settings, r#"{"name-servers":["1.2.3.4\nnameserver 6.6.6.6"]}"#).expect("written");
     state.reload();
@@ -50,6 +55,36 @@ fn settings_come_before_the_lease_and_a_bad_file_changes_nothing() {
     fs::remove_file(&settings).expect("removed");
     state.reload();
     assert!(text().contains("nameserver 10.0.2.3\n"), "{}", text());
+}
+
+#[test]
+fn announced_servers_come_behind_leased_ones_and_go_when_they_end() {
+    let place = place();
+    let text = || fs::read_to_string(place.path().join("resolv.conf")).expect("the file");
+    let state = State::new(place.path(), named);
+    let mut known = leased();
+    let hear = |known: &mut Known, lifetime, content| known.learned.take(0, &Announcement { link: 2, lifetime, content });
+    hear(&mut known, 60, Content::Servers(vec!["fec0::3".parse().expect("address"), "fe80::1".parse().expect("address")]));
+    hear(&mut known, 60, Content::Domains(vec!["v6.example".into()]));
+    state.set("eth0", known.clone());
+    assert!(text().ends_with("search lan v6.example\nnameserver 10.0.2.3\nnameserver fec0::3\nnameserver fe80::1%eth0\n"), "{}", text());
+    assert_eq!(status(&state).interfaces[0].router_advertisements.name_servers, ["fec0::3", "fe80::1"]);
+
+    known.learned.expire(60_000);
+    state.set("eth0", known);
+    assert!(text().ends_with("search lan\nnameserver 10.0.2.3\n"), "{}", text());
+}
+
+#[test]
+fn the_status_has_the_kernels_addresses_of_each_link() {
+    let place = place();
+    let state = State::new(place.path(), named);
+    state.set("eth0", Known { index: 2, ..leased() });
+    state.set("eth1", Known { index: 3, ..Known::default() });
+    let seen = BTreeMap::from([(2, Seen { addresses: vec!["10.0.2.15/24".into(), "fec0::5/64".into()], routes: vec![] })]);
+    let links = state.status(&seen).interfaces;
+    assert_eq!(links[0].addresses, ["10.0.2.15/24", "fec0::5/64"]);
+    assert!(links[1].addresses.is_empty());
 }
 
 #[test]

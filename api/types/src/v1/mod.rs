@@ -10,6 +10,6 @@ mod workloads;
 pub use boot::{BootReport, BootStep};
 pub use error::{ErrorBody, ErrorCode};
 pub use logs::{LogQuery, LogRecord};
-pub use network::{Dhcp4Lease, InterfaceStatus, NetworkStatus};
+pub use network::{Announced, Dhcp4Lease, InterfaceStatus, NetworkStatus, Route};
 pub use services::{ServiceList, ServiceState, ServiceStatus};
 pub use workloads::{PullProgress, WorkloadList, WorkloadState, WorkloadStatus};

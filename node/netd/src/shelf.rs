@@ -1,0 +1,71 @@
+//! Where links' tasks leave what they know for their next life: below `/run`, so that it ends with the boot whose clock it uses.
+
+use crate::files::{read_bounded, write_whole};
+use ampoule_netmodel::saved::{MAX_BYTES, Saved};
+use std::io;
+use std::path::PathBuf;
+
+/// A folder with a file for each link.
+#[derive(Clone)]
+pub(crate) struct Shelf(pub(crate) PathBuf);
+
+impl Shelf {
+    /// What is there for a link; nothing if it is damaged, which is logged.
+    pub(crate) fn load(&self, link: &str, mac: [u8; 6], now: u64) -> Saved {
+        let fresh = Saved { mac, ..Saved::default() };
+        match read_bounded(&self.path(link), MAX_BYTES) {
+            Ok(None) => fresh,
+            Ok(Some(bytes)) => Saved::parse(&bytes, mac, now).unwrap_or_else(|| {
+                log::warn!("{} is ignored: it is damaged or of another link; {link} starts anew", self.path(link).display());
+                fresh
+            }),
+            Err(error) => {
+                log::warn!("Cannot read {}: {error}; {link} starts anew", self.path(link).display());
+                fresh
+            }
+        }
+    }
+
+    /// Replaces what is there for a link.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(crate) fn store(&self, link: &str, saved: &Saved) -> io::Result<()> {
+        write_whole(&self.path(link), &saved.render())
+    }
+
+    /// A link is gone, and what it knew with it.
+    pub(crate) fn clear(&self, link: &str) {
+        // Nothing there is what was wanted; and what stays is checked before it is used.
+        let _ = std::fs::remove_file(self.path(link));
+    }
+
+    fn path(&self, link: &str) -> PathBuf {
+        self.0.join(format!("{link}.json"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ampoule_netmodel::learned::Learned;
+    use ampoule_netmodel::ndisc::{Announcement, Content};
+
+    #[test]
+    fn what_is_stored_comes_back_and_damage_does_not() {
+        let place = tempfile::tempdir().expect("a folder");
+        let (shelf, mac) = (Shelf(place.path().to_owned()), [2, 0, 0, 0, 0, 1]);
+        let mut learned = Learned::default();
+        learned.take(0, &Announcement { link: 2, lifetime: 60, content: Content::Domains(vec!["lan".into()]) });
+        let saved = Saved { mac, held: None, learned };
+        shelf.store("eth0.5", &saved).expect("stored");
+        shelf.store("eth0.7", &Saved::default()).expect("stored");
+        assert_eq!(shelf.load("eth0.5", mac, 1), saved);
+        let nothing = Saved { mac, ..Saved::default() };
+        std::fs::write(place.path().join("eth0.5.json"), b"{\"mac\"").expect("written");
+        assert_eq!(shelf.load("eth0.5", mac, 1), nothing);
+        shelf.clear("eth0.5");
+        assert_eq!(shelf.load("eth0.5", mac, 1), nothing);
+        assert!(place.path().join("eth0.7.json").exists());
+    }
+}
