@@ -4,9 +4,17 @@
 //! and nothing of the node's inside is known. Readers ignore fields they do not know, so that a newer node can be
 //! read by an older tool; versions only add.
 
+mod metadata;
+pub mod operation;
+pub mod operations;
 mod os;
 mod settings;
+mod storage;
+mod updates;
 pub mod v1;
 
+pub use metadata::{ConfigurationFile, Generator, PendingValue, PendingValues, ServiceMetadata, Strength};
 pub use os::OsInfo;
-pub use settings::{DEFAULT_TRANSACTION, Keypairs, ServiceMetadata, WholeModel};
+pub use settings::{DEFAULT_TRANSACTION, Keypairs, WholeModel};
+pub use storage::{EphemeralStorageBind, EphemeralStorageInit, Filesystem, Report};
+pub use updates::{CommandResult, StagedImage, UpdateImage, UpdateState, UpdateStatus};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the node runs. Field names are snake case, as Bottlerocket has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OsInfo {
     /// Name and version for a person.
     pub pretty_name: String,

@@ -7,29 +7,23 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::{ConfigurationFile, ServiceMetadata};
+
 /// The transaction meant when a request names none.
 pub const DEFAULT_TRANSACTION: &str = "default";
 
 /// Body of `PATCH /settings/keypair`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Keypairs {
     /// `a.b=value`; the node guesses the type of each value from the setting's own.
     pub request_payload: Vec<String>,
 }
 
-/// What one service does with settings, in `GET /services`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct ServiceMetadata {
-    /// Names of the files made for it.
-    pub configuration_files: Vec<String>,
-    /// What is done when they change; ours are words like `reload`, not command lines.
-    pub restart_commands: Vec<String>,
-}
-
 /// `GET /`: everything, narrowed by a prefix; parts outside the prefix are absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct WholeModel {
     /// The live settings.
@@ -40,7 +34,7 @@ pub struct WholeModel {
     pub services: Option<BTreeMap<String, ServiceMetadata>>,
     /// Files made from settings, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub configuration_files: Option<Value>,
+    pub configuration_files: Option<BTreeMap<String, ConfigurationFile>>,
     /// What the node runs, possibly narrowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub os: Option<Value>,

@@ -6,6 +6,7 @@ use super::ServiceState;
 
 /// The node's timeline since its kernel started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct BootReport {
     /// Milliseconds from the kernel's start to the first instruction of `init`, if `init` recorded it.
@@ -20,6 +21,7 @@ pub struct BootReport {
 
 /// One moment of a boot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct BootStep {
     /// Milliseconds since the kernel started.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a request was not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorBody {
     /// What kind of mistake, for programs.
     pub code: ErrorCode,
@@ -24,6 +25,7 @@ pub struct ErrorBody {
 
 /// Kinds of mistakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorCode {
     /// The request cannot be read: not JSON, a parameter that does not parse.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Query parameters of `/v1/logs`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct LogQuery {
     /// Names of sources (`apid`, `workload/web`, `workload/` for all workloads), divided by commas; none: all.
@@ -24,6 +25,7 @@ pub struct LogQuery {
 
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogRecord {
     /// Place in the log: grows with each record, also across boots.
     pub seq: u64,

@@ -5,6 +5,7 @@ mod error;
 mod logs;
 mod network;
 mod services;
+mod settings;
 mod workloads;
 
 pub use boot::{BootReport, BootStep};
@@ -12,4 +13,5 @@ pub use error::{ErrorBody, ErrorCode};
 pub use logs::{LogQuery, LogRecord};
 pub use network::{Announced, Dhcp4Lease, InterfaceStatus, NetworkStatus, Route};
 pub use services::{ServiceList, ServiceState, ServiceStatus};
+pub use settings::{SettingList, SettingValue, ValueSource};
 pub use workloads::{PullProgress, WorkloadList, WorkloadState, WorkloadStatus};

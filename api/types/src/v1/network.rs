@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The node's network as it stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct NetworkStatus {
     /// Links, the loopback left out.
@@ -21,6 +22,7 @@ pub struct NetworkStatus {
 
 /// One link.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", default)]
 pub struct InterfaceStatus {
     /// Its name.
@@ -41,6 +43,7 @@ pub struct InterfaceStatus {
 
 /// A route of the kernel's main table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Route {
     /// `address/prefix-length`; `0.0.0.0/0` and `::/0` lead everywhere.
@@ -53,6 +56,7 @@ pub struct Route {
 
 /// What routers announced.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Announced {
     /// Addresses of name servers (RDNSS).
@@ -63,6 +67,7 @@ pub struct Announced {
 
 /// A DHCPv4 lease, or the way to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Dhcp4Lease {
     /// State of the client in the words of RFC 2131 (`selecting`, `bound`, …).

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// All services of the image.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServiceList {
     /// In order of name.
     pub services: Vec<ServiceStatus>,
@@ -13,6 +14,7 @@ pub struct ServiceList {
 
 /// One service as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct ServiceStatus {
     /// Its name.
@@ -31,6 +33,7 @@ pub struct ServiceStatus {
 
 /// Where a service is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ServiceState {
     /// Waits for what it requires.

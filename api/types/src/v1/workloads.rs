@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// All workloads the settings name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorkloadList {
     /// In order of name.
     pub workloads: Vec<WorkloadStatus>,
@@ -13,6 +14,7 @@ pub struct WorkloadList {
 
 /// One workload as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct WorkloadStatus {
     /// Its name.
@@ -40,6 +42,7 @@ pub struct WorkloadStatus {
 
 /// How far a pull is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PullProgress {
     /// Bytes here.
     pub bytes: u64,
@@ -51,6 +54,7 @@ pub struct PullProgress {
 
 /// Where a workload stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum WorkloadState {
     /// Known, but not wanted to run.
