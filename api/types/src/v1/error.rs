@@ -44,6 +44,8 @@ pub enum ErrorCode {
     TooLarge,
     /// Commit of a transaction without changes.
     NothingPending,
+    /// What the request rests on is not so, or not any more.
+    Conflict,
     /// Too many things of this kind are open already.
     TooMany,
     /// This image does not have what the route needs.

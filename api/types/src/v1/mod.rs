@@ -1,17 +1,27 @@
 //! Types of `/v1/…`. Field names are kebab case, except in log records, which are the log service's own.
 
+mod apply;
 mod boot;
 mod error;
+mod events;
+mod generations;
 mod logs;
 mod network;
+mod plan;
 mod services;
 mod settings;
 mod workloads;
 
+pub use apply::{ApplyReport, ApplyRequest, ApplyState, FileStep, ServiceStep, TrialInfo};
 pub use boot::{BootReport, BootStep};
 pub use error::{ErrorBody, ErrorCode};
+pub use events::{Event, EventKind};
+pub use generations::{
+    ConfirmRequest, GenerationDetail, GenerationDiff, GenerationList, GenerationOrigin, GenerationSummary, RestoreRequest, StandingInfo,
+};
 pub use logs::{LogQuery, LogRecord};
 pub use network::{Announced, Dhcp4Lease, InterfaceStatus, NetworkStatus, Route};
+pub use plan::{Plan, PlanRequest, PlannedFile, PlannedKey, PlannedReason, PlannedService, PlannedWorkload};
 pub use services::{ServiceList, ServiceState, ServiceStatus};
 pub use settings::{SettingList, SettingValue, ValueSource};
 pub use workloads::{PullProgress, WorkloadList, WorkloadState, WorkloadStatus};
