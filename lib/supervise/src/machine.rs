@@ -25,7 +25,7 @@ pub enum State {
     },
     /// Runs and is ready.
     Running,
-    /// A oneshot that ended well.
+    /// A oneshot that ended well, or one that was ready, ended well and whose policy is `on-failure`.
     Done,
     /// Ended; started again at `until`.
     BackingOff {
@@ -294,9 +294,15 @@ impl Machine {
             _ if self.shutdown.is_some() => State::Stopped,
             State::Stopping { .. } => self.after_stop(now, id),
             State::Starting { .. } if oneshot && ok => State::Done,
+            State::Running if ok && self.may_end(id) => State::Done,
             _ => self.by_policy(now, id, ok && !oneshot),
         };
         self.set(id, next, out);
+    }
+
+    /// Whether one that has got ready may end by itself: its work is done then, and what requires it goes on.
+    fn may_end(&self, id: Id) -> bool {
+        self.graph.file(id).restart.policy == Policy::OnFailure
     }
 
     fn by_policy(&mut self, now: Millis, id: Id, ok: bool) -> State {

@@ -74,6 +74,23 @@ fn a_oneshot_is_done_when_it_ends_well_and_tried_again_when_not() {
 }
 
 #[test]
+fn one_that_was_ready_and_ended_well_is_done_and_holds_up_nothing_that_requires_it() {
+    let mut m = machine(&[("a", "[restart]\npolicy = \"on-failure\""), ("b", "requires = [\"a\"]")]);
+    let (a, b) = (id(&m, "a"), id(&m, "b"));
+    m.handle(0, Event::Tick);
+    m.handle(1, Event::Ready(a));
+    m.handle(2, Event::Ready(b));
+    m.handle(3, Event::Exited(a, true));
+    assert_eq!(m.state(a), State::Done);
+    m.handle(4, Event::Exited(b, false));
+    assert!(m.handle(60_000, Event::Tick).contains(&Action::Spawn(b)), "{:?}", m.state(b));
+    let mut early = machine(&[("a", "[restart]\npolicy = \"on-failure\""), ("b", "requires = [\"a\"]")]);
+    early.handle(0, Event::Tick);
+    early.handle(1, Event::Exited(a, true));
+    assert_eq!((early.state(a), early.state(b)), (State::Stopped, State::Waiting), "it never got ready");
+}
+
+#[test]
 fn back_off_doubles_and_begins_anew_after_a_stable_life() {
     let mut m = machine(&[("a", "readiness = \"started\"\n[restart]\ndelay = \"100ms\"\nmax-delay = \"300ms\"\nstable-after = \"10s\"")]);
     let a = id(&m, "a");
