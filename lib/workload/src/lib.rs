@@ -7,6 +7,7 @@
 pub mod address;
 pub mod change;
 pub mod image;
+pub mod oci_defaults;
 pub mod publish;
 pub mod pull;
 pub mod reference;
@@ -17,6 +18,7 @@ pub mod volume;
 pub mod workload;
 
 pub use change::{Change, Plan};
+pub use oci_defaults::OciDefaults;
 pub use publish::{Protocol, Publish};
 pub use reference::Reference;
 pub use restart::{Next, Restarts};

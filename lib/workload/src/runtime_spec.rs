@@ -17,7 +17,7 @@ use oci_spec::{
 };
 use thiserror::Error;
 
-use crate::{Volume, Workload, image::ImageConfig, user::User};
+use crate::{OciDefaults, Volume, Workload, image::ImageConfig, user::User};
 
 const BASE: &str = include_str!("base-spec.json");
 const SECCOMP: &str = include_str!("seccomp.json");
@@ -47,6 +47,8 @@ pub struct Inputs<'a> {
     pub name: &'a str,
     /// What was asked for.
     pub workload: &'a Workload,
+    /// What every workload has.
+    pub defaults: &'a OciDefaults,
     /// What the image says.
     pub image: &'a ImageConfig,
     /// The image's user, resolved.
@@ -78,6 +80,7 @@ fn fill_process(spec: &mut Spec, inputs: &Inputs<'_>) -> Result<(), SpecError> {
     process.set_args(Some(arguments(inputs.workload, inputs.image)?));
     process.set_env(Some(environment(inputs)));
     process.set_cwd(PathBuf::from(inputs.image.working_dir()));
+    inputs.defaults.apply(&mut process)?;
     spec.set_process(Some(process));
     Ok(())
 }

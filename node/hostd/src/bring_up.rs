@@ -6,8 +6,9 @@ use std::{
 };
 
 use ampoule_workload::{
-    Reference, Workload,
+    OciDefaults, Reference, Workload,
     image::ImageConfig,
+    oci_defaults::MAX_OCI_DEFAULTS_BYTES,
     pull::PullProgress,
     runtime_spec::{self, Inputs},
     user::{self, User},
@@ -57,9 +58,11 @@ pub(crate) async fn bring_up(
     let mounts = ground.engine.prepare_snapshot(name, &image.chain_id()?).await?;
     let user = prepare_rootfs(ground, workload, &image, &mounts).await?;
     let files = write_files(ground, name, &folder, &attachment).await?;
+    let defaults = oci_defaults(ground, name).await?;
     let inputs = Inputs {
         name,
         workload,
+        defaults: &defaults,
         image: &image,
         user: &user,
         network_namespace: &attachment.namespace,
@@ -79,6 +82,17 @@ pub(crate) async fn bring_up(
     let pid = ground.engine.start_task(name, mounts, &out.stdout, &out.stderr).await?;
     log::info!("{name}: runs as process {pid} at {}", attachment.address);
     Ok(Started { pid, address: attachment.address.to_string() })
+}
+
+/// What every workload has; read at each start, so a change is there for the next one that starts.
+async fn oci_defaults(ground: &Ground, name: &str) -> Result<OciDefaults, HostError> {
+    let path = &ground.options.oci_defaults;
+    let Some(text) = files::read_bounded(path, MAX_OCI_DEFAULTS_BYTES).await? else { return Ok(OciDefaults::default()) };
+    let defaults: OciDefaults = files::parse_secret(path, &text)?;
+    defaults
+        .beyond_reach()
+        .for_each(|c| log::warn!("{name}: settings.oci-defaults.capabilities.{c} has no effect: no container of this node can have it"));
+    Ok(defaults)
 }
 
 /// The image's configuration, after pulling the image if it is not here whole. One that is here is

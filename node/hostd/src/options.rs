@@ -13,6 +13,8 @@ pub(crate) struct Options {
     pub(crate) workloads: PathBuf,
     /// Credentials for registries, as `apid` wrote them.
     pub(crate) credentials: PathBuf,
+    /// What every workload has, as `apid` wrote it.
+    pub(crate) oci_defaults: PathBuf,
     /// A folder per registry with a `hosts.toml`, as `apid` wrote them.
     pub(crate) hosts: PathBuf,
     /// Our own folder below `/run`.
@@ -33,6 +35,7 @@ impl Default for Options {
             containerd: "/run/containerd/containerd.sock".into(),
             workloads: "/etc/ampoule/workloads.json".into(),
             credentials: "/etc/ampoule/registry-credentials.json".into(),
+            oci_defaults: "/etc/ampoule/oci-defaults.json".into(),
             hosts: "/etc/containerd/certs.d".into(),
             run: "/run/ampoule/hostd".into(),
             volumes: "/var/lib/ampoule/volumes".into(),
@@ -48,7 +51,7 @@ impl Default for Options {
 pub(crate) enum OptionsError {
     /// No such flag.
     #[error(
-        "unknown flag '{0}'; known: --containerd --workloads --credentials --hosts --run --volumes --status --log --resolver, each with a path"
+        "unknown flag '{0}'; known: --containerd --workloads --credentials --oci-defaults --hosts --run --volumes --status --log --resolver, each with a path"
     )]
     Unknown(String),
     /// A flag at the end.
@@ -74,6 +77,7 @@ impl Options {
             "--containerd" => &mut self.containerd,
             "--workloads" => &mut self.workloads,
             "--credentials" => &mut self.credentials,
+            "--oci-defaults" => &mut self.oci_defaults,
             "--hosts" => &mut self.hosts,
             "--run" => &mut self.run,
             "--volumes" => &mut self.volumes,

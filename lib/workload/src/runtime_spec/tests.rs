@@ -10,10 +10,15 @@ fn image() -> ImageConfig {
 }
 
 fn built(workload: &Workload, image: &ImageConfig) -> serde_json::Value {
+    built_with(workload, image, &OciDefaults::default())
+}
+
+fn built_with(workload: &Workload, image: &ImageConfig, defaults: &OciDefaults) -> serde_json::Value {
     let user = User { uid: 33, gid: 34, groups: vec![99], home: Some("/srv".into()) };
     let inputs = Inputs {
         name: "web",
         workload,
+        defaults,
         image,
         user: &user,
         network_namespace: Path::new("/run/ns/web"),
@@ -95,4 +100,32 @@ fn no_limits_unless_asked() {
     (workload.memory, workload.cpus) = (None, None);
     let resources = built(&workload, &image())["linux"]["resources"].clone();
     assert!(resources.get("memory").is_none() && resources.get("cpu").is_none());
+}
+
+#[test]
+fn defaults_give_and_take_capabilities_and_set_limits() {
+    let text = r#"{"capabilities":{"net-raw":false,"sys-ptrace":true,"sys-module":true},
+        "resource-limits":{"max-open-files":{"soft":10,"hard":20},"max-processes":{"soft":null,"hard":null}}}"#;
+    let defaults: OciDefaults = serde_json::from_str(text).expect("defaults");
+    let spec = built_with(&example(), &image(), &defaults);
+    for set in ["bounding", "effective", "permitted"] {
+        let names = spec["process"]["capabilities"][set].to_string();
+        assert!(!names.contains("NET_RAW") && names.contains("SYS_PTRACE") && names.contains("CHOWN"), "{names}");
+        assert!(!names.contains("SYS_MODULE"), "a node gives this to nobody: {names}");
+    }
+    let limits = spec["process"]["rlimits"].as_array().expect("limits").clone();
+    assert!(limits.contains(&serde_json::json!({ "type": "RLIMIT_NOFILE", "soft": 10, "hard": 20 })), "{limits:?}");
+    assert!(limits.contains(&serde_json::json!({ "type": "RLIMIT_NPROC", "soft": u64::MAX, "hard": u64::MAX })), "{limits:?}");
+    assert_eq!(limits.iter().filter(|l| l["type"] == "RLIMIT_NOFILE").count(), 1);
+    assert_eq!(defaults.beyond_reach().collect::<Vec<_>>(), ["sys-module"]);
+}
+
+/// A container can have no more than the engine holds.
+#[test]
+fn what_can_be_granted_is_what_the_engine_holds() {
+    let service = include_str!("../../../../image/packages/containerd/service.toml");
+    let start = service.find("capabilities = [").expect("capabilities");
+    let list = &service[start..start + service[start..].find(']').expect("end")];
+    let held: Vec<_> = list.split('"').skip(1).step_by(2).collect();
+    assert_eq!(held, crate::oci_defaults::GRANTABLE);
 }
