@@ -10,7 +10,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What this program needs of a variant.
 #[derive(Deserialize)]
@@ -56,8 +56,8 @@ fn variant(path: &Path) -> Result<(Model, Fragment), Box<dyn Error>> {
 /// Commits generation 1 from the user data; nothing of it if any of it is wrong.
 fn first_boot(options: &Options, model: &Model, defaults: &Fragment, store: Option<&mut Store>, clock: &Clock) -> Fragment {
     let mut chosen = Fragment::default();
-    for path in &options.user_data {
-        if let Some(found) = user_data(model, path) {
+    for path in options.user_data.iter().flat_map(|path| sources(path)) {
+        if let Some(found) = user_data(model, &path) {
             chosen = chosen.merge(found);
         }
     }
@@ -78,6 +78,15 @@ fn first_boot(options: &Options, model: &Model, defaults: &Fragment, store: Opti
 fn together(defaults: &Fragment, chosen: &Fragment) -> Result<(), Vec<SettingError>> {
     let settings = ampoule_settings::Settings::new(defaults, chosen)?;
     crate::remote::check(&settings.api.remote).map_err(|e| vec![e])
+}
+
+/// The files of a folder in the order in which they count (their names begin with a number); any other path stands for itself.
+fn sources(path: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(path) else { return vec![path.to_owned()] };
+    let is_numbered = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes()[0].is_ascii_digit());
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_numbered).collect();
+    files.sort();
+    files
 }
 
 fn user_data(model: &Model, path: &Path) -> Option<Fragment> {

@@ -11,7 +11,7 @@ pub(crate) struct Options {
     pub(crate) state: PathBuf,
     /// Put before the path of every file made from settings.
     pub(crate) root: PathBuf,
-    /// User data, first to last; a later one wins.
+    /// User data, first to last; a later one wins. A folder stands for the files in it, in the order of their names.
     pub(crate) user_data: Vec<PathBuf>,
     /// The image's variant.
     pub(crate) variant: PathBuf,
@@ -38,7 +38,7 @@ impl Default for Options {
             socket: "/run/api.sock".into(),
             state: "/state/settings".into(),
             root: "/".into(),
-            user_data: vec!["/sys/firmware/qemu_fw_cfg/by_name/opt/org.ampoule/user-data/raw".into(), "/state/user-data.toml".into()],
+            user_data: vec!["/run/ampoule/provision/user-data".into()],
             variant: "/usr/lib/ampoule/variant.toml".into(),
             os_release: "/usr/lib/os-release".into(),
             init: ampoule_initctl::SOCKET.into(),

@@ -17,6 +17,22 @@ fn plain_and_packed_user_data_become_the_first_generation() {
 }
 
 #[test]
+fn the_files_of_a_folder_count_in_the_order_of_their_names() {
+    let place = Place::new();
+    let folder = place.path("user-data");
+    std::fs::create_dir(&folder).expect("a folder");
+    for (name, text) in [
+        ("99-overrides", "motd = \"last\"\n"),
+        ("20-local", "motd = \"first\"\n[settings.network]\nhostname = \"kept\"\n"),
+        (".new", "motd = \"half written\"\n"),
+    ] {
+        std::fs::write(folder.join(name), format!("[settings]\n{text}")).expect("a file");
+    }
+    let apid = place.start_once();
+    assert_eq!((&apid.settings()["motd"], &apid.settings()["network"]["hostname"]), (&"last".into(), &"kept".into()));
+}
+
+#[test]
 fn it_is_read_once() {
     let place = Place::new().with_user_data("[settings]\nmotd = \"first\"\n");
     place.start().kill();
