@@ -24,6 +24,7 @@ mod namespace;
 pub mod network;
 pub mod ntp;
 pub mod path;
+mod schema;
 mod settings;
 mod user_data;
 pub mod workloads;
