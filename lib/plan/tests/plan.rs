@@ -110,6 +110,29 @@ fn hosts_and_proxies_are_written_for_those_who_read_them() {
 }
 
 #[test]
+fn trusted_bundles_follow_the_images_authorities_and_the_engine_starts_anew() {
+    let example = all_keys().find(|k| k.pattern == "pki.*.data").expect("a key").example;
+    let text = |trusted: bool| format!("[settings.pki.company]\ndata = {example}\ntrusted = {trusted}\n");
+    let path = "/etc/ssl/certs/ca-certificates.crt";
+    assert_eq!(content(&state(&text(false)), path), "image\n");
+    let trusted = state(&text(true));
+    let all = content(&trusted, path);
+    assert!(all.starts_with("image\n") && all.contains("settings.pki.company\n-----BEGIN CERTIFICATE-----"), "{all}");
+    let plan = plan(&trusted, &state(""));
+    assert_eq!((plan.files[0].change, plan.services[0].reader.service), (Change::Changed, "containerd"));
+}
+
+#[test]
+fn limits_and_capabilities_are_there_for_the_next_workload_and_nobody_is_restarted() {
+    let s = state(
+        "[settings.oci-defaults.capabilities]\nnet-raw = false\n[settings.oci-defaults.resource-limits.max-open-files]\nsoft-limit = 10\nhard-limit = \"unlimited\"\n",
+    );
+    let text = content(&s, "/etc/ampoule/oci-defaults.json");
+    assert_eq!(text, r#"{"capabilities":{"net-raw":false},"resource-limits":{"max-open-files":{"soft":10,"hard":null}}}"#);
+    assert!(plan(&state(""), &s).services.is_empty());
+}
+
+#[test]
 fn what_needs_a_reboot_or_may_cut_the_caller_off_is_said() {
     let down = plan(&state("kernel.lockdown = \"confidentiality\"\n"), &state("kernel.lockdown = \"integrity\"\n"));
     assert_eq!(down.reboot.iter().map(|r| r.key.as_str()).collect::<Vec<_>>(), ["kernel.lockdown"]);
