@@ -50,6 +50,9 @@ pub(crate) fn check_together(remote: &Remote, errors: &mut Vec<SettingError>) {
     }
 }
 
+/// What the namespace is for.
+pub(crate) const ABOUT: &str = "The node API over the network. It is off unless these settings turn it on.";
+
 /// The keys of the namespace.
 pub(crate) const KEYS: &[Key] = &[
     Key::of::<bool>(

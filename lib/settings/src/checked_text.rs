@@ -1,10 +1,11 @@
 //! Values that are text of a certain form.
 
 /// Declares text types by the function that checks them and the words for what is right. The function's error is shown to the person who wrote the text; it must not quote a secret.
+/// A type declared with `@hidden` in front is not shown by `Debug` either.
 macro_rules! checked_text {
-    ($($(#[doc = $doc:literal])* $name:ident = $check:path, $allowed:literal;)*) => {$(
+    ($($(#[doc = $doc:literal])* $(@$hidden:ident)? $name:ident = $check:path, $allowed:literal;)*) => {$(
         $(#[doc = $doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
@@ -13,6 +14,14 @@ macro_rules! checked_text {
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let hidden: &[&str] = &[$(stringify!($hidden))?];
+                let shown = if hidden.is_empty() { self.0.as_str() } else { "hidden" };
+                f.debug_tuple(stringify!($name)).field(&shown).finish()
             }
         }
 

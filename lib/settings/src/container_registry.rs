@@ -105,6 +105,9 @@ impl Described for Credential {
     }
 }
 
+/// What the namespace is for.
+pub(crate) const ABOUT: &str = "Where images come from, and who the node is there.";
+
 const CREDENTIALS: &str = "a list of { registry, username, password } or { registry, auth } or { registry, identitytoken }";
 const CREDENTIAL: &str = r#"[{ registry = "registry.example", username = "me", password = "secret" }]"#;
 const ABOUT_CREDENTIALS: &str =

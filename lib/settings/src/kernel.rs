@@ -25,7 +25,7 @@ namespace! {
 
 namespace! {
     /// What happens with a kernel module.
-    Module "kernel.modules.*" named ModuleName
+    Module "kernel.modules.*" named ModuleName = "nvme_tcp"
     keys {
         /// Whether it may be loaded at all.
         allowed "allowed": bool, "true";

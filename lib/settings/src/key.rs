@@ -18,14 +18,17 @@ pub struct Key {
     pub allowed: &'static str,
     /// A value as TOML.
     pub example: &'static str,
-    /// What could stand for the `*`.
+    /// What could stand for the last `*`.
     pub example_name: &'static str,
+    /// What could stand for a `*` before the last.
+    pub example_group: &'static str,
     /// Never shown in logs, plans, differences or support bundles.
     pub secret: bool,
     /// Another spelling of the setting with this pattern.
     pub alias_of: Option<&'static str>,
     check: fn(&Value) -> Result<(), String>,
-    check_name: Option<NameCheck>,
+    /// Of the first and of the second `*`.
+    check_names: [Option<NameCheck>; 2],
     schema: fn() -> Value,
 }
 
@@ -38,21 +41,23 @@ impl Key {
             allowed: T::ALLOWED,
             example,
             example_name: "NAME",
+            example_group: "NAME",
             secret: false,
             alias_of: None,
             check: check::<T>,
-            check_name: None,
+            check_names: [None, None],
             schema: T::schema,
         }
     }
 
-    /// With the type of the name that a person chooses.
+    /// With the type of the name that a person chooses, the last if there are two.
     pub(crate) const fn named<N: DeserializeOwned>(mut self) -> Self {
-        self.check_name = Some(check_name::<N>);
+        let last = if stars(self.pattern) > 1 { 1 } else { 0 };
+        self.check_names[last] = Some(check_name::<N>);
         self
     }
 
-    /// With what could stand for the `*`.
+    /// With what could stand for the last `*`.
     pub(crate) const fn example_name(mut self, name: &'static str) -> Self {
         self.example_name = name;
         self
@@ -98,28 +103,36 @@ impl Key {
         })
     }
 
-    /// A number or truth value in quotes, or the other way round: the commonest slip.
+    /// A value of another kind than the setting has: the commonest slips.
     fn mistaken_for_text(&self, value: &Value) -> Option<String> {
         let schema = (self.schema)();
-        match (schema.get("type").and_then(Value::as_str)?, value) {
+        let kind = schema.get("type").and_then(Value::as_str);
+        let quotes = if self.secret { String::new() } else { format!(": \"{value}\"") };
+        match (kind?, value) {
             ("integer" | "number", Value::String(text)) if text.trim().parse::<f64>().is_ok() => {
                 Some(format!("this is a text; a number stands without quotes: {}", text.trim()))
             }
             ("boolean", Value::String(text)) if matches!(text.as_str(), "true" | "false") => {
                 Some(format!("this is a text; a truth value stands without quotes: {text}"))
             }
-            ("array", Value::String(_)) if !self.secret => Some(format!("this is one value; a list stands in brackets: [{value}]")),
-            ("string", Value::Number(_) | Value::Bool(_)) if !self.secret => {
-                Some(format!("this is not a text; put it in quotes: \"{value}\""))
+            ("array", Value::String(_) | Value::Number(_) | Value::Bool(_)) if self.secret => {
+                Some("this is one value; a list stands in brackets".to_owned())
             }
+            ("array", Value::String(_) | Value::Number(_) | Value::Bool(_)) => {
+                Some(format!("this is one value; a list stands in brackets: [{value}]"))
+            }
+            ("string", Value::Number(_) | Value::Bool(_)) => Some(format!("this is not a text; put it in quotes{quotes}")),
+            ("string" | "integer" | "number" | "boolean", Value::Array(_)) => Some("this is a list; the setting has one value".to_owned()),
+            (kind, Value::Object(_)) if kind != "object" => Some("this is a table; the setting has a value".to_owned()),
+            (_, Value::Null) => Some("this is nothing; to go back to the default, delete the setting".to_owned()),
             _ => None,
         }
     }
 
-    /// Whether the name in a key of this pattern is right.
+    /// Whether the names in a key of this pattern are right.
     pub(crate) fn check_name(&self, segments: &[String]) -> Result<(), String> {
-        let Some(check) = self.check_name else { return Ok(()) };
-        self.pattern.split('.').zip(segments).filter(|(p, _)| *p == "*").try_for_each(|(_, name)| check(name))
+        let names = self.pattern.split('.').zip(segments).filter(|(pattern, _)| *pattern == "*");
+        names.zip(self.check_names).try_for_each(|((_, name), check)| check.map_or(Ok(()), |check| check(name)))
     }
 
     /// Whether this is the rule for a key of these segments.
@@ -139,10 +152,20 @@ impl Key {
         path::join(target.split('.').map(|s| if s == "*" { names.next().unwrap_or_default() } else { s }))
     }
 
-    /// The key with an example of a name, as a person would write it below `settings`.
+    /// The key with examples of names, as a person would write it below `settings`.
     #[must_use]
     pub fn example_key(&self) -> String {
-        path::join(self.pattern.split('.').map(|s| if s == "*" { self.example_name } else { s }))
+        let last = self.pattern.rmatch_indices('*').next().map(|(at, _)| at);
+        let mut at = 0;
+        path::join(self.pattern.split('.').map(|segment| {
+            let here = at;
+            at += segment.len() + 1;
+            match segment {
+                "*" if Some(here) == last => self.example_name,
+                "*" => self.example_group,
+                segment => segment,
+            }
+        }))
     }
 }
 
@@ -150,16 +173,37 @@ fn same((pattern, segment): (&str, &String)) -> bool {
     pattern == segment || (pattern == "*" && !segment.is_empty())
 }
 
-/// The settings of a group below a name of type `N`; those that have names of their own keep them.
-pub(crate) const fn below_name<N: DeserializeOwned, const COUNT: usize>(mut keys: [Key; COUNT]) -> [Key; COUNT] {
+/// How many names a person chooses in a key of this pattern.
+const fn stars(pattern: &str) -> usize {
+    let (bytes, mut at, mut count) = (pattern.as_bytes(), 0, 0);
+    while at < bytes.len() {
+        if bytes[at] == b'*' {
+            count += 1;
+        }
+        at += 1;
+    }
+    count
+}
+
+/// The settings of a group below a name of type `N`, for which `example` could stand.
+pub(crate) const fn below_name<N: DeserializeOwned, const COUNT: usize>(example: &'static str, mut keys: [Key; COUNT]) -> [Key; COUNT] {
     let mut at = 0;
     while at < COUNT {
-        if keys[at].check_name.is_none() {
-            keys[at].check_name = Some(check_name::<N>);
+        if keys[at].check_names[0].is_none() {
+            keys[at].check_names[0] = Some(check_name::<N>);
+        }
+        match stars(keys[at].pattern) {
+            0 => {}
+            1 if !ends_with_star(keys[at].pattern) => keys[at].example_name = example,
+            _ => keys[at].example_group = example,
         }
         at += 1;
     }
     keys
+}
+
+const fn ends_with_star(pattern: &str) -> bool {
+    matches!(pattern.as_bytes(), [.., b'*'])
 }
 
 fn check_name<N: DeserializeOwned>(name: &str) -> Result<(), String> {

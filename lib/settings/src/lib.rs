@@ -6,26 +6,39 @@
 //! Each namespace is a module of its name; each setting is declared once ([`Key`]), and its type, rule, schema and documentation come from there.
 
 pub mod api;
+pub mod aws;
+pub mod boot;
+pub mod bootstrap_commands;
+pub mod bootstrap_containers;
 mod change;
 mod checked_text;
+mod choice;
 pub mod container_registry;
+pub mod container_runtime;
 mod described;
 pub mod dns;
 mod error;
 mod example;
 mod fragment;
+pub mod host_containers;
 pub mod kernel;
 mod key;
 mod layers;
 mod locate;
+pub mod metrics;
 mod model;
 pub mod motd;
 mod namespace;
 pub mod network;
 pub mod ntp;
+mod number;
+pub mod oci_defaults;
 pub mod path;
+pub mod pki;
 mod schema;
 mod settings;
+pub mod types;
+pub mod updates;
 mod user_data;
 pub mod workloads;
 
@@ -35,6 +48,6 @@ pub use error::{Location, SettingError};
 pub use fragment::Fragment;
 pub use key::Key;
 pub use layers::{Layers, Source};
-pub use model::{Model, all_keys, all_namespaces, is_secret};
+pub use model::{Model, about, all_keys, all_namespaces, is_secret};
 pub use settings::Settings;
 pub use user_data::{MAX_USER_DATA, UserDataError, parse_user_data};

@@ -2,18 +2,47 @@
 
 use crate::key::Key;
 use crate::{SettingError, path};
-use crate::{api, container_registry, dns, kernel, motd, network, ntp, workloads};
+use crate::{
+    api, aws, boot, bootstrap_commands, bootstrap_containers, container_registry, container_runtime, dns, host_containers, kernel, metrics,
+    motd, network, ntp, oci_defaults, pki, updates, workloads,
+};
 
-/// Every namespace with its groups of settings.
-const NAMESPACES: &[(&str, &[&[Key]])] = &[
-    ("api", &[api::KEYS]),
-    ("container-registry", &[container_registry::KEYS]),
-    ("dns", &[dns::Dns::KEYS]),
-    ("kernel", &[kernel::Kernel::KEYS, kernel::Module::KEYS]),
-    ("motd", &[motd::KEYS]),
-    ("network", &[network::Network::KEYS]),
-    ("ntp", &[ntp::Ntp::KEYS]),
-    ("workloads", &[workloads::KEYS]),
+/// A namespace with its groups of settings.
+pub(crate) struct Namespace {
+    pub(crate) name: &'static str,
+    /// What it is for, in Markdown.
+    pub(crate) about: &'static str,
+    pub(crate) groups: &'static [&'static [Key]],
+}
+
+const fn namespace(name: &'static str, about: &'static str, groups: &'static [&'static [Key]]) -> Namespace {
+    Namespace { name, about, groups }
+}
+
+/// Every namespace, by name.
+pub(crate) const NAMESPACES: &[Namespace] = &[
+    namespace("api", api::ABOUT, &[api::KEYS]),
+    namespace("aws", aws::Aws::ABOUT, &[aws::Aws::KEYS]),
+    namespace("boot", boot::Boot::ABOUT, &[boot::Boot::KEYS, boot::ALIASES]),
+    namespace("bootstrap-commands", bootstrap_commands::ABOUT, &[bootstrap_commands::BootstrapCommand::KEYS]),
+    namespace("bootstrap-containers", bootstrap_containers::ABOUT, &[bootstrap_containers::BootstrapContainer::KEYS]),
+    namespace("container-registry", container_registry::ABOUT, &[container_registry::KEYS]),
+    namespace(
+        "container-runtime",
+        container_runtime::ContainerRuntime::ABOUT,
+        &[container_runtime::ContainerRuntime::KEYS, container_runtime::ALIASES],
+    ),
+    namespace("dns", dns::Dns::ABOUT, &[dns::Dns::KEYS]),
+    namespace("host-containers", host_containers::ABOUT, &[host_containers::HostContainer::KEYS]),
+    namespace("kernel", kernel::Kernel::ABOUT, &[kernel::Kernel::KEYS, kernel::Module::KEYS]),
+    namespace("metrics", metrics::Metrics::ABOUT, &[metrics::Metrics::KEYS]),
+    namespace("motd", motd::ABOUT, &[motd::KEYS]),
+    namespace("network", network::Network::ABOUT, &[network::Network::KEYS]),
+    namespace("ntp", ntp::Ntp::ABOUT, &[ntp::Ntp::KEYS]),
+    namespace("oci-defaults", oci_defaults::OciDefaults::ABOUT, &[oci_defaults::OciDefaults::KEYS, oci_defaults::Limits::KEYS]),
+    namespace("pki", pki::ABOUT, &[pki::Bundle::KEYS]),
+    namespace("updates", updates::Updates::ABOUT, &[updates::Updates::KEYS]),
+    namespace("workloads", workloads::ABOUT, &[workloads::KEYS]),
 ];
 
 /// The namespaces an image has.
@@ -26,7 +55,7 @@ impl Model {
     /// The model of an image with these namespaces; ones that this program does not know are ignored.
     #[must_use]
     pub fn new(namespaces: impl IntoIterator<Item = String>) -> Self {
-        Self { namespaces: namespaces.into_iter().filter(|n| NAMESPACES.iter().any(|(known, _)| known == n)).collect() }
+        Self { namespaces: namespaces.into_iter().filter(|n| all_namespaces().any(|known| known == n)).collect() }
     }
 
     /// The model with every namespace.
@@ -42,10 +71,7 @@ impl Model {
 
     /// Every setting of these namespaces, other spellings included.
     pub fn keys(&self) -> impl Iterator<Item = &'static Key> + '_ {
-        NAMESPACES
-            .iter()
-            .filter(|(n, _)| self.namespaces.iter().any(|have| have == n))
-            .flat_map(|(_, groups)| groups.iter().copied().flatten())
+        NAMESPACES.iter().filter(|n| self.has(n.name)).flat_map(keys_of)
     }
 
     /// The rule for a key.
@@ -55,45 +81,68 @@ impl Model {
     }
 
     pub(crate) fn find_segments(&self, segments: &[String]) -> Option<&'static Key> {
-        self.keys().find(|k| k.matches(segments))
+        self.near(segments).find(|k| k.matches(segments))
     }
 
     /// Whether a key is above some setting, so that its value must be a table.
     pub(crate) fn is_table(&self, segments: &[String]) -> bool {
-        self.keys().any(|k| k.lies_below(segments))
+        segments.is_empty() || self.near(segments).any(|k| k.lies_below(segments))
     }
 
-    /// The error for a key that is not there: the nearest spelling and what there is.
+    /// Settings of the namespace of a key; none if this image lacks it.
+    fn near(&self, segments: &[String]) -> impl Iterator<Item = &'static Key> {
+        let name = segments.first().filter(|name| self.has(name)).map_or("", String::as_str);
+        NAMESPACES.iter().find(|n| n.name == name).into_iter().flat_map(keys_of)
+    }
+
+    fn has(&self, namespace: &str) -> bool {
+        self.namespaces.iter().any(|have| have == namespace)
+    }
+
+    /// The error for a key that is not there: the nearest spelling, or what there is.
     pub(crate) fn unknown(&self, segments: &[String]) -> SettingError {
         let key = path::join(segments);
         let namespace = segments.first().map(String::as_str).unwrap_or_default();
-        if !self.namespaces.iter().any(|n| n == namespace) && all_namespaces().any(|n| n == namespace) {
+        if !self.has(namespace) && all_namespaces().any(|n| n == namespace) {
             let there = format!("this image has: {}", self.namespaces.join(", "));
             return SettingError { unknown: true, ..SettingError::value(&key, format!("this image has no `{namespace}` settings"), there) };
         }
         let nearest = self.keys().map(|k| (distance(k.pattern, segments), k.pattern)).min().filter(|(d, _)| *d <= 3);
-        let there = self.there(namespace);
-        SettingError::unknown(&key, nearest.map_or(there.clone(), |(_, n)| format!("did you mean `{n}`? {there}")))
+        SettingError::unknown(&key, nearest.map_or_else(|| self.there(namespace), |(_, n)| format!("did you mean `{n}`?")))
     }
 
     /// What a person could have meant: the settings of the namespace, or the namespaces.
     fn there(&self, namespace: &str) -> String {
         let within: Vec<_> = self.keys().map(|k| k.pattern).filter(|p| path::covers(namespace, p)).collect();
-        if within.is_empty() {
-            return format!("this image has the namespaces {}", self.namespaces.join(", "));
+        match within.len() {
+            0 => format!("this image has the namespaces {}", self.namespaces.join(", ")),
+            1..=MOST_NAMED => format!("`{namespace}` has: {}", within.join(", ")),
+            many => format!("`{namespace}` has {many} settings: see docs/reference/settings/{namespace}.md"),
         }
-        format!("`{namespace}` has: {}", within.join(", "))
     }
+}
+
+/// How many settings an error lists; a longer list is not read.
+const MOST_NAMED: usize = 24;
+
+fn keys_of(namespace: &'static Namespace) -> impl Iterator<Item = &'static Key> {
+    namespace.groups.iter().copied().flatten()
 }
 
 /// Every namespace of every image.
 pub fn all_namespaces() -> impl Iterator<Item = &'static str> {
-    NAMESPACES.iter().map(|(n, _)| *n)
+    NAMESPACES.iter().map(|n| n.name)
+}
+
+/// What a namespace is for, in Markdown.
+#[must_use]
+pub fn about(namespace: &str) -> Option<&'static str> {
+    NAMESPACES.iter().find(|n| n.name == namespace).map(|n| n.about.trim())
 }
 
 /// Every setting of every namespace, for documentation and completion.
 pub fn all_keys() -> impl Iterator<Item = &'static Key> {
-    NAMESPACES.iter().flat_map(|(_, groups)| groups.iter().copied().flatten())
+    NAMESPACES.iter().flat_map(keys_of)
 }
 
 /// Whether the value of this key is a secret.

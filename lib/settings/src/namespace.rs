@@ -16,14 +16,16 @@
 ///     groups { modules "modules": BTreeMap<ModuleName, Module>; }
 /// }
 /// ```
-/// A group below a name that a person chooses says what the name is: `Module "kernel.modules.*" named ModuleName`.
+/// A group below a name that a person chooses says what the name is, with an example: `Module "kernel.modules.*" named ModuleName = "nvme_tcp"`.
+/// `secret_maps` are maps whose values are never shown.
 macro_rules! namespace {
     (
         $(#[doc = $about:literal])*
-        $name:ident $prefix:literal $(named $names:ident)?
-        $(keys { $( $(#[doc = $doc:literal])+ $field:ident $key:literal : $type:ty, $example:literal; )* })?
-        $(secrets { $( $(#[doc = $sdoc:literal])+ $sfield:ident $skey:literal : $stype:ty, $sexample:literal; )* })?
-        $(maps { $( $(#[doc = $mdoc:literal])+ $mfield:ident $mkey:literal : $mname:ty => $mtype:ty, $mentry:literal = $mexample:literal; )* })?
+        $name:ident $prefix:literal $(named $names:ident = $called:literal)?
+        $(keys { $( $(#[doc = $doc:literal])+ $field:ident $key:literal : $type:ty, $example:expr; )* })?
+        $(secrets { $( $(#[doc = $sdoc:literal])+ $sfield:ident $skey:literal : $stype:ty, $sexample:expr; )* })?
+        $(maps { $( $(#[doc = $mdoc:literal])+ $mfield:ident $mkey:literal : $mname:ty => $mtype:ty, $mentry:literal = $mexample:expr; )* })?
+        $(secret_maps { $( $(#[doc = $hdoc:literal])+ $hfield:ident $hkey:literal : $hname:ty => $htype:ty, $hentry:literal = $hexample:expr; )* })?
         $(groups { $( $(#[doc = $gdoc:literal])* $gfield:ident $gkey:literal : $gtype:ty; )* })?
     ) => {
         $(#[doc = $about])*
@@ -46,6 +48,11 @@ macro_rules! namespace {
                 pub $mfield: std::collections::BTreeMap<$mname, $mtype>,
             )*)?
             $($(
+                $(#[doc = $hdoc])+
+                #[serde(rename = $hkey, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+                pub $hfield: std::collections::BTreeMap<$hname, $htype>,
+            )*)?
+            $($(
                 $(#[doc = $gdoc])*
                 #[doc = concat!("Settings below `", $prefix, ".", $gkey, "`.")]
                 #[serde(rename = $gkey)]
@@ -54,8 +61,12 @@ macro_rules! namespace {
         }
 
         impl $name {
+            /// What the group is for, in Markdown.
+            #[allow(dead_code, reason = "only that of a namespace is shown")]
+            pub(crate) const ABOUT: &'static str = concat!($($about, "\n",)* "");
+
             /// The settings of this group.
-            pub(crate) const KEYS: &'static [$crate::key::Key] = &$crate::key::below_name::<$crate::namespace::name_type!($($names)?), _>([
+            pub(crate) const KEYS: &'static [$crate::key::Key] = &$crate::key::below_name::<$crate::namespace::name_type!($($names)?), _>($crate::namespace::name_example!($($called)?), [
                 $($(
                     $crate::key::Key::of::<$type>(concat!($prefix, ".", $key), concat!($($doc, "\n"),+), $example),
                 )*)?
@@ -66,6 +77,10 @@ macro_rules! namespace {
                 $($(
                     $crate::key::Key::of::<$mtype>(concat!($prefix, ".", $mkey, ".*"), concat!($($mdoc, "\n"),+), $mexample)
                         .named::<$mname>().example_name($mentry),
+                )*)?
+                $($(
+                    $crate::key::Key::of::<$htype>(concat!($prefix, ".", $hkey, ".*"), concat!($($hdoc, "\n"),+), $hexample)
+                        .named::<$hname>().example_name($hentry).secret(),
                 )*)?
             ]);
         }
@@ -83,3 +98,14 @@ macro_rules! name_type {
     };
 }
 pub(crate) use name_type;
+
+/// What could stand for the name above a group.
+macro_rules! name_example {
+    () => {
+        "NAME"
+    };
+    ($called:literal) => {
+        $called
+    };
+}
+pub(crate) use name_example;

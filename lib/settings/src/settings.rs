@@ -1,11 +1,21 @@
 //! Settings: everything a node goes by, whole and valid.
 
 use crate::api::{self, Api};
+use crate::aws::Aws;
+use crate::boot::Boot;
+use crate::bootstrap_commands::{self, BootstrapCommands};
+use crate::bootstrap_containers::{self, BootstrapContainers};
 use crate::container_registry::ContainerRegistry;
+use crate::container_runtime::ContainerRuntime;
 use crate::dns::Dns;
+use crate::host_containers::{self, HostContainers};
 use crate::kernel::{self, Kernel};
+use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::ntp::Ntp;
+use crate::oci_defaults::{self, OciDefaults};
+use crate::pki::Pki;
+use crate::updates::Updates;
 use crate::workloads::{self, Workloads};
 use crate::{Fragment, SettingError};
 use serde::Deserialize;
@@ -30,6 +40,26 @@ pub struct Settings {
     pub workloads: Workloads,
     /// How the node is spoken to.
     pub api: Api,
+    /// Where new versions come from.
+    pub updates: Updates,
+    /// What the kernel and init are told at boot.
+    pub boot: Boot,
+    /// Authorities that the node trusts.
+    pub pki: Pki,
+    /// What the node tells about its health.
+    pub metrics: Metrics,
+    /// The node's place in AWS.
+    pub aws: Aws,
+    /// What a container has when nobody says otherwise.
+    pub oci_defaults: OciDefaults,
+    /// Containers that help to operate the node.
+    pub host_containers: HostContainers,
+    /// Containers that prepare the node while it boots.
+    pub bootstrap_containers: BootstrapContainers,
+    /// Calls of the API while the node boots.
+    pub bootstrap_commands: BootstrapCommands,
+    /// How the container engine of the orchestrator works.
+    pub container_runtime: ContainerRuntime,
 }
 
 impl Settings {
@@ -45,10 +75,21 @@ impl Settings {
         }
         let settings: Self = serde_json::from_value(whole.to_json())
             .map_err(|e| vec![SettingError::value("", e.to_string(), "this is a fault of the image; please report it")])?;
-        api::check_together(&settings.api.remote, &mut errors);
-        kernel::check_together(&settings.kernel, &mut errors);
-        workloads::check_together(&settings.workloads, settings.api.remote.open_port(), &mut errors);
+        settings.check_together(&mut errors);
         if errors.is_empty() { Ok(settings) } else { Err(errors) }
+    }
+}
+
+impl Settings {
+    /// What no single key shows.
+    fn check_together(&self, errors: &mut Vec<SettingError>) {
+        api::check_together(&self.api.remote, errors);
+        kernel::check_together(&self.kernel, errors);
+        workloads::check_together(&self.workloads, self.api.remote.open_port(), errors);
+        oci_defaults::check_together(&self.oci_defaults, errors);
+        host_containers::check_together(&self.host_containers, errors);
+        bootstrap_containers::check_together(&self.bootstrap_containers, errors);
+        bootstrap_commands::check_together(&self.bootstrap_commands, errors);
     }
 }
 

@@ -85,6 +85,9 @@ pub(crate) fn check_together(workloads: &Workloads, api_port: Option<u16>, error
     }
 }
 
+/// What the namespace is for.
+pub(crate) const ABOUT: &str = "Containers that the node runs by itself, with no orchestrator, each under a name.";
+
 const fn key<T: DeserializeOwned + Described>(pattern: &'static str, about: &'static str, example: &'static str) -> Key {
     Key::of::<T>(pattern, about, example).named::<WorkloadName>().example_name("web")
 }
