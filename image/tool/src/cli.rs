@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ampoule_api_cli::OutputFormat;
 use ampoule_machine::Firmware;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     ///
     /// The last line is the total. The exit code is 0 only if nothing failed.
     Test(TestArgs),
+    /// Check a file as a node would, without a node
+    Check(CheckArgs),
     /// Show what a built image consists of
     Inspect(InspectArgs),
     /// Measure Ampoule beside a general-purpose Linux
@@ -142,6 +145,38 @@ pub(crate) struct TestArgs {
     /// Add the long runs that are kept out of CI
     #[arg(long)]
     pub(crate) soak: bool,
+}
+
+/// `check`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct CheckArgs {
+    #[command(subcommand)]
+    pub(crate) what: CheckWhat,
+}
+
+/// What is checked.
+#[derive(Subcommand, Debug, Clone)]
+pub(crate) enum CheckWhat {
+    /// User data: every error at once, with its place, what is wrong and what to do
+    ///
+    /// The same code as on the node. The exit code is 0 if a node would take the file, else 1.
+    UserData(UserDataArgs),
+}
+
+/// `check user-data`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct UserDataArgs {
+    /// TOML with [settings] at its top, plain or gzip; `-` is standard input
+    pub(crate) file: PathBuf,
+    /// Which image it is for, from the folder variants/
+    #[arg(long, default_value = "standalone")]
+    pub(crate) variant: String,
+    /// For people or for programs
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: OutputFormat,
+    /// Show also what the node would do, compared with its defaults
+    #[arg(long)]
+    pub(crate) plan: bool,
 }
 
 /// `inspect`.

@@ -1,11 +1,16 @@
 //! `doctor`: does this machine have what is needed?
 
-use std::{fs, path::Path, process::ExitCode};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use ampoule_builder::Requirement;
 use ampoule_machine::{Accelerator, available_mib};
+use anyhow::Result;
 
-use crate::paths;
+use crate::{paths, show::print};
 
 /// What running and testing need beyond building.
 const MORE: [Requirement; 6] = [
@@ -22,42 +27,44 @@ const fn need(program: &'static str, package: &'static str, purpose: &'static st
 }
 
 /// `./ampoule doctor`.
-pub(crate) fn run() -> ExitCode {
-    let missing = programs();
-    surroundings();
-    if missing.is_empty() {
-        println!("\nEverything is here. Next: `./ampoule run`.");
-        return ExitCode::SUCCESS;
-    }
-    println!("\nMissing. On Debian or Ubuntu:\n  apt-get install {}", missing.join(" "));
-    ExitCode::FAILURE
+pub(crate) fn run() -> Result<ExitCode> {
+    let (list, missing) = programs();
+    let (end, code) = match missing.as_slice() {
+        [] => ("Everything is here. Next: `./ampoule run`.".to_owned(), ExitCode::SUCCESS),
+        names => (format!("Missing. On Debian or Ubuntu:\n  apt-get install {}", names.join(" ")), ExitCode::FAILURE),
+    };
+    print(&format!("{list}\n{}\n{end}\n", surroundings()))?;
+    Ok(code)
 }
 
-/// Prints each program; the packages of those that are missing.
-fn programs() -> Vec<&'static str> {
+/// A line for each program; the packages of those that are missing.
+fn programs() -> (String, Vec<&'static str>) {
     let all = ampoule_builder::REQUIREMENTS.iter().chain(&MORE);
-    let mut missing = Vec::new();
+    let (mut list, mut missing) = (String::new(), Vec::new());
     for need in all {
         let found = need.find();
         let place = found.as_ref().map_or("MISSING".into(), |path| path.display().to_string());
-        println!("{:28} {:32} {}", need.program, place, need.purpose);
+        list.push_str(&format!("{:24} {:28} {}\n", need.program, place, need.purpose));
         if found.is_none() {
             missing.push(need.package);
         }
     }
     missing.sort_unstable();
     missing.dedup();
-    missing
+    (list, missing)
 }
 
-fn surroundings() {
+fn surroundings() -> String {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    println!("\nengine      {}", Accelerator::detect());
-    println!("processors  {processors}");
-    println!("memory      {} MiB free", available_mib());
-    for (what, path) in [("cache", paths::cache()), ("nodes", paths::state())] {
-        println!("{what:11} {}{}", path.display(), if is_there(&path) { "" } else { " (not there yet)" });
-    }
+    let place = |path: PathBuf| format!("{}{}", path.display(), if is_there(&path) { "" } else { " (not there yet)" });
+    let rows = [
+        ("engine", Accelerator::detect().to_string()),
+        ("processors", processors.to_string()),
+        ("memory", format!("{} MiB free", available_mib())),
+        ("cache", place(paths::cache())),
+        ("nodes", place(paths::state())),
+    ];
+    rows.map(|(name, value)| format!("{name:11} {value}\n")).concat()
 }
 
 fn is_there(path: &Path) -> bool {

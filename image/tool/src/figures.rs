@@ -23,9 +23,39 @@ pub(crate) fn duration(duration: Duration) -> String {
     format!("{} min {:02} s", seconds / 60, seconds % 60)
 }
 
+/// Text in lines of at most `width` columns, each with a line end: `first` before the first, as many blanks before the others.
+/// A word that is longer than a line stays whole, so that it can be copied.
+pub(crate) fn wrap(text: &str, first: &str, width: usize) -> String {
+    let indent = first.chars().count();
+    let mut out = first.to_owned();
+    let mut column = indent;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if column > indent && column + 1 + length > width {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            column = indent;
+        } else if column > indent {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out.push('\n');
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_end_between_words() {
+        assert_eq!(wrap("aa bb cc", "- ", 7), "- aa bb\n  cc\n");
+        assert_eq!(wrap("a/very/long/path b", "", 5), "a/very/long/path\nb\n");
+        assert_eq!(wrap("", "  ", 5), "  \n");
+    }
 
     #[test]
     fn units() {

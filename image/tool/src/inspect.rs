@@ -3,17 +3,12 @@
 use ampoule_builder::{Manifest, inspect};
 use anyhow::{Context, Result};
 
-use crate::{cli::InspectArgs, figures::bytes, paths};
+use crate::{cli::InspectArgs, figures::bytes, paths, show::print};
 
 /// `./ampoule inspect`.
 pub(crate) fn run(args: &InspectArgs) -> Result<()> {
     let manifest = inspect(&paths::image(&args.variant)?)?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&manifest).context("the manifest")?);
-    } else {
-        println!("{}", describe(&manifest));
-    }
-    Ok(())
+    if args.json { print(&(serde_json::to_string_pretty(&manifest).context("the manifest")? + "\n")) } else { print(&describe(&manifest)) }
 }
 
 fn describe(manifest: &Manifest) -> String {

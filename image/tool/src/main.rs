@@ -2,6 +2,7 @@
 
 mod bench;
 mod building;
+mod check;
 mod clean;
 mod cli;
 mod demo;
@@ -18,7 +19,7 @@ mod remove;
 mod show;
 mod testing;
 
-use std::{io, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
@@ -40,11 +41,12 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Run(args) => local::run::run(&args)?,
         Command::Build(args) => building::command(&args)?,
         Command::Test(args) => return testing::run(&args),
+        Command::Check(args) => return check::run(&args),
         Command::Inspect(args) => inspect::run(&args)?,
         Command::Bench(args) => match args.what {
             BenchWhat::Boot { runs, memory, cpus, write } => bench::boot(runs, memory, cpus, write)?,
         },
-        Command::Doctor => return Ok(doctor::run()),
+        Command::Doctor => return doctor::run(),
         Command::Ps(args) => return observe::ps(&args),
         Command::Logs(args) => return observe::logs(&args),
         Command::Console(args) => observe::console(&args)?,
@@ -55,7 +57,9 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             LockWhat::Update { name } => lock::update(&name)?,
         },
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "ampoule", &mut io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ampoule", &mut script);
+            show::print(&String::from_utf8_lossy(&script))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    io::IsTerminal,
+    io::{ErrorKind, IsTerminal, Write},
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
@@ -12,6 +12,7 @@ use std::{
 };
 
 use ampoule_builder::Progress;
+use anyhow::{Context, Result};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::figures;
@@ -21,6 +22,15 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// Lines kept of a stage, to show when it fails.
 const TAIL: usize = 20;
+
+/// Writes to standard output. That whoever read it has seen enough (`… | head`) is no error.
+pub(crate) fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write to standard output"),
+        _ => Ok(()),
+    }
+}
 
 /// Shows stages as they come and go.
 pub(crate) struct Show {

@@ -15,7 +15,10 @@ use ampoule_registry::Registry;
 use anyhow::{Context, Result, ensure};
 use rustix::fs::{FlockOperation, flock};
 
-use crate::{building, demo, paths, remove, show::Show};
+use crate::{
+    building, demo, paths, remove,
+    show::{Show, print},
+};
 use table::{Comparison, Sample};
 
 /// What both systems get.
@@ -55,7 +58,7 @@ pub(crate) fn boot(runs: u32, memory: u32, cpus: u32, write: bool) -> Result<()>
     let [ampoule_samples, debian_samples] = samples;
     let comparison = Comparison::new((ampoule.size(), ampoule_samples), (debian.size(), debian_samples));
     drop(show);
-    println!("{}", comparison.markdown());
+    print(&comparison.markdown())?;
     if write {
         write_page(&comparison, runs, conditions)?;
     }
