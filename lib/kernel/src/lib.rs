@@ -4,14 +4,18 @@
 //! itself so that it stays sealed. The kernel's own words: `Documentation/admin-guide/sysctl/`,
 //! `Documentation/admin-guide/kernel-parameters.txt`, `Documentation/admin-guide/bootconfig.rst`.
 
+mod boot;
 mod change;
+mod command_line;
 mod document;
 mod lockdown;
 mod module;
 mod parameter;
 mod sysctl;
 
+pub use boot::{BootState, BootStep, Entry, EntryStep, TRIES, Verdict, decide_boot};
 pub use change::{Change, Originals, Wanted, decide};
+pub use command_line::{MAX_PARAMETERS, parameter_text};
 pub use document::{BootDocument, DocumentError, KernelDocument, Lockdown, MAX_DOCUMENT, ModuleDocument, ModulesDocument, parse_document};
 pub use lockdown::LockdownStep;
 pub use module::check_module_name;
