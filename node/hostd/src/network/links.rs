@@ -8,7 +8,7 @@ use std::{
 
 use ampoule_workload::address::Subnet;
 use futures_util::TryStreamExt;
-use rtnetlink::{Handle, LinkBridge, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use rtnetlink::{Handle, LinkBridge, LinkBridgePort, LinkUnspec, LinkVeth, RouteMessageBuilder};
 
 use crate::error::HostError;
 
@@ -82,9 +82,18 @@ impl Links {
         let pair = LinkVeth::new(outside, &other).controller(bridge).up().build();
         let added = self.handle.link().add(pair).execute().await;
         added.map_err(HostError::network(format!("make the link {outside}")))?;
+        self.return_to_sender(outside).await?;
         let moved = LinkUnspec::new_with_index(self.required(&other).await?).setns_by_fd(namespace.as_raw_fd()).name(inside_name()).build();
         let action = format!("move the link {other} into its namespace");
         self.handle.link().change(moved).execute().await.map_err(HostError::network(action))
+    }
+
+    /// Lets the bridge send a workload's packet back to it: with `br_netfilter` a published port of its own is translated inside the bridge, and comes out where it
+    /// went in.
+    async fn return_to_sender(&self, outside: &str) -> Result<(), HostError> {
+        let port = LinkBridgePort::new(self.required(outside).await?).hairpin(true).build();
+        let action = format!("let the bridge answer {outside}");
+        self.handle.link().set_port(port).execute().await.map_err(HostError::network(action))
     }
 
     /// Gives the link inside a namespace its address and the way out.
@@ -140,5 +149,28 @@ mod tests {
         let names = ["a", "b", "web", &"x".repeat(63)].map(outside_name);
         assert!(names.iter().all(|name| name.len() <= 15), "{names:?}");
         assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+    }
+
+    /// In a network namespace of its own. Needs root; says so and passes without, unless AMPOULE_REQUIRE_KERNEL is set.
+    #[test]
+    fn a_workloads_link_gives_back_what_came_out_of_it() {
+        let test = || match ampoule_sys::netns::enter_new_network_namespace() {
+            Ok(()) => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                assert!(runtime.block_on(hairpin_of_a_new_pair()));
+            }
+            Err(why) if std::env::var_os("AMPOULE_REQUIRE_KERNEL").is_some() => panic!("no network namespace: {why}"),
+            Err(why) => eprintln!("skipped: no network namespace: {why}"),
+        };
+        std::thread::spawn(test).join().expect("the test's thread");
+    }
+
+    async fn hairpin_of_a_new_pair() -> bool {
+        let links = Links::open().expect("opens");
+        links.ensure_bridge("amp0", Ipv4Addr::new(10, 88, 0, 1), 16).await.expect("a bridge");
+        let here = File::open("/proc/thread-self/ns/net").expect("this namespace");
+        links.add_pair("amp-test", "amp0", &here).await.expect("a pair");
+        let outside = links.handle.link().get().match_name("amp-test".to_owned()).execute().try_next().await.expect("asks").expect("is there");
+        format!("{outside:?}").contains("HairpinMode(true)")
     }
 }

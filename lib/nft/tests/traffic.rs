@@ -1,0 +1,151 @@
+//! Who reaches a published port through the rules of a bridge network, tried with real packets between network namespaces. Needs root, nf_tables and `ip`;
+//! says so and passes where they are missing, unless AMPOULE_REQUIRE_KERNEL is set.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    process::Command,
+    sync::mpsc::{Sender, channel},
+    time::Duration,
+};
+
+use ampoule_nft::{BridgeNetwork, PublishedPort, Transport, encode};
+use ampoule_sys::{netns::enter_new_network_namespace, nfnetlink::exchange};
+
+/// Longest wait for a connection that should come about.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A connection that should not come about is waited for this long: far longer than one that does takes.
+const REFUSAL: Duration = Duration::from_millis(700);
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A network namespace: a thread in it that does what it is given.
+struct Namespace {
+    jobs: Sender<Job>,
+    /// The thread's number: `ip` takes it for the namespace.
+    thread: String,
+}
+
+impl Namespace {
+    /// `None`: not allowed here.
+    fn new() -> Option<Self> {
+        let (jobs, work) = channel::<Job>();
+        let (started, start) = channel();
+        std::thread::spawn(move || {
+            let entered = enter_new_network_namespace();
+            let myself = std::fs::read_link("/proc/thread-self").expect("procfs");
+            let number = myself.file_name().expect("a number").to_string_lossy().into_owned();
+            started.send(entered.map(|()| number)).expect("heard");
+            work.iter().for_each(|job| job());
+        });
+        match start.recv().expect("a thread") {
+            Ok(thread) => Some(Self { jobs, thread }),
+            Err(why) if std::env::var_os("AMPOULE_REQUIRE_KERNEL").is_some() => panic!("no network namespace: {why}"),
+            Err(why) => {
+                eprintln!("skipped: no network namespace: {why}");
+                None
+            }
+        }
+    }
+
+    fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let (done, result) = channel();
+        self.jobs.send(Box::new(move || done.send(work()).expect("awaited"))).expect("a thread");
+        result.recv().expect("the work failed")
+    }
+
+    fn ip(&self, lines: &[&str]) {
+        for line in lines {
+            let arguments: Vec<String> = line.split(' ').map(ToOwned::to_owned).collect();
+            let done = self.run(move || Command::new("ip").args(arguments).status().expect("ip runs"));
+            assert!(done.success(), "ip {line}");
+        }
+    }
+
+    /// A new link `here`, whose other end is `eth0` in `other` with this address and way out.
+    fn connect(&self, here: &str, other: &Namespace, address: &str, router: Option<&str>) {
+        self.ip(&[&format!("link add {here} type veth peer name eth0 netns {}", other.thread), &format!("link set {here} up")]);
+        other.ip(&["link set lo up", &format!("addr add {address} dev eth0"), "link set eth0 up"]);
+        router.into_iter().for_each(|router| other.ip(&[&format!("route add default via {router}")]));
+    }
+
+    /// Answers every connection to this address with a word.
+    fn serve(&self, address: &'static str) {
+        let listener = self.run(move || TcpListener::bind(address).expect("binds"));
+        std::thread::spawn(move || listener.incoming().flatten().for_each(|mut c| drop(c.write_all(b"served"))));
+    }
+
+    fn reaches(&self, address: &str, patience: Duration) -> bool {
+        let address: SocketAddr = address.parse().expect("address");
+        self.run(move || {
+            let Ok(mut connection) = TcpStream::connect_timeout(&address, patience) else { return false };
+            connection.set_read_timeout(Some(patience)).expect("set");
+            let mut answer = String::new();
+            connection.read_to_string(&mut answer).is_ok() && answer == "served"
+        })
+    }
+}
+
+fn rules() -> BridgeNetwork {
+    let published = PublishedPort {
+        transport: Transport::Tcp,
+        node_port: 8080,
+        address: "10.88.0.5".parse().expect("address"),
+        port: 80,
+        comment: "web".into(),
+    };
+    let subnet = "10.88.0.0".parse().expect("address");
+    BridgeNetwork { table: "ampoule".into(), bridge: "amp0".into(), subnet, prefix: 16, published: vec![published] }
+}
+
+/// Whether packets that the bridge passes on by itself see the rules too (`br_netfilter`). Some kernels have it; others cannot.
+const BRIDGE_FILTER: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+
+/// A node with two containers on its bridge and somebody outside.
+fn place(bridge_filter: &'static str) -> Option<[Namespace; 4]> {
+    let [node, web, other, outside] = [Namespace::new()?, Namespace::new()?, Namespace::new()?, Namespace::new()?];
+    node.ip(&["link set lo up", "link add amp0 type bridge", "addr add 10.88.0.1/16 dev amp0", "link set amp0 up"]);
+    node.connect("web", &web, "10.88.0.5/16", Some("10.88.0.1"));
+    node.connect("other", &other, "10.88.0.6/16", Some("10.88.0.1"));
+    // Whoever is outside has a way to the containers, if the node lets it.
+    node.connect("uplink", &outside, "192.0.2.9/24", Some("192.0.2.1"));
+    node.ip(&["link set web master amp0", "link set other master amp0", "addr add 192.0.2.1/24 dev uplink"]);
+    node.ip(&["link set web type bridge_slave hairpin on", "link set other type bridge_slave hairpin on"]);
+    node.run(move || {
+        std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").expect("forwards");
+        let set = std::fs::write(BRIDGE_FILTER, bridge_filter);
+        assert!(set.is_ok() || bridge_filter == "0", "{set:?}");
+        let batch = encode(&rules().ruleset()).expect("encodes");
+        batch.check(&exchange(batch.bytes()).expect("socket")).expect("applies");
+    });
+    web.serve("10.88.0.5:80");
+    Some([node, web, other, outside])
+}
+
+fn every_way_is_tried(bridge_filter: &'static str) {
+    let Some([node, web, other, outside]) = place(bridge_filter) else { return };
+    assert!(outside.reaches("192.0.2.1:8080", PATIENCE), "from outside");
+    assert!(node.reaches("192.0.2.1:8080", PATIENCE), "from the node itself");
+    assert!(other.reaches("192.0.2.1:8080", PATIENCE), "from another container");
+    assert!(web.reaches("192.0.2.1:8080", PATIENCE), "from the container itself, through the node");
+    assert!(other.reaches("10.88.0.1:8080", PATIENCE), "through the node's address on the bridge");
+    assert!(web.reaches("10.88.0.1:8080", PATIENCE), "through the node's address on the bridge, itself");
+    assert!(other.reaches("10.88.0.5:80", PATIENCE), "containers among themselves");
+    assert!(!outside.reaches("10.88.0.5:80", REFUSAL), "past the node's port");
+    assert!(!outside.reaches("192.0.2.1:80", REFUSAL), "a port that is not published");
+}
+
+#[test]
+fn a_published_port_is_reached_from_everywhere_and_only_through_the_node() {
+    every_way_is_tried("0");
+}
+
+/// Our own kernel has the bridge's filter, and it is on at boot.
+#[test]
+fn the_same_where_the_bridge_asks_the_rules() {
+    if std::path::Path::new(BRIDGE_FILTER).exists() {
+        every_way_is_tried("1");
+    } else {
+        eprintln!("skipped: this kernel's bridges do not ask the rules");
+    }
+}
