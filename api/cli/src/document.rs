@@ -1,6 +1,16 @@
 //! Settings files: TOML or JSON with a `settings` table at the top.
 
+use std::io::Read;
+
 use serde_json::{Map, Value};
+
+use crate::{CliError, source};
+
+/// The settings in a file or what else a word of the command line names.
+pub(crate) fn read(name: &str, input: &mut dyn Read) -> Result<Value, CliError> {
+    let text = source::read(name, input)?;
+    settings_tree(&text).map_err(|reason| CliError::Input { source_name: source::shown(name), reason })
+}
 
 /// The tree below `settings`. The error is a sentence without the file's name.
 pub(crate) fn settings_tree(text: &str) -> Result<Value, String> {

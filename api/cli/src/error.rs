@@ -3,6 +3,7 @@
 use std::io;
 
 use ampoule_api_client::ClientError;
+use ampoule_api_types::v1::ErrorCode;
 use thiserror::Error;
 
 /// Why a command did not do its work.
@@ -19,6 +20,9 @@ pub enum CliError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The node took the request, and it did not come to what was asked.
+    #[error("{0}")]
+    Failed(String),
     /// The node did not answer, or refused.
     #[error(transparent)]
     Request(#[from] ClientError),
@@ -33,6 +37,21 @@ impl CliError {
         match self {
             Self::Usage(_) => 2,
             _ => 1,
+        }
+    }
+
+    /// What a person can do about it, where the node has not said so itself.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Request(ClientError::Connect { .. }) => {
+                Some("is this a node, and does its API run? --socket-path or --context name another")
+            }
+            Self::Request(ClientError::Tls { .. }) => Some("`ampctl context list` shows which certificates are used"),
+            Self::Request(ClientError::Timeout(_)) => Some("`ampctl logs apid` may say why"),
+            Self::Request(ClientError::Refused { body: Some(body), .. }) if body.hint.is_none() && body.code == ErrorCode::UnknownKey => {
+                Some("`ampctl explain` lists all settings")
+            }
+            _ => None,
         }
     }
 

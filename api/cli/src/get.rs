@@ -6,7 +6,11 @@ use ampoule_api_client::{Client, encode_value};
 use clap::Args;
 use serde_json::Value;
 
-use crate::{CliError, output};
+use crate::{
+    CliError,
+    merge::{merge, remove},
+    output,
+};
 
 /// What to read.
 #[derive(Args, Clone, Debug)]
@@ -14,17 +18,29 @@ pub struct GetArgs {
     /// Prefixes of dotted keys like settings.network, or one path like /os [default: os. settings.]
     #[arg(value_name = "PREFIX")]
     pub prefixes: Vec<String>,
+    /// Leave out what begins with this prefix; may be repeated
+    #[arg(long, value_name = "PREFIX")]
+    pub exclude: Vec<String>,
+    /// Print without white space, keys sorted
+    #[arg(long)]
+    pub canonicalize: bool,
 }
 
 pub(crate) fn run(client: &Client, args: &GetArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    let document = match args.prefixes.as_slice() {
+    let mut document = match args.prefixes.as_slice() {
         [] => by_prefixes(client, &["os.".to_owned(), "settings.".to_owned()])?,
-        [path] if path.starts_with('/') => client.get_json(path)?,
+        [path] if path.starts_with('/') && args.exclude.is_empty() => client.get_json(path)?,
         prefixes if prefixes.iter().any(|prefix| prefix.starts_with('/')) => {
-            return Err(CliError::Usage("a path like /os stands alone".into()));
+            return Err(CliError::Usage("a path like /os stands alone, without prefixes and --exclude".into()));
         }
         prefixes => by_prefixes(client, prefixes)?,
     };
+    remove(&mut document, "", &args.exclude);
+    if args.canonicalize {
+        // Objects are kept sorted, and plain output has no white space.
+        writeln!(out, "{document}")?;
+        return Ok(());
+    }
     output::json(out, &document)
 }
 
@@ -34,30 +50,4 @@ fn by_prefixes(client: &Client, prefixes: &[String]) -> Result<Value, CliError> 
         merge(&mut merged, client.get_json(&format!("/?prefix={}", encode_value(prefix)))?);
     }
     Ok(merged)
-}
-
-/// Objects join member by member; of anything else the later wins.
-fn merge(into: &mut Value, from: Value) {
-    match (into, from) {
-        (Value::Object(into), Value::Object(from)) => {
-            for (key, value) in from {
-                merge(into.entry(key).or_insert(Value::Null), value);
-            }
-        }
-        (into, from) => *into = from,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn answers_join_member_by_member() {
-        let mut merged = json!({"os": {"arch": "x86_64"}, "settings": {"a": {"x": 1}}});
-        merge(&mut merged, json!({"settings": {"a": {"y": 2}, "b": [3]}}));
-        assert_eq!(merged, json!({"os": {"arch": "x86_64"}, "settings": {"a": {"x": 1, "y": 2}, "b": [3]}}));
-    }
 }

@@ -1,11 +1,9 @@
 //! `raw`: one request as given.
 
-use std::io::Write;
-
-use ampoule_api_client::{Client, Method};
+use ampoule_api_client::{Client, ClientError, Method};
 use clap::{Args, ValueEnum};
 
-use crate::CliError;
+use crate::{CliError, Console, output::raw_body};
 
 /// One HTTP request.
 #[derive(Args, Clone, Debug)]
@@ -13,9 +11,9 @@ pub struct RawArgs {
     /// Path and query, for example /settings?prefix=settings.network
     #[arg(short, long)]
     pub uri: Option<String>,
-    /// Method of the request
-    #[arg(short, long, visible_short_alias = 'X', ignore_case = true, default_value = "GET")]
-    pub method: RawMethod,
+    /// Method of the request [default: GET]
+    #[arg(short, long, visible_short_alias = 'X', ignore_case = true)]
+    pub method: Option<RawMethod>,
     /// Body of the request, usually JSON
     #[arg(short, long)]
     pub data: Option<String>,
@@ -49,16 +47,26 @@ impl From<RawMethod> for Method {
     }
 }
 
-/// Prints the body, with a line end if it has none.
-pub(crate) fn run(client: &Client, args: &RawArgs, out: &mut dyn Write) -> Result<(), CliError> {
+impl RawArgs {
+    /// Whether anything was given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.uri.is_some() || self.method.is_some() || self.data.is_some()
+    }
+}
+
+/// Prints the body, with a line end if it has none; with `verbose` the status before it, on standard error.
+pub(crate) fn run(client: &Client, args: &RawArgs, verbose: bool, console: &mut Console<'_>) -> Result<(), CliError> {
     let Some(uri) = &args.uri else {
         return Err(CliError::Usage("name a path with --uri, or a command (see --help)".into()));
     };
-    let body = args.data.as_deref().map(str::as_bytes);
-    let response = client.call(args.method.into(), uri, body)?;
-    out.write_all(&response.body)?;
-    if !response.body.is_empty() && !response.body.ends_with(b"\n") {
-        writeln!(out)?;
+    let method = args.method.unwrap_or(RawMethod::Get).into();
+    let result = client.call(method, uri, args.data.as_deref().map(str::as_bytes));
+    let status = match &result {
+        Ok(response) => Some(response.status),
+        Err(error) => ClientError::status(error),
+    };
+    if let (true, Some(status)) = (verbose, status) {
+        writeln!(console.err, "{status}")?;
     }
-    Ok(())
+    raw_body(console.out, &result?.body)
 }

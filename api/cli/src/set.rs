@@ -1,10 +1,12 @@
-//! `set`: changes settings in a transaction of their own.
+//! `set` and `unset`: single settings, in a transaction of their own.
+
+use std::io::Write;
 
 use ampoule_api_client::{Client, Method};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::{CliError, transaction};
+use crate::{ChangeArgs, CliError, change};
 
 /// New values for settings.
 #[derive(Args, Clone, Debug)]
@@ -15,16 +17,36 @@ pub struct SetArgs {
     /// A JSON tree of settings, without an outer "settings" key; needed for lists
     #[arg(short, long, conflicts_with = "pairs")]
     pub json: Option<String>,
+    /// How.
+    #[command(flatten)]
+    pub change: ChangeArgs,
 }
 
-/// Prints nothing: no news is good news, as with Bottlerocket's `apiclient`.
-pub(crate) fn run(client: &Client, args: &SetArgs) -> Result<(), CliError> {
-    let tx = transaction::name("set");
-    match &args.json {
-        Some(text) => client.patch_settings(&tx, &tree(text)?)?,
-        None => patch_pairs(client, &tx, &args.pairs)?,
-    }
-    transaction::commit(client, &tx)
+/// Settings that go back to their default.
+#[derive(Args, Clone, Debug)]
+pub struct UnsetArgs {
+    /// Keys like network.hostname; a key above others takes them all
+    #[arg(value_name = "KEY", required = true)]
+    pub keys: Vec<String>,
+    /// How.
+    #[command(flatten)]
+    pub change: ChangeArgs,
+}
+
+pub(crate) fn run(client: &Client, args: &SetArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    let json = args.json.as_deref().map(tree).transpose()?;
+    check_pairs(&args.pairs)?;
+    change::run(client, "set", &args.change, out, |tx| match &json {
+        Some(tree) => Ok(client.patch_settings(tx, tree)?),
+        None => {
+            let path = format!("/settings/keypair?tx={tx}");
+            Ok(client.send_json(Method::Patch, &path, &json!({ "request_payload": args.pairs })).map(drop)?)
+        }
+    })
+}
+
+pub(crate) fn unset(client: &Client, args: &UnsetArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    change::unset(client, &args.keys, &args.change, out)
 }
 
 fn tree(text: &str) -> Result<Value, CliError> {
@@ -36,16 +58,10 @@ fn tree(text: &str) -> Result<Value, CliError> {
 }
 
 /// The node knows the types of its settings; we only check that each pair is one.
-fn patch_pairs(client: &Client, tx: &str, pairs: &[String]) -> Result<(), CliError> {
-    for pair in pairs {
-        match pair.split_once('=') {
-            Some((key, _)) if !key.trim().is_empty() => {}
-            _ => {
-                return Err(CliError::Usage(format!("{pair:?} is not of the form key=value")));
-            }
-        }
+fn check_pairs(pairs: &[String]) -> Result<(), CliError> {
+    let is_pair = |pair: &String| pair.split_once('=').is_some_and(|(key, _)| !key.trim().is_empty());
+    match pairs.iter().find(|pair| !is_pair(pair)) {
+        Some(wrong) => Err(CliError::Usage(format!("{wrong:?} is not of the form key=value"))),
+        None => Ok(()),
     }
-    let path = format!("/settings/keypair?tx={tx}");
-    client.send_json(Method::Patch, &path, &json!({ "request_payload": pairs }))?;
-    Ok(())
 }

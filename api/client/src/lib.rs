@@ -3,6 +3,7 @@
 //! Blocking on the outside: a caller needs no async runtime. One connection is made per request, so a client survives
 //! a restart of the node without care. Answers are bounded in size and time.
 
+mod change;
 mod client;
 mod connect;
 mod error;

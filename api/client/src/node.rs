@@ -1,8 +1,8 @@
 //! What the API offers, one function per thing.
 
 use ampoule_api_types::{
-    OsInfo,
-    v1::{BootReport, NetworkStatus, ServiceList, WorkloadList},
+    OsInfo, UpdateStatus,
+    v1::{BootReport, NetworkStatus, ServiceList, SettingList, WorkloadList},
 };
 use serde_json::Value;
 
@@ -69,6 +69,32 @@ impl Client {
     /// What the node runs.
     pub fn os(&self) -> Result<OsInfo, ClientError> {
         self.get_json("/os")
+    }
+
+    /// Drops a transaction, if it is there.
+    pub fn discard(&self, transaction: &str) -> Result<(), ClientError> {
+        self.call(Method::Delete, &with_query("/tx", &[("tx", Some(transaction.to_owned()))]), None).map(drop)
+    }
+
+    /// JSON Schema of the image's settings, with their documentation.
+    pub fn settings_schema(&self) -> Result<Value, ClientError> {
+        self.get_json("/v1/schema")
+    }
+
+    /// The live settings by key, each with who gave it; secrets are hidden.
+    pub fn setting_list(&self, prefix: Option<&str>) -> Result<SettingList, ClientError> {
+        let pairs = [("with", Some("source".to_owned())), ("prefix", prefix.map(ToOwned::to_owned))];
+        self.get_json(&with_query("/v1/settings", &pairs))
+    }
+
+    /// What the updater knows and what it did last.
+    pub fn update_status(&self) -> Result<UpdateStatus, ClientError> {
+        self.get_json("/updates/status")
+    }
+
+    /// Asks for an action of Bottlerocket's API, `refresh-updates` for example; returns once it is begun.
+    pub fn action(&self, name: &str) -> Result<(), ClientError> {
+        self.call(Method::Post, &format!("/actions/{name}"), None).map(drop)
     }
 
     /// When what happened since the kernel started.
