@@ -8,6 +8,7 @@ mod integrity;
 mod network;
 mod power;
 mod programs;
+mod provision;
 mod pulling;
 mod software;
 mod user_data;
@@ -28,6 +29,7 @@ pub(crate) fn all() -> Vec<Case> {
         command_line::CASES,
         network::CASES,
         user_data::CASES,
+        provision::CASES,
         integrity::CASES,
         programs::CASES,
     ]

@@ -12,7 +12,10 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{framework::NodePlan, software::Registry};
+use crate::{
+    framework::NodePlan,
+    software::{InstanceMetadata, Registry},
+};
 
 /// Folders and files that do not change during a run.
 pub(crate) struct Places {
@@ -124,6 +127,12 @@ impl Context {
         let registry = Arc::new(Registry::start(&places.recipes, &places.cache, &folder)?);
         *slot = Some(registry.clone());
         Ok(registry)
+    }
+
+    /// A metadata service of this case's own, with this user data.
+    pub(crate) fn instance_metadata(&self, user_data: &str) -> Result<InstanceMetadata> {
+        let places = &self.shared.places;
+        InstanceMetadata::start(&places.recipes, &places.cache, &self.folder.join("metadata"), user_data)
     }
 
     /// The demo workload's program.

@@ -2,15 +2,25 @@
 
 mod debian;
 mod flaky;
+mod go;
 mod http;
 mod layout;
+mod metadata;
 mod postgres;
 mod recipe;
 mod redis;
 mod registry;
+pub(crate) mod volumes;
 
 pub(crate) use flaky::FlakyRoad;
 pub(crate) use http::get;
+pub(crate) use metadata::InstanceMetadata;
 pub(crate) use postgres::Database;
 pub(crate) use redis::KeyStore;
 pub(crate) use registry::Registry;
+
+/// Base64 (RFC 4648), as documents carry bytes.
+fn base64(bytes: &[u8]) -> String {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    STANDARD.encode(bytes)
+}

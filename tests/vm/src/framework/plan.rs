@@ -20,11 +20,12 @@ pub(crate) struct NodePlan {
     ports: Vec<u16>,
     settings: Table,
     raw_user_data: Option<Vec<u8>>,
+    arguments: Vec<String>,
 }
 
 impl NodePlan {
     pub(crate) fn new(image: PathBuf, folder: PathBuf) -> Self {
-        Self { image, folder, firmware: Firmware::Direct, memory_mib: 1024, ports: Vec::new(), settings: Table::new(), raw_user_data: None }
+        Self { image, folder, firmware: Firmware::Direct, memory_mib: 1024, ports: Vec::new(), settings: Table::new(), raw_user_data: None, arguments: Vec::new() }
     }
 
     /// Boots as real hardware does: firmware, boot loader, unified kernel image.
@@ -63,6 +64,12 @@ impl NodePlan {
         self
     }
 
+    /// More words for QEMU: devices and what the firmware hands over.
+    pub(crate) fn with_machine_arguments(mut self, words: impl IntoIterator<Item = String>) -> Self {
+        self.arguments.extend(words);
+        self
+    }
+
     /// Switches it on.
     pub(crate) fn start(self) -> Result<Node> {
         let identity = LocalIdentity::create(&self.folder.join("identity"))?;
@@ -75,6 +82,7 @@ impl NodePlan {
             None => identity.user_data(&self.user_data())?,
         });
         config.forwards = self.forwards()?;
+        config.extra_args.extend(self.arguments);
         Node::start(config, identity)
     }
 

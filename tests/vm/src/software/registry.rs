@@ -10,10 +10,9 @@ use std::{
 };
 
 use ampoule_machine::{HOST_SEEN_FROM_GUEST, free_port};
-use anyhow::{Context, Result, ensure};
-use sha2::{Digest, Sha256};
+use anyhow::{Context, Result};
 
-use super::{debian, layout, recipe::Recipe};
+use super::{debian, go, layout, recipe::Recipe};
 use crate::framework::{eventually, within};
 
 const PROGRAM: &str = "github.com/distribution/distribution/v3/cmd/registry";
@@ -32,7 +31,7 @@ pub(crate) struct Registry {
 impl Registry {
     /// Starts one with nothing in it. `images` is the folder of recipes.
     pub(crate) fn start(images: &Path, cache: &Path, folder: &Path) -> Result<Self> {
-        let program = program(&images.join("registry"), cache)?;
+        let program = go::program(&images.join("registry"), PROGRAM, cache)?;
         fs::create_dir_all(folder)?;
         let port = free_port()?;
         let config = folder.join("config.yml");
@@ -116,29 +115,4 @@ impl Drop for Registry {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// The program, built from the pinned module if the cache lacks it.
-fn program(module: &Path, cache: &Path) -> Result<PathBuf> {
-    let sums = fs::read(module.join("go.sum")).context("the registry's go.sum")?;
-    let digest = Sha256::digest(&sums);
-    let key: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    let path = cache.join("test-images").join(format!("registry-{key}"));
-    if path.is_file() {
-        return Ok(path);
-    }
-    fs::create_dir_all(path.parent().context("a cache folder")?)?;
-    let making = path.with_extension(format!("new{}", std::process::id()));
-    println!("     building the registry from its Go module (once)");
-    let status = Command::new("go")
-        .args(["build", "-trimpath", "-ldflags", "-s -w", "-o"])
-        .arg(&making)
-        .arg(PROGRAM)
-        .env("CGO_ENABLED", "0")
-        .current_dir(module)
-        .status()
-        .context("go cannot be started: is it installed?")?;
-    ensure!(status.success(), "go build of the registry failed");
-    fs::rename(&making, &path)?;
-    Ok(path)
 }

@@ -1,0 +1,80 @@
+//! User data from places other than QEMU's firmware device.
+
+use anyhow::{Result, ensure};
+
+use crate::{
+    context::Context,
+    framework::{Node, within},
+    runner::Case,
+    software::volumes,
+};
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "imds_user_data_configures_a_node",
+        about: "user data of EC2's metadata service (version 2) wins over what the firmware gives, key by key",
+        limit: within(300),
+        soak: false,
+        run: imds_user_data_configures_a_node,
+    },
+    Case {
+        name: "disc_and_volume_configure_a_node",
+        about: "an OVF environment on a disc and a labelled FAT volume both count, the volume more",
+        limit: within(300),
+        soak: false,
+        run: disc_and_volume_configure_a_node,
+    },
+    Case {
+        name: "a_broken_volume_is_survived",
+        about: "a damaged ext4 volume that asks the kernel to panic is reported; the node comes up with the rest",
+        limit: within(300),
+        soak: false,
+        run: a_broken_volume_is_survived,
+    },
+];
+
+fn imds_user_data_configures_a_node(context: &Context) -> Result<()> {
+    let metadata = context.instance_metadata("[settings]\nmotd = \"from the metadata service\"\n")?;
+    let node = context.node().with_settings("motd = \"from the firmware\"\n[network]\nhostname = \"from-firmware\"");
+    let mut node = node.with_machine_arguments(metadata.machine_arguments()).start()?;
+    node.boots()?;
+    ensure!(setting(&node, "motd")? == "from the metadata service", "the metadata service did not win");
+    ensure!(setting(&node, "network.hostname")? == "from-firmware", "it took along what it does not speak of");
+    says(&node, "40-ec2-imds")?;
+    node.stops_at_the_power_button()
+}
+
+fn disc_and_volume_configure_a_node(context: &Context) -> Result<()> {
+    let environment = volumes::ovf_environment("[settings]\nmotd = \"from the disc\"\n[settings.network]\nhostname = \"from-disc\"\n");
+    let disc = volumes::disc(context.folder(), "OVF ENV", "ovf-env.xml", &environment)?;
+    let volume = volumes::fat(context.folder(), "AMPOULE-CFG", "user-data.toml", "[settings]\nmotd = \"from the volume\"\n")?;
+    let mut node = context.node().with_machine_arguments(disc).with_machine_arguments(volume).start()?;
+    node.boots()?;
+    ensure!(setting(&node, "motd")? == "from the volume", "the volume did not win over the disc");
+    ensure!(setting(&node, "network.hostname")? == "from-disc", "the disc was not read");
+    node.stops_at_the_power_button()
+}
+
+fn a_broken_volume_is_survived(context: &Context) -> Result<()> {
+    let volume = volumes::broken_ext4(context.folder(), "cidata")?;
+    let mut node = context.node().with_settings("motd = \"from the firmware\"").with_machine_arguments(volume).start()?;
+    node.boots()?;
+    ensure!(setting(&node, "motd")? == "from the firmware", "the good user data did not count");
+    says(&node, "31-config-volume cannot be used")?;
+    node.stops_at_the_power_button()
+}
+
+/// A setting in force, as text.
+fn setting(node: &Node, key: &str) -> Result<String> {
+    let settings = node.client()?.settings(None)?;
+    let settings = settings.get("settings").unwrap_or(&settings);
+    let value = key.split('.').try_fold(settings, |tree, part| tree.get(part));
+    Ok(value.and_then(|value| value.as_str()).unwrap_or_default().to_owned())
+}
+
+/// The service told this to the log.
+fn says(node: &Node, text: &str) -> Result<()> {
+    let lines = node.log_of("provision")?;
+    ensure!(lines.iter().any(|line| line.text.contains(text)), "it did not say {text:?}: {lines:?}");
+    Ok(())
+}
