@@ -1,6 +1,7 @@
 //! `kernel`: what the kernel is told.
 
 use crate::checked_text::checked_text;
+pub use crate::hugepages::Hugepages;
 use crate::namespace::namespace;
 use crate::{Described, SettingError, path};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ namespace! {
     }
     groups {
         modules "modules": BTreeMap<ModuleName, Module>;
+        hugepages "hugepages": Hugepages;
     }
 }
 

@@ -3,8 +3,10 @@
 use crate::key::Key;
 use crate::{SettingError, path};
 use crate::{
-    api, aws, boot, bootstrap_commands, bootstrap_containers, container_registry, container_runtime, dns, host_containers, kernel, metrics,
-    motd, network, ntp, oci_defaults, pki, updates, workloads,
+    api, autoscaling, aws, boot, bootstrap_commands, bootstrap_containers, cloudformation, container_registry, container_runtime,
+    container_runtime_plugins, dns, ecs, host_containers, hugepages, image_verifier_plugins, kernel, kubelet_device_plugins,
+    kubelet_dra_drivers, kubernetes, measurement, metrics, motd, network, ntp, nvidia_container_runtime, oci_defaults, oci_hooks, pki,
+    updates, workloads,
 };
 
 /// A namespace with its groups of settings.
@@ -22,24 +24,85 @@ const fn namespace(name: &'static str, about: &'static str, groups: &'static [&'
 /// Every namespace, by name.
 pub(crate) const NAMESPACES: &[Namespace] = &[
     namespace("api", api::ABOUT, &[api::KEYS]),
+    namespace("autoscaling", autoscaling::Autoscaling::ABOUT, &[autoscaling::Autoscaling::KEYS]),
     namespace("aws", aws::Aws::ABOUT, &[aws::Aws::KEYS]),
     namespace("boot", boot::Boot::ABOUT, &[boot::Boot::KEYS, boot::ALIASES]),
     namespace("bootstrap-commands", bootstrap_commands::ABOUT, &[bootstrap_commands::BootstrapCommand::KEYS]),
     namespace("bootstrap-containers", bootstrap_containers::ABOUT, &[bootstrap_containers::BootstrapContainer::KEYS]),
+    namespace("cloudformation", cloudformation::Cloudformation::ABOUT, &[cloudformation::Cloudformation::KEYS]),
     namespace("container-registry", container_registry::ABOUT, &[container_registry::KEYS]),
     namespace(
         "container-runtime",
         container_runtime::ContainerRuntime::ABOUT,
         &[container_runtime::ContainerRuntime::KEYS, container_runtime::ALIASES],
     ),
+    namespace(
+        "container-runtime-plugins",
+        container_runtime_plugins::ContainerRuntimePlugins::ABOUT,
+        &[
+            container_runtime_plugins::ContainerRuntimePlugins::KEYS,
+            container_runtime_plugins::SociSnapshotter::KEYS,
+            container_runtime_plugins::ParallelPullUnpack::KEYS,
+        ],
+    ),
     namespace("dns", dns::Dns::ABOUT, &[dns::Dns::KEYS]),
+    namespace("ecs", ecs::Ecs::ABOUT, &[ecs::Ecs::KEYS]),
     namespace("host-containers", host_containers::ABOUT, &[host_containers::HostContainer::KEYS]),
-    namespace("kernel", kernel::Kernel::ABOUT, &[kernel::Kernel::KEYS, kernel::Module::KEYS]),
+    namespace(
+        "image-verifier-plugins",
+        image_verifier_plugins::ABOUT,
+        &[image_verifier_plugins::KEYS, image_verifier_plugins::Plugin::KEYS],
+    ),
+    namespace(
+        "kernel",
+        kernel::Kernel::ABOUT,
+        &[
+            kernel::Kernel::KEYS,
+            kernel::Module::KEYS,
+            hugepages::Hugepages::KEYS,
+            hugepages::Transparent::KEYS,
+            hugepages::STATIC_KEYS,
+            hugepages::Pool::KEYS,
+        ],
+    ),
+    namespace(
+        "kubelet-device-plugins",
+        kubelet_device_plugins::KubeletDevicePlugins::ABOUT,
+        &[
+            kubelet_device_plugins::KubeletDevicePlugins::KEYS,
+            kubelet_device_plugins::Nvidia::KEYS,
+            kubelet_device_plugins::TimeSlicing::KEYS,
+            kubelet_device_plugins::Mig::KEYS,
+            kubelet_device_plugins::Mps::KEYS,
+        ],
+    ),
+    namespace(
+        "kubelet-dra-drivers",
+        kubelet_dra_drivers::KubeletDraDrivers::ABOUT,
+        &[kubelet_dra_drivers::KubeletDraDrivers::KEYS, kubelet_dra_drivers::NvidiaDra::KEYS],
+    ),
+    namespace(
+        "kubernetes",
+        kubernetes::Kubernetes::ABOUT,
+        &[
+            kubernetes::Kubernetes::KEYS,
+            kubernetes::CredentialProvider::KEYS,
+            kubernetes::StaticPod::KEYS,
+            kubernetes::ReservedMemory::KEYS,
+        ],
+    ),
+    namespace("measurement", measurement::Measurement::ABOUT, &[measurement::Measurement::KEYS]),
     namespace("metrics", metrics::Metrics::ABOUT, &[metrics::Metrics::KEYS]),
     namespace("motd", motd::ABOUT, &[motd::KEYS]),
     namespace("network", network::Network::ABOUT, &[network::Network::KEYS]),
     namespace("ntp", ntp::Ntp::ABOUT, &[ntp::Ntp::KEYS]),
+    namespace(
+        "nvidia-container-runtime",
+        nvidia_container_runtime::NvidiaContainerRuntime::ABOUT,
+        &[nvidia_container_runtime::NvidiaContainerRuntime::KEYS],
+    ),
     namespace("oci-defaults", oci_defaults::OciDefaults::ABOUT, &[oci_defaults::OciDefaults::KEYS, oci_defaults::Limits::KEYS]),
+    namespace("oci-hooks", oci_hooks::OciHooks::ABOUT, &[oci_hooks::OciHooks::KEYS]),
     namespace("pki", pki::ABOUT, &[pki::Bundle::KEYS]),
     namespace("updates", updates::Updates::ABOUT, &[updates::Updates::KEYS]),
     namespace("workloads", workloads::ABOUT, &[workloads::KEYS]),

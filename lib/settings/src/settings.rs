@@ -1,19 +1,30 @@
 //! Settings: everything a node goes by, whole and valid.
 
 use crate::api::{self, Api};
+use crate::autoscaling::Autoscaling;
 use crate::aws::Aws;
 use crate::boot::Boot;
 use crate::bootstrap_commands::{self, BootstrapCommands};
 use crate::bootstrap_containers::{self, BootstrapContainers};
+use crate::cloudformation::Cloudformation;
 use crate::container_registry::ContainerRegistry;
 use crate::container_runtime::ContainerRuntime;
+use crate::container_runtime_plugins::ContainerRuntimePlugins;
 use crate::dns::Dns;
+use crate::ecs::Ecs;
 use crate::host_containers::{self, HostContainers};
+use crate::image_verifier_plugins::ImageVerifierPlugins;
 use crate::kernel::{self, Kernel};
+use crate::kubelet_device_plugins::{self, KubeletDevicePlugins};
+use crate::kubelet_dra_drivers::KubeletDraDrivers;
+use crate::kubernetes::{self, Kubernetes};
+use crate::measurement::{self, Measurement};
 use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::ntp::Ntp;
+use crate::nvidia_container_runtime::NvidiaContainerRuntime;
 use crate::oci_defaults::{self, OciDefaults};
+use crate::oci_hooks::OciHooks;
 use crate::pki::Pki;
 use crate::updates::Updates;
 use crate::workloads::{self, Workloads};
@@ -60,6 +71,28 @@ pub struct Settings {
     pub bootstrap_commands: BootstrapCommands,
     /// How the container engine of the orchestrator works.
     pub container_runtime: ContainerRuntime,
+    /// A node in a warm pool.
+    pub autoscaling: Autoscaling,
+    /// Tells CloudFormation that the node has started.
+    pub cloudformation: Cloudformation,
+    /// Programs that help the container engine.
+    pub container_runtime_plugins: ContainerRuntimePlugins,
+    /// The node as part of an ECS cluster.
+    pub ecs: Ecs,
+    /// Who has to agree before an image is used.
+    pub image_verifier_plugins: ImageVerifierPlugins,
+    /// Devices that pods may ask for.
+    pub kubelet_device_plugins: KubeletDevicePlugins,
+    /// Devices that pods claim.
+    pub kubelet_dra_drivers: KubeletDraDrivers,
+    /// The node as part of a Kubernetes cluster.
+    pub kubernetes: Kubernetes,
+    /// What of the settings a TPM is told.
+    pub measurement: Measurement,
+    /// How containers get at GPUs of NVIDIA.
+    pub nvidia_container_runtime: NvidiaContainerRuntime,
+    /// Accepted and without effect.
+    pub oci_hooks: OciHooks,
 }
 
 impl Settings {
@@ -90,6 +123,9 @@ impl Settings {
         host_containers::check_together(&self.host_containers, errors);
         bootstrap_containers::check_together(&self.bootstrap_containers, errors);
         bootstrap_commands::check_together(&self.bootstrap_commands, errors);
+        kubelet_device_plugins::check_together(&self.kubelet_device_plugins, errors);
+        kubernetes::check_together(&self.kubernetes, errors);
+        measurement::check_together(&self.measurement, errors);
     }
 }
 
