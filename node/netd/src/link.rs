@@ -85,6 +85,9 @@ impl Link {
             log::debug!("{}: routers are not asked: {error}", self.name);
         }
         let saved = self.shelf.load(&self.name, self.mac, clock::now());
+        if let Some(held) = &saved.held {
+            log::info!("{}: goes on with {} and asks whether it may", self.name, held.lease.address);
+        }
         let client = Client::resume(self.mac, random()?, saved.held.clone(), clock::now());
         Ok(Session { index, carrier: true, client, learned: saved.learned.clone(), saved })
     }
