@@ -68,7 +68,7 @@ impl Identity {
     pub(crate) fn os_release(&self) -> String {
         let Self { version, release_date, build_id, variant } = self;
         format!(
-            "NAME=Ampoule\nID=ampoule\nVERSION_ID={version}\nVARIANT_ID={variant}\nBUILD_ID={build_id}\n\
+            "NAME=Ampoule\nID=ampoule\nVERSION=\"{version} ({variant})\"\nVERSION_ID={version}\nVARIANT_ID={variant}\nBUILD_ID={build_id}\n\
              RELEASE_DATE={release_date}\n\
              PRETTY_NAME=\"Ampoule {version} ({variant})\"\n"
         )
@@ -113,7 +113,12 @@ pub(crate) fn fill(
 
 /// What `/etc` begins with. Links, so that the verified file itself is read.
 fn fill_etc(root: &Path) -> anyhow::Result<()> {
-    let links = [("os-release", "/usr/lib/os-release"), ("ssl/certs/ca-certificates.crt", "/usr/share/ca-certificates/ca-bundle.crt")];
+    let links = [
+        ("os-release", "/usr/lib/os-release"),
+        // What tools for Bottlerocket read a node's version from; the same format.
+        ("bottlerocket-release", "/usr/lib/os-release"),
+        ("ssl/certs/ca-certificates.crt", "/usr/share/ca-certificates/ca-bundle.crt"),
+    ];
     for (name, target) in links {
         let path = root.join(ETC).join(name);
         make_parent(&path)?;
@@ -189,7 +194,7 @@ mod tests {
     fn os_release_has_what_the_contract_names() {
         let identity = Identity { version: "1.2.3".into(), release_date: "2026-01-02".into(), build_id: "abc".into(), variant: "v".into() };
         let text = identity.os_release();
-        for key in ["NAME=", "ID=ampoule", "VERSION_ID=1.2.3", "VARIANT_ID=v", "BUILD_ID=abc", "RELEASE_DATE=2026-01-02", "PRETTY_NAME="] {
+        for key in ["NAME=", "ID=ampoule", "VERSION=\"1.2.3 (v)\"", "VERSION_ID=1.2.3", "VARIANT_ID=v", "BUILD_ID=abc", "RELEASE_DATE=2026-01-02", "PRETTY_NAME="] {
             assert!(text.lines().any(|l| l.starts_with(key)), "{key}");
         }
     }
@@ -201,6 +206,15 @@ mod tests {
         assert_eq!((release.version.as_str(), release.date.as_str()), ("1.2.3", "2026-01-02"));
         for date in ["", "soon", "2026-1-2", "02-01-2026"] {
             assert!(Release::parse(&text(date)).is_err(), "{date}");
+        }
+    }
+
+    #[test]
+    fn a_nodes_version_is_found_under_both_names() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fill_etc(dir.path()).expect("filled");
+        for name in ["os-release", "bottlerocket-release"] {
+            assert_eq!(std::fs::read_link(dir.path().join(ETC).join(name)).expect("a link"), Path::new("/usr/lib/os-release"), "{name}");
         }
     }
 
