@@ -7,6 +7,8 @@ use crate::{Model, path};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
+/// Most errors told at once: enough for a person, and what bounds the time that hostile settings take.
+const MOST_ERRORS: usize = 100;
 /// Deepest nesting read; the model needs five levels.
 const MAX_DEPTH: usize = 16;
 
@@ -32,8 +34,13 @@ impl Fragment {
     /// # Errors
     /// Everything that is wrong, each with its place in the text.
     pub fn from_toml(model: &Model, text: &str) -> Result<Self, Vec<SettingError>> {
-        let Found { tree, places } = locate::settings_of(text).map_err(|e| vec![e])?;
-        Self::from_json(model, &tree).map_err(|errors| errors.into_iter().map(|e| places.add_to(e)).collect())
+        let Found { tree, places, strays } = locate::settings_of(text).map_err(|e| vec![e])?;
+        let (values, wrong) = match Self::from_json(model, &tree) {
+            Ok(values) => (values, Vec::new()),
+            Err(errors) => (Self::default(), errors),
+        };
+        let errors: Vec<_> = strays.into_iter().chain(wrong.into_iter().map(|e| places.add_to(e))).take(MOST_ERRORS).collect();
+        if errors.is_empty() { Ok(values) } else { Err(errors) }
     }
 
     /// This one, with every key of `other` taken from there.
@@ -131,6 +138,9 @@ impl<'a> Walk<'a> {
     }
 
     fn entry(&mut self, above: &[String], name: &str, value: &Value) {
+        if self.errors.len() >= MOST_ERRORS {
+            return;
+        }
         let segments = [above, &[name.to_owned()]].concat();
         if let Some(rule) = self.model.find_segments(&segments) {
             self.leaf(&segments, value, rule);
@@ -142,13 +152,52 @@ impl<'a> Walk<'a> {
     }
 
     fn leaf(&mut self, segments: &[String], value: &Value, rule: &Key) {
-        let key = path::join(segments);
-        if let Err(reason) = rule.check_name(segments) {
-            self.errors.push(SettingError::value(&key, reason, "choose another name"));
-        } else if let Err(reason) = rule.check(value) {
-            self.errors.push(SettingError::value(&key, reason, format!("write {}", rule.allowed)));
-        } else {
-            self.values.insert(rule.spelled(segments), value.clone());
+        match check(segments, value, rule) {
+            Err(error) => self.errors.push(error),
+            Ok(()) => {
+                let spelled = rule.spelled(segments);
+                if self.values.insert(spelled.clone(), value.clone()).is_some() {
+                    let reason = format!("this is set twice: it is another spelling of `{spelled}`, or that of it");
+                    self.errors.push(SettingError::value(&path::join(segments), reason, "keep one of them"));
+                }
+            }
         }
+    }
+}
+
+fn check(segments: &[String], value: &Value, rule: &Key) -> Result<(), SettingError> {
+    let wrong = |reason, hint| Err(SettingError::value(&path::join(segments), reason, hint));
+    if let Some(whole) = unquoted(segments, value, rule) {
+        return wrong("this is a table; the setting has a value".to_owned(), format!("write a name with dots in quotes: {whole}"));
+    }
+    if let Err(reason) = rule.check_name(segments) {
+        return wrong(reason, "choose another name".to_owned());
+    }
+    rule.check(value).or_else(|reason| wrong(reason, hint(rule)))
+}
+
+/// The key that was meant, if a name that a person chose has dots and was not quoted: TOML then makes tables of it.
+fn unquoted(segments: &[String], value: &Value, rule: &Key) -> Option<String> {
+    let is_value = |v: &Value| rule.pattern.ends_with(".*") && rule.check(v).is_ok();
+    let (name, above) = segments.split_last()?;
+    let (mut whole, mut below) = (name.clone(), value);
+    while let Value::Object(table) = below
+        && !is_value(below)
+    {
+        let (next, value) = table.iter().next()?;
+        whole = format!("{whole}.{next}");
+        below = value;
+    }
+    (whole != *name && is_value(below)).then(|| path::join(above.iter().chain([&whole])))
+}
+
+/// Longest example shown in an error, in characters: certificates are not.
+const EXAMPLE: usize = 80;
+
+fn hint(rule: &Key) -> String {
+    let has_one = rule.allowed.contains("for example") || rule.allowed.contains(" like ") || rule.allowed.starts_with("one of");
+    match rule.example.len() <= EXAMPLE && !has_one {
+        true => format!("write {}, for example {}", rule.allowed, rule.example),
+        false => format!("write {}", rule.allowed),
     }
 }

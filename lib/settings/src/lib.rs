@@ -36,6 +36,7 @@ mod layers;
 mod locate;
 pub mod measurement;
 pub mod metrics;
+mod mistaken;
 mod model;
 pub mod motd;
 mod namespace;

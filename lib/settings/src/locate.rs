@@ -1,14 +1,17 @@
 //! TOML with the place of each key, so that an error can say where.
 
-use crate::{Location, SettingError};
+use crate::mistaken::what_it_seems;
+use crate::{Location, SettingError, path};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
-/// A settings tree and where its keys stand.
+/// A settings tree, where its keys stand, and what stands beside it.
 pub(crate) struct Found {
     pub(crate) tree: Value,
     pub(crate) places: Places,
+    /// Errors for what is not below `settings`.
+    pub(crate) strays: Vec<SettingError>,
 }
 
 /// Places of keys.
@@ -18,37 +21,37 @@ pub(crate) struct Places(BTreeMap<String, Location>);
 impl Places {
     /// The error, with the place of its key or of the nearest table above it.
     pub(crate) fn add_to(&self, mut error: SettingError) -> SettingError {
-        let mut key = error.key.as_str();
-        error.location = loop {
-            match (self.0.get(key), key.rsplit_once('.')) {
-                (Some(place), _) => break Some(*place),
-                (None, Some((above, _))) => key = above,
-                (None, None) => break None,
-            }
-        };
+        let mut segments = path::split(&error.key);
+        while error.location.is_none() && !segments.is_empty() {
+            error.location = self.0.get(&path::join(&segments)).copied();
+            segments.pop();
+        }
         error
     }
 }
 
-/// The `settings` table of a document.
+/// The `settings` table of a document. Byte order mark and Windows line ends do not matter.
 pub(crate) fn settings_of(text: &str) -> Result<Found, SettingError> {
-    let document = DeTable::parse(text).map_err(|e| not_toml(text, &e))?;
-    let mut places = Places::default();
-    let mut tree = None;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let lines = Lines::of(text);
+    let document = DeTable::parse(text).map_err(|e| what_it_seems(text).unwrap_or_else(|| not_toml(text, &lines, &e)))?;
+    let mut reader = Reader { lines: &lines, places: Places::default() };
+    let (mut tree, mut strays) = (None, Vec::new());
     for (name, value) in document.get_ref() {
-        let place = location(text, name.span().start);
-        if name.get_ref() != "settings" {
-            return Err(at(place, other_table(name.get_ref())));
+        match name.get_ref().as_ref() {
+            "settings" => tree = Some(reader.convert(&mut Vec::new(), value.get_ref())),
+            other => strays.push(at(lines.location(name.span().start), stray(other, value.get_ref()))),
         }
-        tree = Some(convert(text, "", value.get_ref(), &mut places));
     }
-    tree.map(|tree| Found { tree, places }).ok_or_else(|| {
-        SettingError::value(
-            "",
-            "there is no [settings] table",
-            "put every key below a table whose name begins with `settings`, like [settings.network]",
-        )
-    })
+    match tree {
+        Some(tree) => Ok(Found { tree, places: reader.places, strays }),
+        None => Err(what_it_seems(text).or_else(|| strays.into_iter().next()).unwrap_or_else(no_settings)),
+    }
+}
+
+fn no_settings() -> SettingError {
+    let hint = "put every key below a table whose name begins with `settings`, like [settings.network]";
+    SettingError::value("", "there is no [settings] table", hint)
 }
 
 fn at(place: Location, mut error: SettingError) -> SettingError {
@@ -56,45 +59,78 @@ fn at(place: Location, mut error: SettingError) -> SettingError {
     error
 }
 
-fn other_table(name: &str) -> SettingError {
-    let hint = format!("did you mean [settings.{name}]? Every key is below `settings`");
+fn stray(name: &str, value: &DeValue<'_>) -> SettingError {
+    let name = path::join([name]);
+    let hint = match value {
+        DeValue::Table(_) => format!("did you mean [settings.{name}]? Every key is below `settings`"),
+        _ => format!("did you mean settings.{name}? Every key is below `settings`"),
+    };
     SettingError::value("", format!("`{name}` does not belong at the top of user data"), hint)
 }
 
-fn not_toml(text: &str, error: &toml::de::Error) -> SettingError {
-    let hint = if text.starts_with("#!") || text.starts_with("#cloud-config") {
-        "a script or cloud-init file does not run here: nothing on this node could execute it; write TOML with a [settings] table"
-    } else if text.starts_with("Content-Type:") || text.starts_with("MIME-Version:") {
-        "this is a MIME archive; give the TOML part alone"
-    } else {
-        "write TOML with a [settings] table"
+/// Longest name quoted in an error, in characters.
+const QUOTED: usize = 60;
+
+fn not_toml(text: &str, lines: &Lines<'_>, error: &toml::de::Error) -> SettingError {
+    let span = error.span().unwrap_or_default();
+    let wrong = match error.message() {
+        "duplicate key" => {
+            let name: String = text.get(span.clone()).unwrap_or_default().chars().take(QUOTED).collect();
+            let hint = "a key or table may stand only once: keep one of them, or put the keys of both tables below one head";
+            SettingError::value("", format!("`{name}` is there twice"), hint)
+        }
+        message => SettingError::value("", format!("this is not TOML: {message}"), "write TOML with a [settings] table"),
     };
-    let wrong = SettingError::value("", format!("this is not TOML: {}", error.message()), hint);
-    error.span().map_or(wrong.clone(), |span| at(location(text, span.start), wrong))
+    at(lines.location(span.start), wrong)
 }
 
-fn convert(text: &str, key: &str, value: &DeValue<'_>, places: &mut Places) -> Value {
-    match value {
-        DeValue::Table(table) => Value::Object(table.iter().map(|(n, v)| entry(text, key, n, v, places)).collect::<Map<_, _>>()),
-        DeValue::Array(items) => Value::Array(items.iter().map(|i| convert(text, key, i.get_ref(), places)).collect()),
-        DeValue::String(s) => Value::String(s.to_string()),
-        DeValue::Boolean(b) => Value::Bool(*b),
-        DeValue::Integer(i) => i64::from_str_radix(i.as_str(), i.radix()).map_or(Value::Null, Value::from),
-        DeValue::Float(f) => f.as_str().parse::<f64>().map_or(Value::Null, Value::from),
-        DeValue::Datetime(d) => Value::String(d.to_string()),
+struct Reader<'a> {
+    lines: &'a Lines<'a>,
+    places: Places,
+}
+
+type Entry<'a> = (&'a toml::Spanned<std::borrow::Cow<'a, str>>, &'a toml::Spanned<DeValue<'a>>);
+
+impl Reader<'_> {
+    fn convert(&mut self, above: &mut Vec<String>, value: &DeValue<'_>) -> Value {
+        match value {
+            DeValue::Table(table) => Value::Object(table.iter().map(|entry| self.entry(above, entry)).collect::<Map<_, _>>()),
+            DeValue::Array(items) => Value::Array(items.iter().map(|item| self.convert(above, item.get_ref())).collect()),
+            DeValue::String(s) => Value::String(s.to_string()),
+            DeValue::Boolean(b) => Value::Bool(*b),
+            DeValue::Integer(i) => i64::from_str_radix(i.as_str(), i.radix()).map_or(Value::Null, Value::from),
+            DeValue::Float(f) => f.as_str().parse::<f64>().map_or(Value::Null, Value::from),
+            DeValue::Datetime(d) => Value::String(d.to_string()),
+        }
+    }
+
+    fn entry(&mut self, above: &mut Vec<String>, (name, value): Entry<'_>) -> (String, Value) {
+        above.push(name.get_ref().to_string());
+        self.places.0.insert(path::join(above.iter()), self.lines.location(name.span().start));
+        let value = self.convert(above, value.get_ref());
+        (above.pop().unwrap_or_default(), value)
     }
 }
 
-type Name<'a> = toml::Spanned<std::borrow::Cow<'a, str>>;
-
-fn entry(text: &str, above: &str, name: &Name<'_>, value: &toml::Spanned<DeValue<'_>>, places: &mut Places) -> (String, Value) {
-    let key = if above.is_empty() { name.get_ref().to_string() } else { format!("{above}.{}", name.get_ref()) };
-    places.0.insert(key.clone(), location(text, name.span().start));
-    (name.get_ref().to_string(), convert(text, &key, value.get_ref(), places))
+/// Where the lines of a text begin: asked for every key, so looked up and not counted.
+struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
 }
 
-fn location(text: &str, offset: usize) -> Location {
-    let before = text.get(..offset).unwrap_or(text);
-    let start = before.rfind('\n').map_or(0, |n| n + 1);
-    Location { line: before.matches('\n').count() + 1, column: before[start..].chars().count() + 1 }
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, starts: std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect() }
+    }
+
+    fn location(&self, offset: usize) -> Location {
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        // A line of hostile length is not counted through for each of its keys.
+        let before = self.text.get(start..offset.min(start + LONGEST_LINE)).unwrap_or_default();
+        Location { line, column: before.chars().count() + 1 }
+    }
 }
+
+/// Longest line in which columns are counted, in bytes.
+const LONGEST_LINE: usize = 4096;

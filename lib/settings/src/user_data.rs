@@ -1,6 +1,6 @@
 //! User data: TOML, plain or gzip, bounded.
 
-use crate::{Fragment, Model, SettingError, locate};
+use crate::{Fragment, Model, SettingError, locate, mistaken};
 use flate2::read::GzDecoder;
 use std::io::Read;
 
@@ -40,6 +40,10 @@ pub fn parse_user_data(model: &Model, bytes: &[u8]) -> Result<Fragment, UserData
         return Err(UserDataError::TooLong { size: bytes.len() as u64, most: MAX_USER_DATA as u64 });
     }
     let unpacked = unpack(bytes)?;
+    if mistaken::is_utf16(&unpacked) {
+        let wrong = SettingError::value("", "this is UTF-16", "save it as UTF-8; in PowerShell: `Set-Content -Encoding utf8`");
+        return Err(UserDataError::Settings(vec![wrong]));
+    }
     let text = std::str::from_utf8(&unpacked).map_err(|_| UserDataError::NotText)?;
     Fragment::from_toml(model, text).map_err(UserDataError::Settings)
 }
