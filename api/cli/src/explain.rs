@@ -17,12 +17,11 @@ pub struct ExplainArgs {
 }
 
 /// Asks the node, whose image may have other settings than this program knows; one that is out of reach is no hindrance
-/// if `built_in` is there.
-pub(crate) fn run(client: &Client, args: &ExplainArgs, built_in: Option<&Value>, out: &mut dyn Write) -> Result<(), CliError> {
-    let schema = match (client.settings_schema(), built_in) {
-        (Ok(schema), _) => schema,
-        (Err(_), Some(built_in)) => built_in.clone(),
-        (Err(error), None) => return Err(error.into()),
+/// if there is a built-in schema.
+pub(crate) fn run(client: &Client, args: &ExplainArgs, built_in: &dyn Fn() -> Value, out: &mut dyn Write) -> Result<(), CliError> {
+    let schema = match client.settings_schema() {
+        Ok(schema) => schema,
+        Err(error) => Some(built_in()).filter(Value::is_object).ok_or(error)?,
     };
     let key = args.key.as_deref().unwrap_or_default();
     let segments = segments(key.strip_prefix("settings.").unwrap_or(key));
@@ -94,10 +93,6 @@ fn list(out: &mut dyn Write, above: &str, schema: &Value) -> Result<(), CliError
 }
 
 /// Keys of a schema with the first line of their documentation; a name that a person chooses is `NAME`.
-pub fn keys(schema: &Value) -> Vec<(String, String)> {
-    keys_below(schema, "")
-}
-
 fn keys_below(schema: &Value, above: &str) -> Vec<(String, String)> {
     let is_table = schema["type"] == "object" && schema["x-allowed"].is_null();
     if !is_table {
@@ -128,7 +123,7 @@ mod tests {
         let mut out = Vec::new();
         let args = ExplainArgs { key: (!key.is_empty()).then(|| key.to_owned()) };
         let nobody = Client::unix("/no/such/socket");
-        run(&nobody, &args, Some(&schema()), &mut out).map_err(|error| error.to_string())?;
+        run(&nobody, &args, &schema, &mut out).map_err(|error| error.to_string())?;
         Ok(String::from_utf8_lossy(&out).into_owned())
     }
 

@@ -33,18 +33,17 @@ mod workloads;
 use std::io::{Read, Write};
 
 use ampoule_api_client::Client;
-use clap::{ArgAction, Args, ValueEnum};
-use serde_json::Value;
-
 pub use apply::ApplyArgs;
 pub use change::ChangeArgs;
+use clap::{ArgAction, Args, ValueEnum};
 pub use command::{Command, Shown, ShownLogs};
 pub use error::CliError;
-pub use explain::{ExplainArgs, keys};
+pub use explain::ExplainArgs;
 pub use get::GetArgs;
 pub use logs::LogsArgs;
 pub use output::OutputFormat;
 pub use raw::{RawArgs, RawMethod};
+use serde_json::Value;
 pub use set::SetArgs;
 
 /// Everything after the name of the program and its own options.
@@ -108,16 +107,17 @@ pub struct Console<'a> {
 /// Does what the arguments say, with what else there is to say on standard error.
 pub fn run(client: &Client, arguments: &Arguments, input: &mut dyn Read, out: &mut dyn Write) -> Result<(), CliError> {
     let mut console = Console { input, out, err: &mut std::io::stderr() };
-    run_command(client, arguments.command.as_ref(), &arguments.raw, arguments.telling, None, &mut console)
+    run_command(client, arguments.command.as_ref(), &arguments.raw, arguments.telling, &|| Value::Null, &mut console)
 }
 
-/// Does what a command says; without one, a raw request. `schema` is that of the settings this program was built with.
+/// Does what a command says; without one, a raw request. `schema` is that of the settings this program was built with, or
+/// `null`.
 pub fn run_command(
     client: &Client,
     command: Option<&Command>,
     raw: &RawArgs,
     telling: Telling,
-    schema: Option<&Value>,
+    schema: &dyn Fn() -> Value,
     console: &mut Console<'_>,
 ) -> Result<(), CliError> {
     let Some(command) = command else { return raw::run(client, raw, telling.is_verbose(), console) };
