@@ -1,8 +1,12 @@
 //! What goes back: Bottlerocket's routes answer mistakes in plain text, `/v1` in JSON.
 
-use crate::core::ChangeError;
+use crate::core::KeepError;
+use crate::transactions::ChangeError;
 use ampoule_api_types::v1::{ErrorBody, ErrorCode};
+use ampoule_confirm::NotOpen;
+use ampoule_report::chain;
 use ampoule_settings::SettingError;
+use ampoule_store::{ConfirmError, RollBackError, StoreError};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -36,6 +40,16 @@ impl Refusal {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unreachable, message)
     }
 
+    /// The request rests on something that is not so.
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, ErrorCode::Conflict, message)
+    }
+
+    /// The node could not do it.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Failed, message)
+    }
+
     /// A text that the framework wrote, in the shape of `/v1`.
     pub(crate) fn from_text(status: StatusCode, text: String) -> Self {
         let code = match status {
@@ -64,7 +78,13 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        if self.json { (self.status, Json(self.body)).into_response() } else { (self.status, self.body.to_string()).into_response() }
+        if self.json {
+            return (self.status, Json(self.body)).into_response();
+        }
+        // Below `/v1` the text gives way to the body itself (`routes::typed`).
+        let mut answer = (self.status, self.body.to_string()).into_response();
+        answer.extensions_mut().insert(self.body);
+        answer
     }
 }
 
@@ -73,18 +93,53 @@ impl From<ChangeError> for Refusal {
         let message = error.to_string();
         match error {
             ChangeError::Settings(errors) => wrong_settings(errors),
-            ChangeError::NothingPending(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::NothingPending, message),
+            ChangeError::NothingPending(_) | ChangeError::Nothing => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::NothingPending, message)
+            }
             ChangeError::Name => Self::bad_request(message),
             ChangeError::TooMany => Self::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooMany, message),
             ChangeError::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooLarge, message),
-            ChangeError::NoStore => Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Failed, message).hint("see `ampctl logs apid`"),
-            ChangeError::Store(_) => {
-                let text = ampoule_report::chain(&error);
-                log::error!("{text}");
-                Self::new(StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Failed, text).hint("free space on STATE, or see `ampctl logs apid`")
-            }
         }
     }
+}
+
+impl From<KeepError> for Refusal {
+    fn from(error: KeepError) -> Self {
+        match &error {
+            KeepError::NoStore => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Failed, error.to_string()).hint("see `ampctl logs apid`")
+            }
+            KeepError::Store(store) => not_stored(&error, store),
+        }
+    }
+}
+
+impl From<ConfirmError> for Refusal {
+    fn from(error: ConfirmError) -> Self {
+        match &error {
+            ConfirmError::NotOpen(NotOpen { open: Some(n), .. }) => {
+                Self::conflict(error.to_string()).hint(format!("confirm {n} if it is what you have seen, or take it back"))
+            }
+            ConfirmError::NotOpen(_) => Self::conflict(error.to_string()).hint("see /v1/generations"),
+            ConfirmError::Store(store) => not_stored(&error, store),
+        }
+    }
+}
+
+impl From<RollBackError> for Refusal {
+    fn from(error: RollBackError) -> Self {
+        match &error {
+            RollBackError::NothingOpen { .. } => Self::conflict(error.to_string()).hint("restore an earlier generation instead"),
+            RollBackError::Store(store) => not_stored(&error, store),
+        }
+    }
+}
+
+fn not_stored(error: &(dyn std::error::Error + 'static), store: &StoreError) -> Refusal {
+    let text = chain(error);
+    log::error!("{text}");
+    let hint = if store.is_full() { "STATE is full: restart the node or remove what fills it" } else { "see `ampctl logs apid`" };
+    Refusal::new(StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Failed, text).hint(hint)
 }
 
 fn wrong_settings(errors: Vec<SettingError>) -> Refusal {

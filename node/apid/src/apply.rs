@@ -1,71 +1,81 @@
-//! Carries a plan out: files first, each written whole, then the services that must be told.
+//! Carries a plan out: files first, each written whole, then the services that must be told. Each step leaves its result.
 
 use crate::options::Options;
-use ampoule_initctl::{InitClient, InitError};
-use ampoule_plan::{File, FileChange, Plan, render};
+use ampoule_api_types::v1::{FileStep, ServiceStep};
+use ampoule_initctl::InitClient;
+use ampoule_plan::{Action, Change, File, FileChange, Image, Plan, Reader, ServiceAction, render};
 use ampoule_report::chain;
 use ampoule_settings::Settings;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// A step that was not carried out. The settings are committed; the next apply does the rest.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ApplyError {
-    /// A file.
-    #[error("Cannot write {path}")]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A service.
-    #[error("Service `{service}` was not told of its new settings")]
-    Service {
-        /// Which.
-        service: String,
-        /// Why.
-        source: InitError,
-    },
+/// What was done of a plan.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Done {
+    /// Files, in order.
+    pub(crate) files: Vec<FileStep>,
+    /// Services, in order; none if a file failed.
+    pub(crate) services: Vec<ServiceStep>,
 }
 
-/// Writes every file of some settings, as at boot.
-///
-/// # Errors
-/// The first file that could not be written.
-pub(crate) fn write_all(root: &Path, settings: &Settings) -> Result<(), ApplyError> {
-    render(settings).iter().try_for_each(|(path, file)| write(root, path, file))
-}
-
-/// Carries out a plan.
-///
-/// # Errors
-/// The first step that failed, after every other was tried.
-pub(crate) fn carry_out(options: &Options, plan: &Plan) -> Result<(), ApplyError> {
-    let files = plan.files.iter().map(|change| change_file(&options.root, change));
-    let services = plan.services.iter().map(|action| tell(options, &action.service));
-    let failed: Vec<ApplyError> = files.chain(services).filter_map(Result::err).collect();
-    failed.iter().for_each(|e| log::error!("{}", chain(e)));
-    failed.into_iter().next().map_or(Ok(()), Err)
-}
-
-fn change_file(root: &Path, change: &FileChange) -> Result<(), ApplyError> {
-    match &change.file {
-        Some(file) => write(root, &change.path, file),
-        None => remove(root, &change.path),
+impl Done {
+    /// The first step that failed, for a person.
+    pub(crate) fn failure(&self) -> Option<String> {
+        let file = self.files.iter().find_map(|s| s.error.as_ref().map(|e| format!("cannot write {}: {e}", s.path)));
+        let service = self.services.iter().find_map(|s| s.error.as_ref().map(|e| format!("service `{}` was not told: {e}", s.service)));
+        file.or(service)
     }
 }
 
-fn tell(options: &Options, service: &str) -> Result<(), ApplyError> {
-    let told = InitClient::connect_at(&options.init).and_then(|init| init.reload(service));
-    told.map_err(|source| ApplyError::Service { service: service.to_owned(), source })
+/// Writes every file of some settings, as at boot. One that cannot be written is named; the others are written all the same.
+pub(crate) fn write_all(root: &Path, image: &Image, settings: &Settings) {
+    for (path, file) in render(image, settings) {
+        if let Err(error) = write(root, &path, &file) {
+            log::error!("Cannot write {path}: {error}");
+        }
+    }
 }
 
-fn write(root: &Path, path: &str, file: &File) -> Result<(), ApplyError> {
-    let path = root.join(path.trim_start_matches('/'));
-    write_whole(&path, file).map_err(|source| ApplyError::File { path, source })
+/// Carries out a plan. Services are told only if every file is as it should be: one that starts with half of its files would be worse than one that goes on as it was.
+pub(crate) fn carry_out(options: &Options, plan: &Plan) -> Done {
+    let files: Vec<_> = plan.files.iter().map(|change| file_step(&options.root, change)).collect();
+    let is_whole = files.iter().all(|step| step.error.is_none());
+    let services = if is_whole { plan.services.iter().map(|action| service_step(options, action)).collect() } else { Vec::new() };
+    let done = Done { files, services };
+    done.failure().iter().for_each(|e| log::error!("{e}"));
+    done
+}
+
+fn file_step(root: &Path, change: &FileChange) -> FileStep {
+    let done = match &change.file {
+        Some(file) => write(root, &change.path, file),
+        None => remove(root, &change.path),
+    };
+    let word = match change.change {
+        Change::Created => "created",
+        Change::Changed => "changed",
+        Change::Removed => "removed",
+    };
+    FileStep { path: change.path.clone(), change: word.to_owned(), error: done.err().map(|e| e.to_string()) }
+}
+
+fn service_step(options: &Options, action: &ServiceAction) -> ServiceStep {
+    let Reader { service, action } = action.reader;
+    let told = InitClient::connect_at(&options.init).and_then(|init| match action {
+        Action::Reload => init.reload(service),
+        Action::Restart => init.restart(service),
+    });
+    let word = match action {
+        Action::Reload => "reload",
+        Action::Restart => "restart",
+    };
+    ServiceStep { service: service.to_owned(), action: word.to_owned(), error: told.err().map(|e| chain(&e)), state: None }
+}
+
+fn write(root: &Path, path: &str, file: &File) -> io::Result<()> {
+    write_whole(&root.join(path.trim_start_matches('/')), file)
 }
 
 /// Beside its place, then renamed into it: whoever reads sees the old or the new, never a part.
@@ -73,16 +83,19 @@ fn write_whole(path: &Path, file: &File) -> io::Result<()> {
     let folder = path.parent().unwrap_or(path);
     fs::DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
     let draft = path.with_extension("new");
-    let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(file.mode).open(&draft)?;
-    out.set_permissions(fs::Permissions::from_mode(file.mode))?;
-    out.write_all(&file.content)?;
-    fs::rename(&draft, path)
+    let written = write_draft(&draft, file).and_then(|()| fs::rename(&draft, path));
+    written.inspect_err(|_| drop(fs::remove_file(&draft)))
 }
 
-fn remove(root: &Path, path: &str) -> Result<(), ApplyError> {
-    let path = root.join(path.trim_start_matches('/'));
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ApplyError::File { path, source: error }),
+fn write_draft(draft: &Path, file: &File) -> io::Result<()> {
+    let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(file.mode).open(draft)?;
+    out.set_permissions(fs::Permissions::from_mode(file.mode))?;
+    out.write_all(&file.content)
+}
+
+fn remove(root: &Path, path: &str) -> io::Result<()> {
+    match fs::remove_file(root.join(path.trim_start_matches('/'))) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }

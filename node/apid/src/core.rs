@@ -1,48 +1,66 @@
-//! Settings, transactions and commits. No request, no socket: what the routes do is done here.
+//! The settings in force and their generations. No request, no socket, no other program: what an apply decides and writes is done here.
 
 use crate::clock::Clock;
-use ampoule_settings::{Fragment, Model, SettingError, Settings};
-use ampoule_store::{Draft, Origin, Store, StoreError};
-use serde_json::Value;
-use std::collections::BTreeMap;
-
-/// Transactions open at once; each client uses one and closes it, so this many means some client forgets.
-const MAX_TRANSACTIONS: usize = 64;
-/// Most bytes of settings as JSON, in force or pending: what `hostd` and the store take with room to spare, and what bounds memory.
-const MAX_SETTINGS: usize = 1024 * 1024;
-/// Longest name of a transaction.
-const MAX_NAME: usize = 128;
+use crate::transactions::{ChangeError, MAX_SETTINGS, Transactions};
+use ampoule_confirm::{Reason, Standing, Trial};
+use ampoule_plan::{Image, State};
+use ampoule_settings::{Change, Fragment, Layers, Model, SettingError};
+use ampoule_store::{ConfirmError, Draft, Generation, Origin, RollBackError, Store, StoreError};
 
 /// The settings of the node and what is pending.
 pub(crate) struct Core {
-    model: Model,
-    defaults: Fragment,
-    chosen: Fragment,
-    settings: Settings,
-    pending: BTreeMap<String, Fragment>,
+    /// Which settings there are.
+    pub(crate) model: Model,
+    /// What the image has.
+    pub(crate) image: Image,
+    /// What is pending.
+    pub(crate) transactions: Transactions,
+    /// Reads the present moment.
+    pub(crate) clock: Clock,
+    layers: Layers,
+    state: State,
     /// `None`: it could not be opened; the node runs, and nothing can be changed.
     store: Option<Store>,
-    clock: Clock,
+    /// Why settings were taken back, for as long as that is not on disk.
+    owed: Option<Reason>,
 }
 
-/// Why a change was not done. Nothing of it was.
+/// What [`Core::new`] starts from.
+pub(crate) struct Parts {
+    /// Which settings there are.
+    pub(crate) model: Model,
+    /// What the image has.
+    pub(crate) image: Image,
+    /// Image, generators, people.
+    pub(crate) layers: Layers,
+    /// The generations, if they can be kept.
+    pub(crate) store: Option<Store>,
+    /// Reads the present moment.
+    pub(crate) clock: Clock,
+}
+
+/// Settings that may be committed: they are valid and fit together.
+pub(crate) struct Prepared {
+    chosen: Fragment,
+    /// What would be in force.
+    pub(crate) state: State,
+}
+
+/// What a commit says beside the settings.
+pub(crate) struct About {
+    /// Who.
+    pub(crate) author: String,
+    /// What for.
+    pub(crate) message: String,
+    /// Where it comes from.
+    pub(crate) origin: Origin,
+    /// How it is confirmed.
+    pub(crate) trial: Trial,
+}
+
+/// Why something was not kept. Nothing changed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ChangeError {
-    /// Wrong settings.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Settings(Vec<SettingError>),
-    /// A transaction with nothing in it.
-    #[error("Transaction `{0}` holds no changes; PATCH /settings first")]
-    NothingPending(String),
-    /// A name of nothing or of too much.
-    #[error("A transaction's name has 1 to {MAX_NAME} characters")]
-    Name,
-    /// Too many transactions.
-    #[error("{MAX_TRANSACTIONS} transactions are open; DELETE /tx?tx=NAME those that are not needed")]
-    TooMany,
-    /// More settings than a node keeps.
-    #[error("These would be more than {MAX_SETTINGS} bytes of settings")]
-    TooLarge,
+pub(crate) enum KeepError {
     /// The store was not opened at start.
     #[error("Settings cannot be stored: their folder could not be opened when apid started; its log says why")]
     NoStore,
@@ -52,140 +70,149 @@ pub(crate) enum ChangeError {
 }
 
 impl Core {
-    /// Starts from what was stored.
+    /// Starts from what was stored. What does not fit together has no effect and is named.
     ///
     /// # Errors
     /// Defaults alone do not make settings: the image is broken.
-    pub(crate) fn new(model: Model, defaults: Fragment, chosen: Fragment, store: Option<Store>, clock: Clock) -> Result<Self, ChangeError> {
-        let (chosen, settings) = match Settings::new(&defaults, &chosen) {
-            Ok(settings) => (chosen, settings),
+    pub(crate) fn new(parts: Parts) -> Result<Self, Vec<SettingError>> {
+        let Parts { model, image, layers, store, clock } = parts;
+        let (layers, state) = match state_of(&layers) {
+            Ok(state) => (layers, state),
             Err(errors) => {
                 errors.iter().for_each(|e| log::error!("Stored settings have no effect: {e}"));
-                (Fragment::default(), Settings::new(&defaults, &Fragment::default()).map_err(ChangeError::Settings)?)
+                let bare = Layers { defaults: layers.defaults, ..Layers::default() };
+                let state = state_of(&bare)?;
+                (bare, state)
             }
         };
-        Ok(Self { model, defaults, chosen, settings, pending: BTreeMap::new(), store, clock })
+        let owed = store.as_ref().filter(|s| s.owes_roll_back()).and_then(|s| s.start().rolled_back.clone()).map(|(_, reason)| reason);
+        Ok(Self { model, image, transactions: Transactions::default(), clock, layers, state, store, owed })
     }
 
     /// What is in force.
-    pub(crate) fn settings(&self) -> &Settings {
-        &self.settings
+    pub(crate) fn state(&self) -> &State {
+        &self.state
     }
 
     /// Number of the generation in force.
     pub(crate) fn generation(&self) -> u64 {
-        self.store.as_ref().and_then(Store::newest).map_or(0, |g| g.number)
+        self.store.as_ref().and_then(Store::in_force).map_or(0, |g| g.number)
     }
 
-    /// What is in force, key by key.
-    pub(crate) fn live(&self) -> Fragment {
-        self.defaults.clone().merge(self.chosen.clone())
+    /// The generations, if they are kept.
+    pub(crate) fn store(&mut self) -> Option<&mut Store> {
+        self.store.as_mut()
     }
 
-    /// What is pending in a transaction.
-    pub(crate) fn pending(&self, transaction: &str) -> Fragment {
-        self.pending.get(transaction).cloned().unwrap_or_default()
+    /// What is confirmed and what is on trial.
+    pub(crate) fn standing(&self) -> Standing {
+        self.store.as_ref().map(|s| s.standing().clone()).unwrap_or_default()
     }
 
-    /// Names of the transactions that hold something.
-    pub(crate) fn transactions(&self) -> Vec<String> {
-        self.pending.keys().cloned().collect()
+    /// Whether settings were taken back and that is not on disk yet.
+    pub(crate) fn owes_roll_back(&self) -> bool {
+        self.store.as_ref().is_some_and(Store::owes_roll_back)
     }
 
-    /// Adds changes to a transaction.
+    /// What `change` on top of what is in force would be.
     ///
     /// # Errors
-    /// A wrong key or value, each named; or too many transactions.
-    pub(crate) fn patch(&mut self, transaction: &str, tree: &Value) -> Result<(), ChangeError> {
-        if transaction.is_empty() || transaction.len() > MAX_NAME {
-            return Err(ChangeError::Name);
-        }
-        let change = Fragment::from_json(&self.model, tree).map_err(ChangeError::Settings)?;
-        if !self.pending.contains_key(transaction) && self.pending.len() >= MAX_TRANSACTIONS {
-            return Err(ChangeError::TooMany);
-        }
-        let merged = self.pending(transaction).merge(change);
-        let others = self.pending.iter().filter(|(name, _)| *name != transaction).map(|(_, f)| size(f));
-        if others.sum::<usize>() + size(&merged) > MAX_SETTINGS {
+    /// It does not fit together, or is too much.
+    pub(crate) fn prepare(&self, change: &Change) -> Result<Prepared, ChangeError> {
+        self.prepare_whole(change.apply_to(&self.layers.chosen))
+    }
+
+    /// What exactly this chosen would be.
+    ///
+    /// # Errors
+    /// As [`Core::prepare`].
+    pub(crate) fn prepare_whole(&self, chosen: Fragment) -> Result<Prepared, ChangeError> {
+        let layers = self.layers.with_chosen(chosen);
+        let state = state_of(&layers).map_err(ChangeError::Settings)?;
+        crate::remote::check(&state.settings.api.remote).map_err(|e| ChangeError::Settings(vec![e]))?;
+        if layers.chosen.to_json().to_string().len() > MAX_SETTINGS {
             return Err(ChangeError::TooLarge);
         }
-        self.pending.insert(transaction.to_owned(), merged);
-        Ok(())
+        Ok(Prepared { chosen: layers.chosen, state })
     }
 
-    /// Adds `a.b=v` changes to a transaction; a value is taken as the type its setting wants.
+    /// Whether committing this would make a generation like the one in force.
+    pub(crate) fn is_in_force(&self, prepared: &Prepared) -> bool {
+        prepared.chosen == self.layers.chosen
+    }
+
+    /// Makes it the newest generation, on trial and in force.
     ///
     /// # Errors
-    /// As [`Core::patch`].
-    pub(crate) fn patch_pairs(&mut self, transaction: &str, pairs: &[String]) -> Result<(), ChangeError> {
-        let mut all = Fragment::default();
-        for pair in pairs {
-            all = all.merge(self.pair(pair).map_err(|e| ChangeError::Settings(vec![e]))?);
-        }
-        self.patch(transaction, &all.to_json())
-    }
-
-    fn pair(&self, pair: &str) -> Result<Fragment, SettingError> {
-        let (key, text) =
-            pair.split_once('=').ok_or_else(|| SettingError::value(pair, "this is not KEY=VALUE", "write for example motd=hello"))?;
-        let key = key.strip_prefix("settings.").unwrap_or(key);
-        let mut first = None;
-        for value in guesses(text) {
-            match Fragment::from_json(&self.model, &crate::tree::nest(key, value)) {
-                Ok(fragment) => return Ok(fragment),
-                Err(errors) => first = errors.into_iter().next(),
-            }
-        }
-        Err(first.unwrap_or_else(|| SettingError::unknown(key, "")))
-    }
-
-    /// Drops a transaction; returns the keys it held.
-    pub(crate) fn discard(&mut self, transaction: &str) -> Vec<String> {
-        self.pending.remove(transaction).map(|f| prefixed(f.keys())).unwrap_or_default()
-    }
-
-    /// Makes a transaction the settings in force: validated whole, then stored as a new generation. Returns its keys with `settings.` in front, as Bottlerocket lists them.
-    ///
-    /// # Errors
-    /// Then nothing changed and the transaction is still there.
-    pub(crate) fn commit(&mut self, transaction: &str, author: &str) -> Result<Vec<String>, ChangeError> {
-        let change = self.pending.get(transaction).filter(|f| !f.is_empty());
-        let change = change.ok_or_else(|| ChangeError::NothingPending(transaction.to_owned()))?.clone();
-        let chosen = self.chosen.clone().merge(change.clone());
-        let settings = Settings::new(&self.defaults, &chosen).map_err(ChangeError::Settings)?;
-        crate::remote::check(&settings.api.remote).map_err(|e| ChangeError::Settings(vec![e]))?;
-        if size(&chosen) > MAX_SETTINGS {
-            return Err(ChangeError::TooLarge);
-        }
-        if chosen != self.chosen {
-            self.store(author, &chosen)?;
-        }
-        (self.chosen, self.settings) = (chosen, settings);
-        self.pending.remove(transaction);
-        let keys = prefixed(change.keys());
-        log::info!("{author} set {}", keys.join(" "));
-        Ok(keys)
-    }
-
-    fn store(&mut self, author: &str, chosen: &Fragment) -> Result<(), ChangeError> {
-        let (author, message, generated) = (author.to_owned(), String::new(), BTreeMap::new());
-        let draft = Draft { author, message, origin: Origin::Api, trial: None, chosen: chosen.to_json(), generated };
+    /// It could not be stored; nothing changed.
+    pub(crate) fn commit(&mut self, prepared: Prepared, about: About) -> Result<u64, KeepError> {
+        let About { author, message, origin, trial } = about;
+        let generated = crate::generation::generated(&self.layers.generated);
+        let draft = Draft { author, message, origin, trial: Some(trial), chosen: prepared.chosen.to_json(), generated };
         let now = self.clock.now();
-        let store = self.store.as_mut().ok_or(ChangeError::NoStore)?;
-        store.commit(draft, &now).map(drop).map_err(ChangeError::Store)
+        let store = self.store.as_mut().ok_or(KeepError::NoStore)?;
+        let number = store.commit(draft, &now).map_err(KeepError::Store)?.number;
+        (self.layers.chosen, self.state) = (prepared.chosen, prepared.state);
+        Ok(number)
+    }
+
+    /// The generation on trial has taken effect. That it could not be written down is named; the window has begun all the same.
+    pub(crate) fn in_effect(&mut self) {
+        let now = self.clock.now();
+        if let Some(Err(error)) = self.store.as_mut().map(|s| s.in_effect(&now)) {
+            log::error!("{}", ampoule_report::chain(&error));
+        }
+    }
+
+    /// A generation is good.
+    ///
+    /// # Errors
+    /// It is not on trial, or this could not be written down.
+    pub(crate) fn confirm(&mut self, number: u64) -> Result<(), ConfirmError> {
+        match self.store.as_mut() {
+            Some(store) => store.confirm(number),
+            None => Err(ampoule_confirm::NotOpen { asked: number, open: None, confirmed: 0 }.into()),
+        }
+    }
+
+    /// The last confirmed settings return and are in force; the number of the generation that says so, or why there is none yet.
+    ///
+    /// # Errors
+    /// Nothing is on trial, or it could not be stored (then they are in force all the same).
+    pub(crate) fn roll_back(&mut self, reason: Reason) -> Result<u64, RollBackError> {
+        let now = self.clock.now();
+        let Some(store) = self.store.as_mut() else { return Err(RollBackError::NothingOpen { confirmed: 0 }) };
+        let done = store.roll_back(reason.clone(), &now).map(|g| g.number);
+        self.owed = matches!(done, Err(RollBackError::Store(_))).then_some(reason);
+        if !matches!(done, Err(RollBackError::NothingOpen { .. })) {
+            self.adopt_in_force();
+        }
+        done
+    }
+
+    /// Stores a return that could not be stored before; its generation if it now is.
+    pub(crate) fn pay_roll_back(&mut self) -> Option<u64> {
+        let reason = self.owed.clone()?;
+        self.roll_back(reason).ok()
+    }
+
+    fn adopt_in_force(&mut self) {
+        let Some(content) = self.store.as_ref().and_then(Store::in_force).map(|g| g.chosen.clone()) else { return };
+        let layers = self.layers.with_chosen(crate::generation::readable(&self.model, content));
+        match state_of(&layers) {
+            Ok(state) => (self.layers, self.state) = (layers, state),
+            // They were in force once; only another image in between can have made them so.
+            Err(errors) => errors.iter().for_each(|e| log::error!("The confirmed settings do not fit this image: {e}")),
+        }
+    }
+
+    /// What a generation would be on this image; `None` if it does not fit together.
+    pub(crate) fn state_of(&self, generation: &Generation) -> Option<State> {
+        let chosen = crate::generation::readable(&self.model, generation.chosen.clone());
+        state_of(&self.layers.with_chosen(chosen)).ok()
     }
 }
 
-fn size(fragment: &Fragment) -> usize {
-    fragment.to_json().to_string().len()
-}
-
-/// What a word could mean, as Bottlerocket guesses: a truth value, a number, a text.
-fn guesses(text: &str) -> Vec<Value> {
-    let parsed = serde_json::from_str::<Value>(text).ok().filter(|v| v.is_boolean() || v.is_number());
-    parsed.into_iter().chain([Value::String(text.to_owned())]).collect()
-}
-
-fn prefixed<'a>(keys: impl Iterator<Item = &'a str>) -> Vec<String> {
-    keys.map(|k| format!("settings.{k}")).collect()
+fn state_of(layers: &Layers) -> Result<State, Vec<SettingError>> {
+    Ok(State { whole: layers.whole(), settings: layers.settings()? })
 }

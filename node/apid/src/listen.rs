@@ -2,7 +2,7 @@
 
 use crate::Shared;
 use crate::role::{Caller, Role};
-use crate::routes;
+use crate::{peer, routes};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
@@ -33,12 +33,12 @@ pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
 /// Serves programs of the node.
 pub(crate) async fn serve_local(listener: UnixListener, shared: Arc<Shared>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let caller = Caller { role: Role::Admin, name: "local".into() };
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let connection = serve(stream, Arc::clone(&shared), caller.clone());
+                let caller = Caller { role: Role::Admin, name: peer::name(&stream) };
+                let connection = serve(stream, Arc::clone(&shared), caller);
                 tokio::spawn(async move {
                     connection.await;
                     drop(place);

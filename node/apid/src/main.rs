@@ -1,32 +1,53 @@
 //! Keeps the settings of the node and serves its API.
 
 mod answer;
+mod applies;
 mod apply;
 mod boot;
 mod clock;
 mod core;
+mod engine;
+mod events;
+mod first_boot;
+mod generation;
+mod health;
 mod listen;
+mod mark;
 mod node;
 mod options;
+mod peer;
 mod remote;
 mod role;
 mod routes;
+mod start;
+mod transactions;
 mod tree;
+mod trial;
 
+use crate::applies::Applies;
 use crate::core::Core;
+use crate::engine::Turn;
+use crate::events::Events;
 use crate::options::Options;
+use ampoule_api_types::v1::EventKind;
 use ampoule_report::{chain, init_logger};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Mutex, Notify};
 
-/// What every request can reach.
+/// What every request can reach. Whoever needs both locks takes `turn` first.
 pub(crate) struct Shared {
-    /// Settings and transactions; one request at a time changes them.
-    pub(crate) core: tokio::sync::Mutex<Core>,
-    /// The settings that files and services were last given. Held while a plan is made and carried out, so that of two
-    /// changes the later one is also written later.
-    pub(crate) applied: tokio::sync::Mutex<ampoule_settings::Settings>,
+    /// Settings, generations and transactions.
+    pub(crate) core: Mutex<Core>,
+    /// Held while a change is decided and carried out, so that changes never mix.
+    pub(crate) turn: Mutex<Turn>,
+    /// What applies did.
+    pub(crate) applies: Applies,
+    /// What happened.
+    pub(crate) events: Events,
+    /// Something is on trial that was not before.
+    pub(crate) wake: Notify,
     /// Where things are.
     pub(crate) options: Options,
     /// The remote listener.
@@ -46,17 +67,24 @@ fn main() -> ExitCode {
 
 #[tokio::main(flavor = "current_thread")]
 async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
-    let core = boot::open(&options)?;
-    apply::write_all(&options.root, core.settings())?;
-    let listener = listen::bind(&options.socket)?;
-    let applied = tokio::sync::Mutex::new(core.settings().clone());
-    let shared = Arc::new(Shared { core: tokio::sync::Mutex::new(core), applied, options, remote: remote::Remote::default() });
+    let shared = shared(options)?;
+    let listener = listen::bind(&shared.options.socket)?;
     // A remote listener that cannot be opened is named and the local API comes up all the same: it is the way to mend it.
     if let Err(error) = remote::follow(&shared).await {
         log::error!("{}", chain(&error));
     }
+    tokio::spawn(trial::supervise(Arc::clone(&shared)));
     tokio::spawn(listen::serve_local(listener, Arc::clone(&shared)));
     ampoule_report::ready();
     signal(SignalKind::terminate())?.recv().await;
     Ok(())
+}
+
+fn shared(options: Options) -> Result<Arc<Shared>, Box<dyn std::error::Error>> {
+    let mut core = boot::open(&options)?;
+    let turn = Mutex::new(start::put_in_force(&options, &mut core));
+    let events = Events::default();
+    events.tell(EventKind::Started { generation: core.generation() });
+    let (core, wake, remote) = (Mutex::new(core), Notify::new(), remote::Remote::default());
+    Ok(Arc::new(Shared { core, turn, applies: Applies::default(), events, wake, options, remote }))
 }

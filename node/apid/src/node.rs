@@ -58,7 +58,8 @@ pub(crate) fn step(entry: ampoule_initctl::TimelineEntry) -> BootStep {
     BootStep { ms: entry.ms, name: entry.name.as_str().to_owned(), state: state(entry.phase) }
 }
 
-fn state(phase: Phase) -> ServiceState {
+/// A state as the API shows it.
+pub(crate) fn state(phase: Phase) -> ServiceState {
     match phase {
         Phase::Waiting => ServiceState::Waiting,
         Phase::Starting => ServiceState::Starting,

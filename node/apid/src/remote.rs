@@ -54,7 +54,7 @@ pub(crate) enum RemoteError {
 /// # Errors
 /// [`RemoteError`]; then nothing listens.
 pub(crate) async fn follow(shared: &Arc<Shared>) -> Result<(), RemoteError> {
-    let wanted = shared.core.lock().await.settings().api.remote.clone();
+    let wanted = shared.core.lock().await.state().settings.api.remote.clone();
     let mut open = shared.remote.0.lock().await;
     if open.as_ref().is_some_and(|o| o.wanted == wanted) {
         return Ok(());

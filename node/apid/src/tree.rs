@@ -1,19 +1,23 @@
 //! Trees of settings in answers.
 
-use ampoule_settings::{Fragment, is_secret};
+use ampoule_settings::{Fragment, is_secret, path};
 use serde_json::{Map, Value};
 
 /// A tree with one value in it.
-pub(crate) fn nest(key: &str, value: Value) -> Value {
-    key.rsplit('.').fold(value, |below, name| Value::Object(Map::from_iter([(name.to_owned(), below)])))
+pub(crate) fn nest(segments: &[String], value: Value) -> Value {
+    segments.iter().rfold(value, |below, name| Value::Object(Map::from_iter([(name.clone(), below)])))
 }
 
 /// Takes a key out of a tree.
 pub(crate) fn remove(tree: &mut Value, key: &str) {
-    let Value::Object(members) = tree else { return };
-    match key.split_once('.') {
-        None => drop(members.remove(key)),
-        Some((head, rest)) => members.get_mut(head).into_iter().for_each(|below| remove(below, rest)),
+    remove_below(tree, &path::split(key));
+}
+
+fn remove_below(tree: &mut Value, segments: &[String]) {
+    match (tree, segments) {
+        (Value::Object(members), [name]) => drop(members.remove(name)),
+        (Value::Object(members), [name, rest @ ..]) => members.get_mut(name).into_iter().for_each(|below| remove_below(below, rest)),
+        _ => {}
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Which namespaces the image has, and one default.
-const VARIANT: &str = "name = \"test\"\nnamespaces = [\"motd\", \"network\", \"container-registry\", \"workloads\", \"api\"]\n[settings]\nmotd = \"by default\"\n";
+const VARIANT: &str = "name = \"test\"\nnamespaces = [\"motd\", \"network\", \"container-registry\", \"workloads\", \"api\"]\nservices = [\"hostd\", \"netd\"]\n[settings]\nmotd = \"by default\"\n";
 
 const OS_RELEASE: &str =
     "ID=ampoule\nNAME=Ampoule\nPRETTY_NAME=\"Ampoule 0.1.0 (test)\"\nVERSION_ID=0.1.0\nVARIANT_ID=test\nBUILD_ID=abc123\n";
@@ -42,6 +42,8 @@ impl Place {
         let place = Self { folder };
         fs::write(place.path("variant.toml"), VARIANT).expect("variant");
         fs::write(place.path("os-release"), OS_RELEASE).expect("os-release");
+        fs::write(place.path("certificates"), "").expect("certificates");
+        place.boot("first");
         place
     }
 
@@ -49,6 +51,15 @@ impl Place {
     pub(crate) fn with_user_data(self, bytes: impl AsRef<[u8]>) -> Self {
         fs::write(self.path("user-data"), bytes).expect("user data");
         self
+    }
+
+    /// Begins a boot of this name: what lies on a tmpfs is gone.
+    pub(crate) fn boot(&self, name: &str) {
+        fs::write(self.path("boot-id"), format!("{name}\n")).expect("boot id");
+        for below in ["root", "run"] {
+            let _ = fs::remove_dir_all(self.path(below));
+            fs::create_dir_all(self.path(below)).expect("a folder");
+        }
     }
 
     pub(crate) fn path(&self, below: &str) -> PathBuf {
@@ -86,8 +97,12 @@ fn command(place: &Path) -> Command {
     option("--user-data", "user-data");
     option("--variant", "variant.toml");
     option("--os-release", "os-release");
+    option("--certificates", "certificates");
     option("--init", "init.sock");
+    option("--boot-id", "boot-id");
     option("--run", "run");
+    // Shorter than on a node, long enough for a loaded machine.
+    command.args(["--probation-ms", "1500", "--settle-ms", "3000"]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).env_remove("NOTIFY_SOCKET");
     command
 }

@@ -1,73 +1,121 @@
 //! Stand-ins for the programs that `apid` speaks to.
 
 use std::{
+    collections::{BTreeMap, VecDeque},
     io::{BufRead, BufReader, Write},
     os::unix::net::{UnixListener, UnixStream},
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     thread,
 };
 
 use ampoule_supervise::message::{Name, Phase, REQUEST_SIZE, Refusal, Reply, Request, ServiceStatus, TimelineEntry};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType, accept, bind, listen, recv, send, socket};
 
-/// What `init` was asked to do, in order.
+/// A stand-in for `init`: what it was asked to do, in order, and how its services are.
 #[derive(Clone, Default)]
-pub(crate) struct Asked(Arc<Mutex<Vec<Request>>>);
+pub(crate) struct Init(Arc<Mutex<Inner>>);
 
-impl Asked {
+#[derive(Default)]
+struct Inner {
+    asked: Vec<Request>,
+    services: BTreeMap<String, Service>,
+}
+
+struct Service {
+    phase: Phase,
+    restarts: u32,
+    /// What it goes through after it is told, one at each look; the last one stays.
+    when_told: Vec<Phase>,
+    coming: VecDeque<Phase>,
+}
+
+impl Init {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().expect("not poisoned")
+    }
+
     pub(crate) fn all(&self) -> Vec<Request> {
-        self.0.lock().expect("not poisoned").clone()
+        self.inner().asked.clone()
     }
 
     pub(crate) fn has_reloaded(&self, service: &str) -> bool {
-        self.all().iter().any(|request| matches!(request, Request::Reload(name) if name.as_str() == service))
+        self.reloads(service) > 0
+    }
+
+    pub(crate) fn reloads(&self, service: &str) -> usize {
+        self.all().iter().filter(|request| matches!(request, Request::Reload(name) if name.as_str() == service)).count()
+    }
+
+    /// What a service goes through each time it is told from now on.
+    pub(crate) fn when_told(&self, service: &str, phases: &[Phase]) {
+        self.inner().services.get_mut(service).expect("a service").when_told = phases.to_vec();
+    }
+
+    /// A service is so from now on; ending by itself counts.
+    pub(crate) fn becomes(&self, service: &str, phase: Phase) {
+        self.inner().services.get_mut(service).expect("a service").enter(phase);
     }
 }
 
-/// An `init` that knows `netd` alone.
-pub(crate) fn init(path: &Path) -> Asked {
+impl Service {
+    fn enter(&mut self, phase: Phase) {
+        self.restarts += u32::from(phase == Phase::BackingOff);
+        self.phase = phase;
+    }
+
+    fn look(&mut self, name: &str) -> ServiceStatus {
+        if let Some(next) = self.coming.pop_front() {
+            self.enter(next);
+        }
+        let name = Name::new(name).expect("a name");
+        ServiceStatus { name, phase: self.phase, pid: 42, restarts: self.restarts, since_ms: 900, ready_ms: 950 }
+    }
+}
+
+/// An `init` with `hostd` and `netd`, both running.
+pub(crate) fn init(path: &Path) -> Init {
     let listener = socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).expect("a socket");
     bind(&listener, &SocketAddrUnix::new(path).expect("an address")).expect("bound");
     listen(&listener, 8).expect("listening");
-    let asked = Asked::default();
-    let seen = asked.clone();
+    let init = Init::default();
+    for name in ["hostd", "netd"] {
+        let service = Service { phase: Phase::Running, restarts: 1, when_told: Vec::new(), coming: VecDeque::new() };
+        init.inner().services.insert(name.to_owned(), service);
+    }
+    let own = init.clone();
     thread::spawn(move || {
         while let Ok(connection) = accept(&listener) {
             let mut bytes = [0; REQUEST_SIZE];
             while let Ok((REQUEST_SIZE, _)) = recv(&connection, &mut bytes[..], RecvFlags::empty()) {
-                let reply = answer(&bytes, &seen);
+                let reply = answer(&bytes, &mut own.inner());
                 let _ = send(&connection, &reply.encode(), SendFlags::NOSIGNAL);
             }
         }
     });
-    asked
+    init
 }
 
-fn answer(bytes: &[u8], seen: &Asked) -> Reply {
-    let name = || Name::new("netd").expect("a name");
+fn answer(bytes: &[u8], init: &mut Inner) -> Reply {
     let Some(request) = Request::decode(bytes) else {
         return Reply::Refused(Refusal::Malformed);
     };
     match &request {
-        Request::Service(0) => {
-            return Reply::Service(ServiceStatus {
-                name: name(),
-                phase: Phase::Running,
-                pid: 42,
-                restarts: 1,
-                since_ms: 900,
-                ready_ms: 950,
-            });
+        Request::Service(index) => {
+            let found = init.services.iter_mut().nth(usize::from(*index));
+            return found.map_or(Reply::End, |(name, service)| Reply::Service(service.look(name)));
         }
-        Request::Timeline(0) => return Reply::Timeline(TimelineEntry { ms: 900, name: name(), phase: Phase::Running }),
-        Request::Service(_) | Request::Timeline(_) => return Reply::End,
-        Request::Start(n) | Request::Stop(n) | Request::Restart(n) | Request::Reload(n) if n.as_str() != "netd" => {
-            return Reply::Refused(Refusal::UnknownService);
+        Request::Timeline(0) => {
+            return Reply::Timeline(TimelineEntry { ms: 900, name: Name::new("netd").expect("a name"), phase: Phase::Running });
         }
-        _ => {}
+        Request::Timeline(_) => return Reply::End,
+        Request::Start(n) | Request::Stop(n) | Request::Restart(n) | Request::Reload(n) => match init.services.get_mut(n.as_str()) {
+            Some(service) => service.coming = service.when_told.iter().copied().collect(),
+            None => return Reply::Refused(Refusal::UnknownService),
+        },
+        Request::Reboot | Request::PowerOff => {}
     }
-    seen.0.lock().expect("not poisoned").push(request);
+    init.asked.push(request);
     Reply::Done
 }
 

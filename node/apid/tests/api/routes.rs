@@ -25,7 +25,7 @@ fn services_and_boot_come_from_init() {
     let asked = neighbours::init(&place.path("init.sock"));
     let apid = place.start();
     let services = apid.client().services().expect("services").services;
-    assert_eq!((services[0].name.as_str(), services[0].state, services[0].pid), ("netd", ServiceState::Running, Some(42)));
+    assert_eq!((services[1].name.as_str(), services[1].state, services[1].pid), ("netd", ServiceState::Running, Some(42)));
     assert_eq!(apid.client().boot().expect("boot").steps[0].ms, 900);
     assert!((200..300).contains(&apid.send(Method::Post, "/v1/services/netd/restart", None).status));
     let unknown = apid.send(Method::Post, "/v1/services/nothing/restart", None);

@@ -1,0 +1,82 @@
+//! Generations: what the settings were, what differs, and back to one of them.
+
+use super::changes::{line, standing, trial_of};
+use super::{Answer, Node, json_or_default};
+use crate::answer::Refusal;
+use crate::core::Core;
+use crate::engine::{self, What, Wish};
+use crate::role::Caller;
+use crate::{Shared, generation};
+use ampoule_api_types::v1::{ApplyReport, GenerationDetail, GenerationDiff, GenerationList, PlannedKey, RestoreRequest};
+use ampoule_plan::{Plan, State as Live};
+use ampoule_report::chain;
+use ampoule_settings::Fragment;
+use ampoule_store::{Generation, Origin};
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use serde::Deserialize;
+use std::sync::Arc;
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/v1/generations", get(list))
+        .route("/v1/generations/{number}", get(one))
+        .route("/v1/generations/{number}/diff", get(diff))
+        .route("/v1/generations/{number}/restore", post(restore))
+}
+
+async fn list(State(node): Node) -> Answer<Json<GenerationList>> {
+    let standing = standing(&node).await;
+    let mut core = node.core.lock().await;
+    let kept = core.store().map(|store| store.list()).transpose().map_err(|e| Refusal::unreachable(chain(&e)))?;
+    let generations = kept.unwrap_or_default().into_iter().map(generation::summary).collect();
+    Ok(Json(GenerationList { standing, generations }))
+}
+
+async fn one(State(node): Node, Path(number): Path<u64>) -> Answer<Json<GenerationDetail>> {
+    let mut core = node.core.lock().await;
+    let found = get_generation(&mut core, number)?;
+    Ok(Json(generation::detail(&core.model, &found)))
+}
+
+#[derive(Deserialize)]
+struct To {
+    to: Option<u64>,
+}
+
+/// Key by key; secrets are named and not shown.
+async fn diff(State(node): Node, Path(from): Path<u64>, Query(To { to }): Query<To>) -> Answer<Json<GenerationDiff>> {
+    let mut core = node.core.lock().await;
+    let to = to.unwrap_or_else(|| core.generation());
+    let (before, after) = (live(&mut core, from)?, live(&mut core, to)?);
+    let keys = Plan::between(&core.image, Some(&before), &after).keys;
+    // One shape on the wire for both.
+    let keys = serde_json::to_value(keys).and_then(serde_json::from_value::<Vec<PlannedKey>>);
+    Ok(Json(GenerationDiff { from, to, keys: keys.map_err(|e| Refusal::failed(e.to_string()))? }))
+}
+
+/// A change like any other, with the content of an earlier generation.
+async fn restore(State(node): Node, Extension(caller): Extension<Caller>, Path(of): Path<u64>, body: Body) -> Answer<Json<ApplyReport>> {
+    let RestoreRequest { confirm_seconds, message } = json_or_default(body).await?;
+    let chosen = {
+        let mut core = node.core.lock().await;
+        let found = get_generation(&mut core, of)?;
+        Fragment::from_json(&core.model, &found.chosen).map_err(crate::transactions::ChangeError::Settings)?
+    };
+    let wish = Wish::new(What::Whole(chosen), &caller.name, trial_of(&node, confirm_seconds)?);
+    engine::apply(&node, Wish { origin: Origin::Restore { of }, message: line(message)?, ..wish }).await.map(Json)
+}
+
+fn get_generation(core: &mut Core, number: u64) -> Answer<Generation> {
+    let found = core.store().map(|store| store.get(number)).transpose().map_err(|e| Refusal::failed(chain(&e)))?.flatten();
+    let absent =
+        || Refusal::not_found(format!("Generation {number} is not kept, or damaged")).hint("GET /v1/generations lists those there are");
+    found.ok_or_else(absent)
+}
+
+fn live(core: &mut Core, number: u64) -> Answer<Live> {
+    let found = get_generation(core, number)?;
+    core.state_of(&found).ok_or_else(|| Refusal::conflict(format!("The settings of generation {number} do not fit this image")))
+}

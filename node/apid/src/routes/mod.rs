@@ -1,0 +1,94 @@
+//! The routes of the API, one file per noun. A route reads its request and says what came of it; what is done is done elsewhere.
+
+mod changes;
+mod events;
+mod generations;
+mod logs;
+mod node;
+mod settings;
+mod transactions;
+
+use crate::Shared;
+use crate::answer::Refusal;
+use crate::role::Caller;
+use ampoule_api_types::v1::{ErrorBody, ErrorCode};
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json, Router};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest body, in bytes: the largest settings there are fit many times.
+const MAX_BODY: usize = 1024 * 1024;
+/// A body that has not come by then is not coming.
+const BODY_PATIENCE: Duration = Duration::from_secs(20);
+
+type Answer<T> = Result<T, Refusal>;
+type Node = State<Arc<Shared>>;
+
+/// All routes, for one caller.
+pub(crate) fn router(shared: Arc<Shared>, caller: Caller) -> Router {
+    let nouns = [settings::routes(), transactions::routes(), changes::routes(), generations::routes(), events::routes(), logs::routes()];
+    nouns
+        .into_iter()
+        .fold(node::routes(), Router::merge)
+        .fallback(|| async { Refusal::not_found("There is no such route") })
+        .layer(from_fn(permit))
+        .layer(from_fn(typed))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(Extension(caller))
+        .with_state(shared)
+}
+
+/// A reader's certificate changes nothing. A plan changes nothing either.
+async fn permit(Extension(caller): Extension<Caller>, request: Request, next: Next) -> Response {
+    if caller.role.may(request.method()) || request.uri().path() == changes::PLAN {
+        return next.run(request).await;
+    }
+    let text = "A certificate with the role `reader` may only read";
+    Refusal::new(StatusCode::FORBIDDEN, ErrorCode::Forbidden, text).hint("use one with the role operator or admin").typed().into_response()
+}
+
+/// Below `/v1` every mistake is JSON, also those that the framework finds.
+async fn typed(request: Request, next: Next) -> Response {
+    let is_ours = request.uri().path().starts_with("/v1/");
+    let mut answer = next.run(request).await;
+    let is_json = answer.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if !is_ours || is_json || !(answer.status().is_client_error() || answer.status().is_server_error()) {
+        return answer;
+    }
+    let status = answer.status();
+    if let Some(body) = answer.extensions_mut().remove::<ErrorBody>() {
+        return (status, Json(body)).into_response();
+    }
+    let text = axum::body::to_bytes(answer.into_body(), MAX_BODY).await.unwrap_or_default();
+    Refusal::from_text(status, String::from_utf8_lossy(&text).into_owned()).into_response()
+}
+
+async fn json<T: DeserializeOwned>(body: Body) -> Answer<T> {
+    let bytes = bytes(body).await?;
+    serde_json::from_slice(&bytes).map_err(|e| Refusal::bad_request(format!("The body is not what this route takes: {e}")))
+}
+
+/// A body that may be absent.
+async fn json_or_default<T: DeserializeOwned + Default>(body: Body) -> Answer<T> {
+    let bytes = bytes(body).await?;
+    if bytes.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(&bytes).map_err(|e| Refusal::bad_request(format!("The body is not what this route takes: {e}")))
+}
+
+async fn bytes(body: Body) -> Answer<Bytes> {
+    let read = tokio::time::timeout(BODY_PATIENCE, axum::body::to_bytes(body, MAX_BODY)).await;
+    let late = || Refusal::new(StatusCode::REQUEST_TIMEOUT, ErrorCode::BadRequest, "The body did not come in time");
+    read.map_err(|_| late())?.map_err(|_| too_large())
+}
+
+fn too_large() -> Refusal {
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooLarge, format!("The body is larger than {MAX_BODY} bytes"))
+}

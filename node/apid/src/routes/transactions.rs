@@ -1,0 +1,82 @@
+//! Transactions, as Bottlerocket's tools use them.
+
+use super::{Answer, Node};
+use crate::answer::Refusal;
+use crate::engine::{self, What, Wish};
+use crate::role::Caller;
+use crate::{Shared, transactions};
+use ampoule_api_types::DEFAULT_TRANSACTION;
+use ampoule_api_types::v1::{ApplyReport, ApplyState};
+use ampoule_settings::Change;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use serde::Deserialize;
+use serde_json::Value;
+use std::sync::Arc;
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/tx", get(pending).delete(discard))
+        .route("/tx/list", get(list))
+        .route("/tx/commit", post(commit))
+        .route("/tx/apply", post(apply))
+        .route("/tx/commit_and_apply", post(commit_and_apply))
+}
+
+/// The transaction that a request names.
+#[derive(Deserialize)]
+pub(super) struct Transaction {
+    pub(super) tx: Option<String>,
+}
+
+impl Transaction {
+    pub(super) fn name(&self) -> &str {
+        self.tx.as_deref().unwrap_or(DEFAULT_TRANSACTION)
+    }
+}
+
+async fn pending(State(node): Node, Query(tx): Query<Transaction>) -> Json<Value> {
+    Json(node.core.lock().await.transactions.get(tx.name()).set().to_json())
+}
+
+async fn discard(State(node): Node, Query(tx): Query<Transaction>) -> Json<Vec<String>> {
+    Json(transactions::prefixed(&node.core.lock().await.transactions.remove(tx.name())))
+}
+
+async fn list(State(node): Node) -> Json<Vec<String>> {
+    Json(node.core.lock().await.transactions.names())
+}
+
+async fn commit(State(node): Node, Extension(caller): Extension<Caller>, Query(tx): Query<Transaction>) -> Answer<Json<Vec<String>>> {
+    engine::commit(&node, tx.name(), &caller.name).await.map(Json)
+}
+
+/// Everything that the live settings lead to, again: every file and every service that reads one.
+async fn apply(State(node): Node, Extension(caller): Extension<Caller>) -> Answer<StatusCode> {
+    let wish = Wish::new(What::Again, &caller.name, node.options.probation());
+    as_status(&engine::apply(&node, wish).await?)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn commit_and_apply(
+    State(node): Node,
+    Extension(caller): Extension<Caller>,
+    Query(tx): Query<Transaction>,
+) -> Answer<Json<Vec<String>>> {
+    let keys = transactions::prefixed(&node.core.lock().await.transactions.pending(tx.name())?);
+    let what = What::Change { transaction: Some(tx.name().to_owned()), change: Change::default() };
+    as_status(&engine::apply(&node, Wish::new(what, &caller.name, node.options.probation())).await?)?;
+    Ok(Json(keys))
+}
+
+/// Bottlerocket's clients look at the status alone.
+fn as_status(report: &ApplyReport) -> Answer<()> {
+    let reason = report.reason.as_deref().unwrap_or_default();
+    if report.state == ApplyState::RolledBack {
+        let hint = "mend the settings and commit them again; the ones before are in force";
+        return Err(Refusal::failed(format!("Generation {} was taken back: {reason}", report.generation)).hint(hint));
+    }
+    if reason.is_empty() { Ok(()) } else { Err(Refusal::failed(reason).hint("POST /tx/apply tries again")) }
+}
