@@ -21,6 +21,7 @@ use std::path::Path;
 pub fn build(request: &BuildRequest, progress: &dyn Progress) -> anyhow::Result<BuiltImage> {
     let repo = request.repo.canonicalize().with_context(|| format!("there is no checkout at {}", request.repo.display()))?;
     let variant = Variant::read(&repo.join("variants"), &request.variant)?;
+    variant.must_have_an_image()?;
     let cache = Cache::open(&request.cache)?;
     let lock = Lock::read(&repo)?;
     let release = Release::read(&repo)?;

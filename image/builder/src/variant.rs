@@ -13,6 +13,9 @@ struct Written {
     extends: Option<String>,
     /// One line for a person.
     summary: String,
+    /// Whether there are only its settings, so that no image can be built; variants that extend it say so themselves.
+    #[serde(default)]
+    model_only: bool,
     #[serde(default)]
     packages: Vec<String>,
     #[serde(default)]
@@ -29,6 +32,9 @@ struct Written {
 pub(crate) struct Variant {
     pub(crate) name: String,
     pub(crate) summary: String,
+    /// Whether there are only its settings, and no image.
+    #[serde(skip)]
+    pub(crate) model_only: bool,
     /// Recipes, each once, those of the base first.
     pub(crate) packages: Vec<String>,
     /// Services to install.
@@ -58,6 +64,16 @@ impl Variant {
         Ok(resolve(name, chain))
     }
 
+    /// Refuses a variant of which there are only the settings.
+    pub(crate) fn must_have_an_image(&self) -> anyhow::Result<()> {
+        let (name, summary) = (&self.name, &self.summary);
+        anyhow::ensure!(
+            !self.model_only,
+            "variant {name} has settings and no image yet ({summary}): check user data for it with `./ampoule check user-data --variant {name} FILE`"
+        );
+        Ok(())
+    }
+
     /// The text that the node reads.
     pub(crate) fn text(&self) -> anyhow::Result<String> {
         toml::to_string(self).context("a variant is TOML")
@@ -85,6 +101,7 @@ fn resolve(name: &str, chain: Vec<(String, Written)>) -> Variant {
     let mut variant = Variant {
         name: name.to_owned(),
         summary: String::new(),
+        model_only: false,
         packages: Vec::new(),
         services: Vec::new(),
         namespaces: Vec::new(),
@@ -92,6 +109,7 @@ fn resolve(name: &str, chain: Vec<(String, Written)>) -> Variant {
     };
     for (_, written) in chain.into_iter().rev() {
         variant.summary = written.summary;
+        variant.model_only = written.model_only;
         append(&mut variant.packages, written.packages);
         append(&mut variant.services, written.services);
         append(&mut variant.namespaces, written.namespaces);
@@ -164,6 +182,14 @@ mod tests {
     }
 
     #[test]
+    fn a_variant_without_an_image_is_refused_by_the_build_and_what_extends_it_is_not() {
+        let dir = variants(&[("a", "summary = \"s\"\nmodel-only = true"), ("b", "extends = \"a\"\nsummary = \"t\"")]);
+        let of = |name| Variant::read(dir.path(), name).expect("a variant").must_have_an_image();
+        assert!(of("a").expect_err("refused").to_string().contains("check user-data --variant a"));
+        assert!(of("b").is_ok());
+    }
+
+    #[test]
     fn all_variants_of_the_repository_are_right() {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../variants");
         for name in ["base", "standalone"] {
@@ -176,7 +202,7 @@ mod tests {
         #[test]
         fn what_the_node_reads_is_what_was_resolved(name in "[a-z]{1,9}", items in prop::collection::vec("[a-z]{1,5}", 0..5), motd in "\\PC{0,20}") {
             let settings = [("motd".to_owned(), toml::Value::String(motd))].into_iter().collect();
-            let variant = Variant { name: name.clone(), summary: String::new(), packages: items.clone(), services: items.clone(), namespaces: items, settings };
+            let variant = Variant { name: name.clone(), summary: String::new(), model_only: false, packages: items.clone(), services: items.clone(), namespaces: items, settings };
             let read: toml::Table = variant.text().expect("text").parse().expect("TOML");
             prop_assert_eq!(read["name"].as_str(), Some(name.as_str()));
             prop_assert_eq!(read["settings"].as_table(), Some(&variant.settings));
