@@ -5,7 +5,7 @@ use ampoule_settings::{Fragment, Layers, Model, all_keys, path};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-const SERVICES: &[&str] = &["apid", "boot-settings", "containerd", "hostd", "kernel-settings", "metricd", "modload", "netd", "ntpd"];
+const SERVICES: &[&str] = &["apid", "boot-parameters", "containerd", "hostd", "kernel-settings", "metricd", "modload", "netd", "ntpd"];
 
 fn image() -> Image {
     Image { services: SERVICES.iter().map(|s| (*s).to_owned()).collect(), certificates: b"image\n".to_vec() }
@@ -123,6 +123,17 @@ fn trusted_bundles_follow_the_images_authorities_and_the_engine_starts_anew() {
 }
 
 #[test]
+fn nothing_is_reported_unless_there_is_an_address_and_it_is_turned_on() {
+    let path = "/etc/ampoule/metrics.json";
+    for off in ["", "metrics.metrics-url = \"https://m.example\"\n", "metrics.send-metrics = true\n"] {
+        assert!(!render(&image(), &state(off).settings).contains_key(path), "{off}");
+    }
+    let on = state("metrics = { metrics-url = \"https://m.example\", send-metrics = true }\nupdates.seed = 7\n");
+    assert!(content(&on, path).contains("\"seed\":7"));
+    assert_eq!(plan(&state(""), &on).services[0].reader.service, "metricd");
+}
+
+#[test]
 fn limits_and_capabilities_are_there_for_the_next_workload_and_nobody_is_restarted() {
     let s = state(
         "[settings.oci-defaults.capabilities]\nnet-raw = false\n[settings.oci-defaults.resource-limits.max-open-files]\nsoft-limit = 10\nhard-limit = \"unlimited\"\n",
@@ -130,6 +141,15 @@ fn limits_and_capabilities_are_there_for_the_next_workload_and_nobody_is_restart
     let text = content(&s, "/etc/ampoule/oci-defaults.json");
     assert_eq!(text, r#"{"capabilities":{"net-raw":false},"resource-limits":{"max-open-files":{"soft":10,"hard":null}}}"#);
     assert!(plan(&state(""), &s).services.is_empty());
+}
+
+#[test]
+fn boot_parameters_wait_for_a_reboot() {
+    let s = state("[settings.boot.kernel-parameters]\nconsole = [\"tty0\", \"ttyS0\"]\n");
+    let text = content(&s, "/etc/ampoule/boot.json");
+    assert_eq!(text, r#"{"kernel-parameters":{"console":["tty0","ttyS0"]},"init-parameters":{},"reboot-to-reconcile":false}"#);
+    let plan = plan(&state(""), &s);
+    assert_eq!((plan.reboot[0].key.as_str(), plan.services[0].reader.service), ("boot.kernel.console", "boot-parameters"));
 }
 
 #[test]
