@@ -58,7 +58,7 @@ fn wait_for(program: &str, not: Option<i32>) -> Option<i32> {
     None
 }
 
-fn process_of(program: &str) -> Option<i32> {
+pub(crate) fn process_of(program: &str) -> Option<i32> {
     let processes = fs::read_dir("/proc").ok()?.flatten();
     let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.find(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim_end() == program))

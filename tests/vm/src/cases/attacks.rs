@@ -93,7 +93,7 @@ fn a_service_that_never_gets_ready(context: &Context) -> Result<()> {
 }
 
 /// Waits for the last line of an attack; the probe's lines, none of which may be a failure.
-fn report_of(node: &mut Node, attack: &str) -> Result<Vec<String>> {
+pub(super) fn report_of(node: &mut Node, attack: &str) -> Result<Vec<String>> {
     let last = format!("PROBE {attack} done");
     let lines = node.eventually("the probe is done", within(240), |node| {
         let lines = node.log_of("probe")?;
