@@ -109,7 +109,7 @@ impl Key {
         let kind = schema.get("type").and_then(Value::as_str);
         let quotes = if self.secret { String::new() } else { format!(": \"{value}\"") };
         match (kind?, value) {
-            ("integer" | "number", Value::String(text)) if text.trim().parse::<f64>().is_ok() => {
+            ("integer" | "number", Value::String(text)) if !self.secret && text.trim().parse::<f64>().is_ok() => {
                 Some(format!("this is a text; a number stands without quotes: {}", text.trim()))
             }
             ("boolean", Value::String(text)) if matches!(text.as_str(), "true" | "false") => {

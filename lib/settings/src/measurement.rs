@@ -19,7 +19,7 @@ checked_text! {
 
 fn check_excluded(text: &str) -> Result<(), String> {
     let key = path::canonical(text.trim());
-    must(!key.is_empty() && key != "settings", "this would leave out everything")?;
+    must(!text.trim().is_empty() && key != "settings", "this would leave out everything")?;
     must(!key.contains('*'), "a `*` has no meaning here: a key stands for all below it")?;
     must(!path::covers("measurement", &key), "what is left out cannot leave itself out")
 }

@@ -4,7 +4,7 @@ use super::types::{NumaNode, Quantity};
 use crate::SettingError;
 use crate::namespace::namespace;
 use crate::types::{Base64, KubernetesDuration};
-use ampoule_base::{EnvironmentName, Identifier, SingleLine};
+use ampoule_base::{EnvironmentName, Identifier, Secret, SingleLine};
 
 namespace! {
     /// A pod that kubelet runs from the node's settings.
@@ -30,7 +30,7 @@ namespace! {
     }
     secret_maps {
         /// A variable of its environment.
-        environment "environment": EnvironmentName => SingleLine, "AWS_PROFILE" = r#""default""#;
+        environment "environment": EnvironmentName => Secret, "AWS_PROFILE" = r#""default""#;
     }
 }
 
