@@ -62,3 +62,23 @@ fn make_directories(file: &ServiceFile) -> io::Result<()> {
     builder.recursive(true).mode(0o700);
     file.directories.run.iter().try_for_each(|folder| builder.create(format!("/run/{folder}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_adds_to_the_environment_and_the_verified_root_wins() {
+        let path = std::env::temp_dir().join(format!("ampoule-spawn-{}", std::process::id()));
+        std::fs::write(&path, "HTTPS_PROXY=http://proxy\nPATH=/var\nGOGC=1\nNOTIFY_SOCKET=/x\n").expect("written");
+        let text = format!(
+            "description = \"x\"\ncommand = [\"/usr/bin/x\"]\nreadiness = \"exit\"\nenvironment = {{ GOGC = \"50\" }}\nenvironment-files = [\"/absent\", \"{}\"]\n",
+            path.display()
+        );
+        let command = command(&ServiceFile::parse(&text).expect("a service file"));
+        let value = |name: &str| command.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value?.to_str());
+        assert_eq!(value("HTTPS_PROXY"), Some("http://proxy"));
+        assert_eq!((value("PATH"), value("GOGC"), value("NOTIFY_SOCKET")), (Some("/usr/bin"), Some("50"), Some(NOTIFY_SOCKET)));
+        std::fs::remove_file(&path).expect("removed");
+    }
+}
