@@ -186,3 +186,7 @@ fn random() -> io::Result<u32> {
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
     Ok(u32::from_ne_bytes(bytes))
 }
+
+#[cfg(test)]
+#[path = "link_tests.rs"]
+mod tests;

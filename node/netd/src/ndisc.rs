@@ -62,4 +62,4 @@ fn sender() -> io::Result<OwnedFd> {
 
 #[cfg(test)]
 #[path = "ndisc_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -6,7 +6,7 @@ use std::time::Duration;
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 /// An advertisement of no default router (lifetime 0), with fec0::3 as name server for `lifetime` seconds, from as many hops away.
-fn advertise(over: u32, hops: Option<u32>, lifetime: u32) {
+pub(crate) fn advertise(over: u32, hops: Option<u32>, lifetime: u32) {
     let socket = sender().expect("a socket");
     if let Some(hops) = hops {
         sockopt::set_ipv6_multicast_hops(&socket, hops).expect("set");
@@ -16,7 +16,10 @@ fn advertise(over: u32, hops: Option<u32>, lifetime: u32) {
     let head = [134, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let server = Ipv6Addr::new(0xfec0, 0, 0, 0, 0, 0, 0, 3).octets();
     let packet = [&head[..], &[25, 3, 0, 0], &lifetime.to_be_bytes(), &server].concat();
-    rustix::net::sendto(&socket, &packet, SendFlags::empty(), &SocketAddrV6::new(ALL_NODES, 0, 0, over)).expect("sent");
+    let send = || rustix::net::sendto(&socket, &packet, SendFlags::empty(), &SocketAddrV6::new(ALL_NODES, 0, 0, over));
+    // A link that just came up has no address yet.
+    let sent = (0..250).any(|_| send().map_err(|_| std::thread::sleep(Duration::from_millis(20))).is_ok());
+    assert!(sent, "{:?}", send());
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(crate) fn between<F: Future<Output = ()>>(test: impl FnOnce(u32, u32) -> F +
     std::thread::spawn(run).join().expect("the test's thread");
 }
 
-fn number(link: &str) -> u32 {
+pub(crate) fn number(link: &str) -> u32 {
     // `/sys` may be another namespace's; `ip` asks the kernel.
     let out = Command::new("ip").args(["-o", "link", "show", link]).output().expect("ip runs");
     let text = String::from_utf8(out.stdout).expect("text");
