@@ -3,7 +3,12 @@
 use ampoule_fuzz::run;
 use ampoule_logwire::{Ingest, LineSplitter, Query, Record, decode};
 use ampoule_modalias::Index;
-use ampoule_netmodel::dhcp::Client;
+use ampoule_netmodel::{
+    dhcp::Client,
+    learned::Learned,
+    ndisc::announcements,
+    resolver::{NameServer, Resolver},
+};
 use ampoule_settings::{Fragment, Model, parse_user_data};
 use ampoule_supervise::{
     message::{REPLY_SIZE, REQUEST_SIZE, Reply, Request},
@@ -125,5 +130,22 @@ fn fuzz_dhcp() {
         let _ = client.wake(client.next_wake());
         let _ = client.packet(60, bytes);
         assert!(client.next_wake() >= 50 || acknowledged == 0, "it will never ask again");
+    });
+}
+
+/// Whatever a router says: what is kept is bounded, ends, and cannot become another line of the resolver file.
+#[test]
+fn fuzz_router_advertisement() {
+    run("router-advertisement", |bytes| {
+        let mut learned = Learned::default();
+        for announcement in announcements(bytes) {
+            learned.take(5, &announcement);
+        }
+        assert!(learned.is_sound(), "more than a list may hold, or no domain");
+        let servers: Vec<_> = learned.servers().map(|s| NameServer { address: s.into(), link: "eth0".to_owned() }).collect();
+        let domains: Vec<_> = learned.domains().map(ToOwned::to_owned).collect();
+        let text = Resolver::choose(&Default::default(), &servers, &domains).render();
+        assert!(text.lines().all(|l| ["# ", "search ", "nameserver "].iter().any(|start| l.starts_with(start))), "{text}");
+        assert!(text.lines().count() <= 5, "{text}");
     });
 }
