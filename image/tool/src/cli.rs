@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Test(TestArgs),
     /// Check a file as a node would, without a node
     Check(CheckArgs),
+    /// Write the reference of the settings from the code: docs/reference
+    Docs,
     /// Show what a built image consists of
     Inspect(InspectArgs),
     /// Measure Ampoule beside a general-purpose Linux

@@ -6,6 +6,7 @@ mod check;
 mod clean;
 mod cli;
 mod demo;
+mod docs;
 mod doctor;
 mod figures;
 mod inspect;
@@ -42,6 +43,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Build(args) => building::command(&args)?,
         Command::Test(args) => return testing::run(&args),
         Command::Check(args) => return check::run(&args),
+        Command::Docs => docs::run()?,
         Command::Inspect(args) => inspect::run(&args)?,
         Command::Bench(args) => match args.what {
             BenchWhat::Boot { runs, memory, cpus, write } => bench::boot(runs, memory, cpus, write)?,

@@ -48,6 +48,7 @@ pub mod oci_defaults;
 pub mod oci_hooks;
 pub mod path;
 pub mod pki;
+pub mod reference;
 mod schema;
 mod settings;
 pub mod types;
