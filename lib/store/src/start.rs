@@ -11,6 +11,8 @@ pub struct Start {
     pub rolled_back: Option<(u64, Reason)>,
     /// What could not be written. The decision holds all the same: see [`Store::in_force`].
     pub not_stored: Option<StoreError>,
+    /// The window of the trial had begun in this boot and goes on.
+    pub window_goes_on: bool,
     /// `standing` was damaged: the newest generation counts as confirmed, unless it carries a trial, which then begins anew.
     pub standing_lost: bool,
 }
@@ -44,7 +46,8 @@ impl Store {
 
     /// A boot that is not written down could be followed by any number of others, so then the trial ends.
     fn go_on_trial(&mut self, standing: Standing, on_disk: Option<&Standing>, now: &Now) {
-        let written = if on_disk == Some(&standing) { Ok(()) } else { self.write_standing_or_make_room(&standing) };
+        self.start.window_goes_on = on_disk == Some(&standing);
+        let written = if self.start.window_goes_on { Ok(()) } else { self.write_standing_or_make_room(&standing) };
         self.standing = standing;
         if let Err(error) = written {
             self.take_back(Reason::NotRecorded, now);

@@ -27,7 +27,7 @@ impl Applies {
     pub(crate) fn begin(&self, report: ApplyReport, events: &Events) -> u64 {
         let mut ring = self.ring();
         let id = ring.back().map_or(1, |r| r.id + 1);
-        events.tell(EventKind::Apply { id, generation: report.generation, state: report.state });
+        events.tell(EventKind::Apply { apply: id, generation: report.generation, state: report.state });
         ring.push_back(ApplyReport { id, ..report });
         if ring.len() > KEEP {
             ring.pop_front();
@@ -41,7 +41,7 @@ impl Applies {
             let before = report.state;
             change(report);
             if report.state != before {
-                events.tell(EventKind::Apply { id, generation: report.generation, state: report.state });
+                events.tell(EventKind::Apply { apply: id, generation: report.generation, state: report.state });
             }
         }
         self.changed.send_modify(|n| *n += 1);

@@ -246,7 +246,13 @@ async fn carry_out(node: &Arc<Shared>, turn: &mut Turn, id: u64, plan: Plan) {
             node.applies
                 .update(id, &node.events, |r| (r.state, r.reason) = (ApplyState::InEffect, Some(Reason::NotApplied { what }.to_string())));
         }
-        None => mark_applied(node).await,
+        None => {
+            mark_applied(node).await;
+            // Until services are ready this bounds how long they may take; it begins anew when they are.
+            if !turn.watched.services.is_empty() {
+                node.core.lock().await.in_effect();
+            }
+        }
     }
     if !has_trial {
         turn.watched = Watched::default();

@@ -35,7 +35,8 @@ fn watched(core: &mut Core) -> Watched {
     }
     let confirmed = state_at(core, standing.confirmed);
     let plan = Plan::between(&core.image, confirmed.as_ref(), core.state());
-    let mut watched = Watched { is_applied: true, ..Watched::default() };
+    let is_settled = core.store().is_some_and(|store| store.start().window_goes_on);
+    let mut watched = Watched { is_applied: true, is_settled, ..Watched::default() };
     watched.services.add(plan.services.iter().map(|s| s.reader.service), &[]);
     watched
 }

@@ -40,7 +40,7 @@ pub enum EventKind {
     /// An apply came to a state.
     Apply {
         /// Which.
-        id: u64,
+        apply: u64,
         /// Its generation.
         generation: u64,
         /// The state.
@@ -61,6 +61,13 @@ pub enum EventKind {
         generation: u64,
         /// Why.
         reason: String,
+    },
+    /// A certificate in the settings ends soon, or has ended.
+    CertificateExpires {
+        /// Which, as a dotted key with `settings.` in front.
+        setting: String,
+        /// When it ends, in milliseconds since 1970.
+        ends_ms: u64,
     },
     /// Events before this were dropped, because nobody came for them in time.
     Missed {

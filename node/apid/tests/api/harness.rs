@@ -68,9 +68,23 @@ impl Place {
 
     /// Starts the program and waits until it answers.
     pub(crate) fn start(&self) -> Apid {
+        self.run(command(self.folder.path()))
+    }
+
+    /// The same with no more space than this for its state.
+    pub(crate) fn start_with_state_of(&self, kib: usize) -> Apid {
+        let inner = command(self.folder.path());
+        let mut outer = Command::new("unshare");
+        let mount = format!("mount -t tmpfs -o size={kib}k none \"$0\" && exec \"$@\"");
+        outer.args(["--user", "--map-root-user", "--mount", "sh", "-c", &mount]).arg(self.path("state"));
+        outer.arg(inner.get_program()).args(inner.get_args()).stdin(Stdio::null()).stdout(Stdio::null()).env_remove("NOTIFY_SOCKET");
+        self.run(outer)
+    }
+
+    fn run(&self, mut command: Command) -> Apid {
         let _ = fs::remove_file(self.path("api.sock"));
         let log = File::create(self.path("log")).expect("a log");
-        let child = command(self.folder.path()).stderr(log).spawn().expect("apid starts");
+        let child = command.stderr(log).spawn().expect("apid starts");
         let mut apid = Apid { child, place: self.folder.path().to_owned(), kept: None };
         apid.wait_until_it_answers();
         apid
@@ -124,6 +138,11 @@ impl Apid {
     /// Its log so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.place.join("log")).unwrap_or_default()
+    }
+
+    /// The folder that stands for `/`.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.place.join("root")
     }
 
     /// A file it made from settings.

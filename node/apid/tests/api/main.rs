@@ -4,9 +4,13 @@ mod certificates;
 mod harness;
 mod neighbours;
 
+mod changes;
+mod events;
+mod full_disk;
 mod limits;
 mod remote;
 mod routes;
 mod settings;
 mod storage;
+mod trial;
 mod user_data;

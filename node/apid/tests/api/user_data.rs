@@ -45,7 +45,7 @@ fn what_is_wrong_is_said_and_nothing_of_it_is_taken() {
     for (text, says) in [
         ("[settings]\nmotd = \"never\"\n[settings.network]\nhostname = \"not a host name!\"\n", "settings.network.hostname"),
         ("#cloud-config\npackages: [nginx]\n", "cloud-init"),
-        ("motd = \"never\"\n", "[settings"),
+        ("motd = \"never\"\n", "settings.motd"),
         ("[settings]\nmtod = \"never\"\n", "motd"),
         ("[settings]\nmotd = \"never\"\n[settings.api.remote]\nenabled = true\n", "api.remote"),
     ] {
