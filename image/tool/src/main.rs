@@ -30,6 +30,10 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match dispatch(cli.command) {
         Ok(code) => code,
+        Err(error) if error.is::<interrupt::Stopped>() => {
+            eprintln!("Stopped on request.");
+            ExitCode::from(interrupt::Stopped::EXIT_CODE)
+        }
         Err(error) => {
             explain(&error);
             ExitCode::FAILURE

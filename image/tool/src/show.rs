@@ -15,7 +15,7 @@ use ampoule_builder::Progress;
 use anyhow::{Context, Result};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::figures;
+use crate::{figures, interrupt::Stopped};
 
 /// Without a terminal, a stage that is silent for so long gets a line: CI systems end jobs that say nothing.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -49,6 +49,8 @@ struct Stage {
     begun: Instant,
     spoken: Instant,
     detail: String,
+    /// The detail that was said last.
+    said: String,
     share: Option<u64>,
     tail: VecDeque<String>,
 }
@@ -83,6 +85,7 @@ impl Show {
         let result = work();
         match &result {
             Ok(_) => self.stage_done(name, false),
+            Err(error) if error.is::<Stopped>() => self.stage_stopped(name),
             Err(_) => self.stage_failed(name),
         }
         result
@@ -98,6 +101,22 @@ impl Show {
         }
     }
 
+    /// Ends a stage that was not let finish.
+    fn stage_stopped(&self, name: &str) {
+        if let Some(stage) = self.inner.lock().remove(name) {
+            stage.bar.finish_and_clear();
+            self.clear_echo();
+            self.say(&format!("- {name} stopped after {}", figures::duration(stage.begun.elapsed())));
+        }
+    }
+
+    /// The terminal shows a pressed Ctrl-C as `^C`, at the place where the next line will be.
+    pub(crate) fn clear_echo(&self) {
+        if self.inner.terminal {
+            eprint!("\r\x1b[2K");
+        }
+    }
+
     /// Ends a stage that went wrong and shows its last lines.
     pub(crate) fn stage_failed(&self, name: &str) {
         let Some(stage) = self.inner.lock().remove(name) else {
@@ -108,6 +127,16 @@ impl Show {
         for line in &stage.tail {
             self.say(&format!("    {line}"));
         }
+    }
+}
+
+impl Stage {
+    /// A line that says how far it is. What it does is said again only if that has changed: descriptions are long.
+    fn alive(&mut self, name: &str) -> String {
+        let share = self.share.map(|share| format!(", {share} %")).unwrap_or_default();
+        let news = if self.detail == self.said { String::new() } else { format!(": {}", self.detail) };
+        self.said.clone_from(&self.detail);
+        format!("  … {name} {}{share}{news}", figures::duration(self.begun.elapsed()))
     }
 }
 
@@ -138,8 +167,7 @@ impl Inner {
         }
         for (name, stage) in self.lock().iter_mut().filter(|(_, stage)| stage.spoken.elapsed() > HEARTBEAT) {
             stage.spoken = Instant::now();
-            let share = stage.share.map(|share| format!(", {share} %")).unwrap_or_default();
-            eprintln!("  … {name}: {} ({}{share})", stage.detail, figures::duration(stage.begun.elapsed()));
+            eprintln!("{}", stage.alive(name));
         }
     }
 
@@ -181,6 +209,7 @@ impl Progress for Show {
             begun: now,
             spoken: now,
             detail: detail.to_owned(),
+            said: detail.to_owned(),
             share: None,
             tail: VecDeque::new(),
         };
@@ -214,7 +243,7 @@ impl Progress for Show {
             if stage.tail.len() == TAIL {
                 stage.tail.pop_front();
             }
-            if stage.share.is_none() {
+            if stage.share.is_none() && !line.trim().is_empty() {
                 stage.bar.set_message(line.clone());
             }
             stage.tail.push_back(line);
@@ -223,5 +252,22 @@ impl Progress for Show {
 
     fn notice(&self, text: &str) {
         self.say(&format!("! {text}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_stage_does_is_said_again_only_when_it_changed() {
+        let now = Instant::now();
+        let detail = || "compiling".to_owned();
+        let bar = ProgressBar::hidden();
+        let mut stage = Stage { bar, begun: now, spoken: now, detail: detail(), said: detail(), share: Some(7), tail: VecDeque::new() };
+        assert_eq!(stage.alive("kernel"), "  … kernel 0.0 s, 7 %");
+        stage.detail = "linking".into();
+        assert_eq!(stage.alive("kernel"), "  … kernel 0.0 s, 7 %: linking");
+        assert_eq!(stage.alive("kernel"), "  … kernel 0.0 s, 7 %");
     }
 }

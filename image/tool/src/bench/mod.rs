@@ -16,7 +16,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::{
-    building, demo, paths, remove,
+    building, demo, figures, paths, remove,
     show::{Show, print},
 };
 use table::{Comparison, Sample};
@@ -58,9 +58,12 @@ pub(crate) fn boot(runs: u32, memory: u32, cpus: u32, write: bool) -> Result<()>
     let [ampoule_samples, debian_samples] = samples;
     let comparison = Comparison::new((ampoule.size(), ampoule_samples), (debian.size(), debian_samples));
     drop(show);
-    print(&comparison.markdown())?;
+    let page = page(&comparison, &Circumstances { runs, conditions, root: built.manifest.sizes.root, load: load() });
+    print(&page)?;
     if write {
-        write_page(&comparison, runs, conditions)?;
+        let path = paths::repo()?.join("docs/benchmarks.md");
+        fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+        print(&format!("\nwritten to {}\n", path.display()))?;
     }
     Ok(())
 }
@@ -83,19 +86,60 @@ fn workdir() -> Result<PathBuf> {
     Ok(dir)
 }
 
-fn write_page(comparison: &Comparison, runs: u32, conditions: Conditions) -> Result<()> {
-    let path = paths::repo()?.join("docs/benchmarks.md");
-    let text = format!(
-        "# Measured\n\nAmpoule beside Debian 13 with systemd and containerd (`mmdebstrap`, its own kernel and initramfs): the same QEMU, {} MiB, {} processors,\n\
-         direct kernel boot, {}, alternating boots, medians of {runs}. Made by `./ampoule bench boot --write`.\n\n{}\n\
-         Times count from the start of the kernel, as the systems themselves note them. Memory is what the balloon device says is not available, ten\n\
-         seconds after the container's first output. Bytes are what a machine must hold: root, hash tree and kernel image here; all files there.\n",
-        conditions.memory,
-        conditions.cpus,
-        Accelerator::detect(),
-        comparison.markdown(),
-    );
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    println!("written to {}", path.display());
-    Ok(())
+/// What must be known to judge the figures.
+struct Circumstances {
+    runs: u32,
+    conditions: Conditions,
+    /// Bytes of our root file system.
+    root: u64,
+    /// Processes that wanted a processor of the host, on average over the last quarter of an hour.
+    load: Option<f64>,
+}
+
+/// The page of the documentation.
+fn page(comparison: &Comparison, circumstances: &Circumstances) -> String {
+    let Circumstances { runs, conditions, root, load } = circumstances;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let busy = load.map(|load| format!(", load {load:.1} over its last quarter of an hour")).unwrap_or_default();
+    let rows = [
+        "# Measured".to_owned(),
+        "Ampoule beside Debian 13 with systemd and containerd (`mmdebstrap`, Debian's own kernel and initramfs), by".to_owned(),
+        format!("```sh\n./ampoule bench boot --runs {runs} --write\n```"),
+        format!(
+            "The same QEMU for both, {} MiB of memory, {} processors, direct kernel boot, engine {}; alternating boots, medians of {runs} with the\n\
+             extremes in brackets. The host has {processors} processors{busy}: look at the ratios, not at the seconds.",
+            conditions.memory,
+            conditions.cpus,
+            Accelerator::detect(),
+        ),
+        comparison.markdown().trim_end().to_owned(),
+        format!("Our root file system has {} (wanted: at most 50 MiB).", figures::bytes(*root)),
+        "Times count from the start of the kernel, as the systems themselves note them. The container is the same in both, and its image is in the\n\
+         store before the boot. Memory is what the balloon device says is not available to programs, ten seconds after the container's first output, so\n\
+         it has the kernel and the container in it. Bytes are what a machine must hold: root, hash tree and kernel image here, all files there.\n\
+         Executables are files that can be started, libraries and kernel modules left out."
+            .to_owned(),
+    ];
+    rows.join("\n\n") + "\n"
+}
+
+/// The third number of `/proc/loadavg` (`proc(5)`).
+fn load() -> Option<f64> {
+    fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().nth(2)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use table::Size;
+
+    #[test]
+    fn the_page_says_how_it_came_about() {
+        let nothing = || (Size::default(), vec![Sample::default()]);
+        let circumstances = Circumstances { runs: 5, conditions: Conditions { memory: 768, cpus: 1 }, root: 40 << 20, load: Some(9.25) };
+        let page = page(&Comparison::new(nothing(), nothing()), &circumstances);
+        for part in ["bench boot --runs 5 --write", "768 MiB", "load 9.2", "root file system has 40.0 MiB", "| executables |"] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+    }
 }

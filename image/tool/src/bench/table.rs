@@ -1,4 +1,4 @@
-//! Medians and ratios.
+//! Medians, their spread, and ratios.
 
 use crate::figures;
 
@@ -26,53 +26,91 @@ pub(crate) struct Size {
 
 /// Both systems, measured.
 pub(crate) struct Comparison {
-    ours: (Size, Sample),
-    theirs: (Size, Sample),
+    ours: (Size, Vec<Sample>),
+    theirs: (Size, Vec<Sample>),
 }
+
+/// A figure's name, how it is read, how it is shown, and how many times more of it Debian should take.
+struct Figure {
+    name: &'static str,
+    of: fn(&Size, &Sample) -> f64,
+    unit: fn(f64) -> String,
+    wanted: Option<f64>,
+}
+
+/// The wanted ratios are the project's own aims; a figure without one is there to explain the others.
+const FIGURES: [Figure; 6] = [
+    Figure { name: "kernel start → PID 1", of: |_, sample| sample.init, unit: seconds, wanted: None },
+    Figure { name: "→ API and containerd answering", of: |_, sample| sample.ready, unit: seconds, wanted: Some(6.0) },
+    Figure { name: "→ first output of a preloaded container", of: |_, sample| sample.output, unit: seconds, wanted: Some(5.0) },
+    Figure { name: "memory in use when idle", of: |_, sample| sample.memory, unit: bytes, wanted: Some(3.0) },
+    Figure { name: "bytes on disk", of: |size, _| size.bytes as f64, unit: bytes, wanted: Some(7.0) },
+    // At most 3 % of them.
+    Figure { name: "executables", of: |size, _| size.executables as f64, unit: count, wanted: Some(100.0 / 3.0) },
+];
 
 impl Comparison {
     pub(crate) fn new(ours: (Size, Vec<Sample>), theirs: (Size, Vec<Sample>)) -> Self {
-        Self { ours: (ours.0, middle(&ours.1)), theirs: (theirs.0, middle(&theirs.1)) }
+        Self { ours, theirs }
     }
 
     /// The table.
     pub(crate) fn markdown(&self) -> String {
-        let (ours, theirs) = (&self.ours.1, &self.theirs.1);
-        let seconds = |value: f64| format!("{value:.2} s");
-        let bytes = |value: f64| figures::bytes(value as u64);
-        let count = |value: f64| format!("{value:.0}");
-        let head = "| | Ampoule | Debian 13 | Debian / Ampoule |\n|---|---|---|---|\n".to_owned();
-        let rows = [
-            row("kernel start → PID 1", ours.init, theirs.init, &seconds),
-            row("→ API and containerd answering", ours.ready, theirs.ready, &seconds),
-            row("→ first output of a preloaded container", ours.output, theirs.output, &seconds),
-            row("memory in use when idle", ours.memory, theirs.memory, &bytes),
-            row("bytes on disk", self.ours.0.bytes as f64, self.theirs.0.bytes as f64, &bytes),
-            row("executables", self.ours.0.executables as f64, self.theirs.0.executables as f64, &count),
-        ];
-        head + &rows.concat()
+        let head = "| | Ampoule | Debian 13 | Debian / Ampoule | wanted | reached |\n|---|---|---|---|---|---|\n";
+        FIGURES.iter().fold(head.to_owned(), |table, figure| table + &self.row(figure))
+    }
+
+    fn row(&self, figure: &Figure) -> String {
+        let [ours, theirs] = [&self.ours, &self.theirs].map(|(size, samples)| Spread::of(samples.iter().map(|s| (figure.of)(size, s))));
+        let ratio = if ours.median > 0.0 { theirs.median / ours.median } else { 0.0 };
+        let wanted = figure.wanted.map_or("-".to_owned(), |wanted| format!("≥ {wanted:.1}"));
+        let reached = figure.wanted.map_or("-", |wanted| if ratio >= wanted { "yes" } else { "no" });
+        format!("| {} | {} | {} | {ratio:.1} | {wanted} | {reached} |\n", figure.name, ours.show(figure.unit), theirs.show(figure.unit))
     }
 }
 
-fn row(name: &str, ours: f64, theirs: f64, unit: &dyn Fn(f64) -> String) -> String {
-    let ratio = if ours > 0.0 { format!("{:.1}", theirs / ours) } else { "-".to_owned() };
-    format!("| {name} | {} | {} | {ratio} |\n", unit(ours), unit(theirs))
+fn seconds(value: f64) -> String {
+    format!("{value:.2} s")
 }
 
-/// Each figure's own median.
-fn middle(samples: &[Sample]) -> Sample {
-    let of = |field: fn(&Sample) -> f64| median(samples.iter().map(field).collect());
-    Sample { init: of(|s| s.init), ready: of(|s| s.ready), output: of(|s| s.output), memory: of(|s| s.memory) }
+fn bytes(value: f64) -> String {
+    figures::bytes(value as u64)
 }
 
-/// The middle value; the mean of the two middle ones of an even number; 0 of none.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => 0.0,
-        odd if odd % 2 == 1 => values[odd / 2],
-        even => f64::midpoint(values[even / 2 - 1], values[even / 2]),
+fn count(value: f64) -> String {
+    format!("{value:.0}")
+}
+
+/// The values of one figure over all boots.
+#[derive(Debug, Default, PartialEq)]
+struct Spread {
+    median: f64,
+    least: f64,
+    most: f64,
+}
+
+impl Spread {
+    fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        match values.as_slice() {
+            [] => Self::default(),
+            [least, .., most] => Self { median: median(&values), least: *least, most: *most },
+            [only] => Self { median: *only, least: *only, most: *only },
+        }
     }
+
+    /// The median, and the extremes if they can be told apart.
+    fn show(&self, unit: fn(f64) -> String) -> String {
+        let (median, least, most) = (unit(self.median), unit(self.least), unit(self.most));
+        if least == most { median } else { format!("{median} ({least} to {most})") }
+    }
+}
+
+/// The middle of sorted values; the mean of the two middle ones of an even number.
+fn median(sorted: &[f64]) -> f64 {
+    let half = sorted.len() / 2;
+    if sorted.len() % 2 == 1 { sorted[half] } else { f64::midpoint(sorted[half - 1], sorted[half]) }
 }
 
 #[cfg(test)]
@@ -80,17 +118,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn medians() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
-        assert_eq!(median(Vec::new()), 0.0);
+    fn medians_and_extremes() {
+        assert_eq!(Spread::of([3.0, 1.0, 2.0].into_iter()), Spread { median: 2.0, least: 1.0, most: 3.0 });
+        assert_eq!(Spread::of([4.0, 1.0, 2.0, 3.0].into_iter()).median, 2.5);
+        assert_eq!(Spread::of(std::iter::empty()), Spread::default());
+        assert_eq!(Spread::of([7.0].into_iter()).show(count), "7");
+        assert_eq!(Spread::of([7.0, 9.0].into_iter()).show(count), "8 (7 to 9)");
     }
 
     #[test]
-    fn the_ratio_says_how_many_times_more() {
-        let sample = |init| vec![Sample { init, ..Sample::default() }];
-        let table = Comparison::new((Size::default(), sample(2.0)), (Size::default(), sample(9.0))).markdown();
-        assert!(table.contains("| kernel start → PID 1 | 2.00 s | 9.00 s | 4.5 |"), "{table}");
-        assert!(table.contains("| executables | 0 | 0 | - |"));
+    fn the_ratio_says_how_many_times_more_and_whether_that_is_enough() {
+        let sample = |init, ready| vec![Sample { init, ready, ..Sample::default() }];
+        let of = |theirs| Comparison::new((Size::default(), sample(2.0, 2.0)), (Size::default(), sample(9.0, theirs))).markdown();
+        assert!(of(12.0).contains("| kernel start → PID 1 | 2.00 s | 9.00 s | 4.5 | - | - |"), "{}", of(12.0));
+        assert!(of(12.0).contains("answering | 2.00 s | 12.00 s | 6.0 | ≥ 6.0 | yes |"));
+        assert!(of(11.9).contains("answering | 2.00 s | 11.90 s | 6.0 | ≥ 6.0 | no |"), "{}", of(11.9));
     }
 }

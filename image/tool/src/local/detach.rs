@@ -4,13 +4,17 @@ use std::{
     env,
     fs::{self, File},
     process::{Child, Command, Stdio},
-    thread,
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{cli::RunArgs, local::folder::NodeFolder};
+use crate::{
+    cli::RunArgs,
+    interrupt::{Interrupt, Stopped},
+    local::folder::NodeFolder,
+};
 
 /// Starts the one that stays, shows what it says, and returns when the node serves.
 pub(crate) fn run(args: &RunArgs) -> Result<()> {
@@ -19,6 +23,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     if folder.running()?.is_some() {
         bail!("this node already runs; `./ampoule stop` ends it");
     }
+    let interrupt = Interrupt::watch()?;
     let mut child = spawn(&folder)?;
     let mut shown = 0;
     loop {
@@ -33,8 +38,18 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
             show_new(&folder, shown);
             return Ok(());
         }
-        thread::sleep(Duration::from_millis(200));
+        if interrupt.sleep(Duration::from_millis(200)) {
+            return give_up(&mut child);
+        }
     }
+}
+
+/// The one that would stay is in another session, so the terminal's Ctrl-C is passed on; it stops what it has started.
+fn give_up(child: &mut Child) -> Result<()> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("the process that stays behind has no number")?;
+    kill_process(pid, Signal::TERM).context("cannot stop the process that stays behind")?;
+    child.wait().context("cannot wait for the process that stays behind")?;
+    Err(Stopped.into())
 }
 
 /// In a session of its own, so that closing the terminal does not end it.

@@ -31,14 +31,17 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     let begun = Instant::now();
     let interrupt = Interrupt::watch()?;
     let show = Show::new();
-    let built = building::image(&show, &args.variant, None, false)?;
-    let what = workload(&show, args)?;
+    let built = interrupt.unless_asked(building::image(&show, &args.variant, None, false))?;
+    let what = interrupt.unless_asked(workload(&show, args))?;
     show.say(&format!("  engine: {}", Accelerator::detect()));
     let power_on = Instant::now();
     let mut session = Session::start(&show, args, &built, what.as_ref())?;
     match bring_up(&show, args, &built, &mut session, what.as_ref(), &interrupt, power_on) {
         Ok(text) => show.say(&format!("{text}\n\nReady after {}.", figures::duration(begun.elapsed()))),
-        Err(error) if interrupt.asked() => return session.stop(&show).and(Err(error)),
+        Err(error) if interrupt.asked() => {
+            session.stop(&show)?;
+            return interrupt.unless_asked(Err(error));
+        }
         Err(error) => {
             show.say(&format!("\nThe node's console, last lines:\n{}", session.machine.describe_end()));
             return Err(error);
@@ -108,7 +111,7 @@ fn next_steps(what: Option<&Workload>, served: &[u16], args: &RunArgs) -> String
     }
     let stop = if args.behind { "`./ampoule stop` ends it." } else { "Ctrl-C stops it." };
     lines.push(format!(
-        "\n  Try   ./ampoule ps    ./ampoule logs -f    ./ampoule ctl get settings    ./ampoule console\n  {stop} It keeps its state; `--fresh` begins anew."
+        "\n  Try   ./ampoule ps    ./ampoule logs -f\n        ./ampoule ctl get settings    ./ampoule console\n\n  {stop} It keeps its state; `--fresh` begins anew."
     ));
     lines.join("\n")
 }
@@ -117,6 +120,7 @@ fn next_steps(what: Option<&Workload>, served: &[u16], args: &RunArgs) -> String
 fn attend(show: &Show, mut session: Session, interrupt: &Interrupt, args: &RunArgs) -> Result<()> {
     match session.stay(interrupt)? {
         None => {
+            show.clear_echo();
             session.stop(show)?;
             show.say(&format!("Stopped. `./ampoule run` continues where it was{}.", name_hint(args)));
             Ok(())

@@ -12,7 +12,12 @@ use ampoule_builder::Progress;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use crate::{figures, interrupt::Interrupt, local::session::Session, show::Show};
+use crate::{
+    figures,
+    interrupt::{Interrupt, Stopped},
+    local::session::Session,
+    show::Show,
+};
 
 /// Through firmware under emulation a boot takes about 20 s; slow and busy hosts several times that.
 const BOOT_LIMIT: Duration = Duration::from_secs(300);
@@ -57,7 +62,7 @@ fn pause(session: &mut Session, interrupt: &Interrupt) -> Result<()> {
         bail!("the node ended while it was waited for:\n{}", session.machine.describe_end());
     }
     if interrupt.sleep(POLL) {
-        bail!("stopped on request");
+        return Err(Stopped.into());
     }
     Ok(())
 }
@@ -82,12 +87,22 @@ pub(crate) fn for_workload(show: &Show, session: &mut Session, client: &Client, 
 }
 
 fn tell(show: &Show, session: &Session, state: WorkloadState, status: Option<&WorkloadStatus>) {
-    let message = status.map_or("", |status| status.message.as_str());
     if let Some(pull) = status.and_then(|status| status.pull.as_ref()) {
         show.stage_progress("workload", pull.bytes, pull.total.max(pull.bytes));
     }
     let sent = session.registry.as_ref().map_or(0, |registry| registry.sent());
-    show.detail("workload", &format!("{state}, {} sent {message}", figures::bytes(sent)));
+    show.detail("workload", &doing(state, status, sent));
+}
+
+/// What the workload is doing, short enough for the end of a line that has a bar in it.
+fn doing(state: WorkloadState, status: Option<&WorkloadStatus>, sent: u64) -> String {
+    let message = status.map(|status| status.message.as_str()).filter(|message| !message.is_empty());
+    match (state, message) {
+        (WorkloadState::Unknown, None) => "the node has not begun with it".to_owned(),
+        (_, Some(message)) => format!("{state}: {message}"),
+        (WorkloadState::Pulling, None) if sent > 0 => format!("{state}, {}", figures::bytes(sent)),
+        _ => state.to_string(),
+    }
 }
 
 /// One entry of the workload list; nothing while the node does not know it yet.
@@ -129,6 +144,18 @@ mod tests {
     fn the_console_s_last_line_says_where_the_boot_is() {
         assert_eq!(stage_of_boot(""), "the kernel starts");
         assert_eq!(stage_of_boot("a\nb\n"), "console: b");
+    }
+
+    #[test]
+    fn what_a_workload_is_doing() {
+        let failing: WorkloadStatus = serde_json::from_value(
+            serde_json::json!({ "name": "app", "image": "x", "state": "backing-off", "restarts": 0, "message": "no such image" }),
+        )
+        .unwrap();
+        assert_eq!(doing(WorkloadState::Pulling, None, 2048), "pulling, 2.0 KiB");
+        assert_eq!(doing(WorkloadState::Creating, None, 2048), "creating");
+        assert_eq!(doing(WorkloadState::BackingOff, Some(&failing), 0), "backing-off: no such image");
+        assert_eq!(doing(WorkloadState::Unknown, None, 0), "the node has not begun with it");
     }
 
     #[test]
