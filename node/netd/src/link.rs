@@ -38,6 +38,16 @@ struct Session {
     saved: Saved,
 }
 
+/// Tells what a link had in an earlier life of this daemon, before any file is made: no moment shall be without the name servers of before.
+pub(crate) fn recall(name: &str, state: &State, shelf: &Shelf) {
+    let Some(mac) = files::mac(name) else { return };
+    let Saved { held, learned, .. } = shelf.load(name, mac, clock::now());
+    let lease = held.map(|held| held.lease);
+    if lease.is_some() || learned != Learned::default() {
+        state.recall(name, Known { mac, lease, learned, ..Known::default() });
+    }
+}
+
 /// Follows a link until it is gone (then the task is aborted).
 pub(crate) async fn live(name: String, kernel: Kernel, state: Arc<State>, shelf: Shelf) {
     let Some(mac) = files::mac(&name) else {

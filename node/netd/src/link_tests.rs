@@ -54,6 +54,7 @@ async fn live_and_die(router: Router) {
     node.task.abort();
     router.asked();
     let node = Node::start(place.path());
+    assert!(node.says("nameserver 10.0.2.3") && node.says("nameserver fec0::3"), "not for a moment without");
     let mut looks = 0;
     while node.word() != "bound" {
         let seen = node.kernel.seen().await.expect("seen");
@@ -91,7 +92,10 @@ impl Node {
     fn start(place: &Path) -> Self {
         let state = Arc::new(State::new(place, |_| Ok(())));
         let kernel = Kernel::open().expect("opens");
-        let task = tokio::spawn(live("node".to_owned(), kernel.clone(), Arc::clone(&state), Shelf(place.to_owned())));
+        let shelf = Shelf(place.to_owned());
+        recall("node", &state, &shelf);
+        state.reload();
+        let task = tokio::spawn(live("node".to_owned(), kernel.clone(), Arc::clone(&state), shelf));
         Self { place: place.to_owned(), state, kernel, task }
     }
 

@@ -49,9 +49,11 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let kernel = kernel::Kernel::open()?;
     kernel.up("lo").await?;
     let state = Arc::new(State::new("/etc", |name| Ok(rustix::system::sethostname(name.as_bytes())?)));
+    let shelf = Shelf(SHELF.into());
+    files::physical_links().iter().for_each(|name| link::recall(name, &state, &shelf));
     state.reload();
     tokio::spawn(serve_status(status::bind(Path::new(STATUS))?, kernel.clone(), Arc::clone(&state)));
-    let mut links = Links { kernel, state: Arc::clone(&state), shelf: Shelf(SHELF.into()), tasks: BTreeMap::new() };
+    let mut links = Links { kernel, state: Arc::clone(&state), shelf, tasks: BTreeMap::new() };
     links.follow();
     // A lease is not waited for: a node without a network still has an API.
     ampoule_report::ready();

@@ -16,7 +16,8 @@ impl Shelf {
         match read_bounded(&self.path(link), MAX_BYTES) {
             Ok(None) => fresh,
             Ok(Some(bytes)) => Saved::parse(&bytes, mac, now).unwrap_or_else(|| {
-                log::warn!("{} is ignored: it is damaged or of another link; {link} starts anew", self.path(link).display());
+                log::warn!("{} is thrown away: it is damaged or of another link; {link} starts anew", self.path(link).display());
+                self.clear(link);
                 fresh
             }),
             Err(error) => {
@@ -64,6 +65,8 @@ mod tests {
         let nothing = Saved { mac, ..Saved::default() };
         std::fs::write(place.path().join("eth0.5.json"), b"{\"mac\"").expect("written");
         assert_eq!(shelf.load("eth0.5", mac, 1), nothing);
+        assert!(!place.path().join("eth0.5.json").exists(), "damage is told once");
+        shelf.store("eth0.5", &saved).expect("stored");
         shelf.clear("eth0.5");
         assert_eq!(shelf.load("eth0.5", mac, 1), nothing);
         assert!(place.path().join("eth0.7.json").exists());

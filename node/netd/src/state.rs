@@ -57,6 +57,11 @@ impl State {
         Self { etc: etc.into(), set_host_name, links, settings, written }
     }
 
+    /// Takes in what a link was before; makes no file.
+    pub(crate) fn recall(&self, name: &str, known: Known) {
+        lock(&self.links).insert(name.to_owned(), known);
+    }
+
     /// Takes in what a link came to.
     pub(crate) fn set(&self, name: &str, known: Known) {
         let old = lock(&self.links).insert(name.to_owned(), known.clone());
