@@ -87,6 +87,7 @@ fn origin(origin: &GenerationOrigin) -> String {
     match origin {
         GenerationOrigin::UserData => "user data".to_owned(),
         GenerationOrigin::Api => "API".to_owned(),
+        GenerationOrigin::Generated => "generated values".to_owned(),
         GenerationOrigin::Restore { of } => format!("restore of {of}"),
         GenerationOrigin::Rollback { of, to, .. } => format!("rollback of {of} to {to}"),
         GenerationOrigin::Unknown => "unknown".to_owned(),
@@ -134,6 +135,10 @@ pub(crate) fn confirm(client: &Client, args: ConfirmArgs, out: &mut dyn Write) -
 }
 
 pub(crate) fn rollback(client: &Client, format: OutputFormat, out: &mut dyn Write) -> Result<(), CliError> {
-    let report = client.rollback()?;
-    change::follow(client, &report, format, out)
+    let standing = client.rollback()?;
+    if format == OutputFormat::Json {
+        return output::json(out, &standing);
+    }
+    writeln!(out, "generation {} is in force", standing.in_force)?;
+    Ok(())
 }

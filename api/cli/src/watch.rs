@@ -31,9 +31,10 @@ fn for_a_person(data: &str) -> Result<String, CliError> {
     let what = match event.what {
         EventKind::Started { generation } => format!("the API started with generation {generation}"),
         EventKind::Committed { generation, author, keys } => format!("{author} made generation {generation}: {}", keys.join(" ")),
-        EventKind::Apply { id, generation, state } => format!("apply {id} of generation {generation}: {state}"),
+        EventKind::Apply { apply, generation, state } => format!("apply {apply} of generation {generation}: {state}"),
         EventKind::Confirmed { generation, by } => format!("generation {generation} was confirmed by {by}"),
         EventKind::RolledBack { of, generation, reason } => format!("generation {of} was taken back by {generation}: {reason}"),
+        EventKind::CertificateExpires { setting, ends_ms } => format!("the certificate in {setting} ends at {}", utc(ends_ms)),
         EventKind::Missed { count } => format!("{count} events were missed"),
         _ => "something that a newer node tells; see -o json".to_owned(),
     };

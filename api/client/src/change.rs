@@ -36,7 +36,7 @@ impl Client {
     }
 
     /// Goes back to the last confirmed generation.
-    pub fn rollback(&self) -> Result<ApplyReport, ClientError> {
+    pub fn rollback(&self) -> Result<StandingInfo, ClientError> {
         let answer = self.call(Method::Post, "/v1/rollback", None)?;
         decode("/v1/rollback", &answer.body)
     }
@@ -53,7 +53,7 @@ impl Client {
 
     /// What lies between two of them.
     pub fn generation_diff(&self, from: u64, to: u64) -> Result<GenerationDiff, ClientError> {
-        self.get_json(&with_query(&format!("/v1/generations/{to}/diff"), &[("from", Some(from.to_string()))]))
+        self.get_json(&with_query(&format!("/v1/generations/{from}/diff"), &[("to", Some(to.to_string()))]))
     }
 
     /// Makes the content of an earlier generation the newest.

@@ -38,7 +38,7 @@ fn described(operation: &Operation) -> Value {
         members["parameters"] = operation.parameters.iter().map(|p| parameter(operation, p)).collect();
     }
     if let Some(body) = operation.body {
-        members["requestBody"] = json!({ "required": true, "content": content(body) });
+        members["requestBody"] = json!({ "required": !operation.body_optional, "content": content(body) });
     }
     members
 }

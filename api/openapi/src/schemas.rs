@@ -48,6 +48,21 @@ fn structs(generator: &mut SchemaGenerator) {
     generator.subschema_for::<v1::NetworkStatus>();
     generator.subschema_for::<v1::LogRecord>();
     generator.subschema_for::<v1::SettingList>();
+    changes(generator);
+}
+
+fn changes(generator: &mut SchemaGenerator) {
+    generator.subschema_for::<v1::PlanRequest>();
+    generator.subschema_for::<v1::Plan>();
+    generator.subschema_for::<v1::ApplyRequest>();
+    generator.subschema_for::<v1::ApplyReport>();
+    generator.subschema_for::<v1::ConfirmRequest>();
+    generator.subschema_for::<v1::StandingInfo>();
+    generator.subschema_for::<v1::GenerationList>();
+    generator.subschema_for::<v1::GenerationDetail>();
+    generator.subschema_for::<v1::GenerationDiff>();
+    generator.subschema_for::<v1::RestoreRequest>();
+    generator.subschema_for::<v1::Event>();
 }
 
 fn add<T: JsonSchema>(generator: &mut SchemaGenerator, named: &mut Map<String, Value>, name: &str) {

@@ -18,6 +18,8 @@ pub struct Operation {
     pub parameters: &'static [Parameter],
     /// What its body is, if it takes one.
     pub body: Option<Shape>,
+    /// Whether the body may be left out.
+    pub body_optional: bool,
     /// Status of success.
     pub status: u16,
     /// Body of success.
@@ -139,7 +141,7 @@ impl Operation {
     /// One that answers 200 and nothing yet.
     #[must_use]
     pub const fn new(method: Method, path: &'static str, about: &'static str) -> Self {
-        Self { method, path, about, parameters: &[], body: None, status: 200, answer: Shape::Nothing, refusals: &[] }
+        Self { method, path, about, parameters: &[], body: None, body_optional: false, status: 200, answer: Shape::Nothing, refusals: &[] }
     }
 
     /// One that reads.
@@ -166,6 +168,13 @@ impl Operation {
     pub const fn body(mut self, name: &'static str) -> Self {
         self.body = Some(Shape::Json(name));
         self
+    }
+
+    /// With a JSON body that may be left out.
+    #[must_use]
+    pub const fn optional_body(mut self, name: &'static str) -> Self {
+        self.body_optional = true;
+        self.body(name)
     }
 
     /// With a body that is text.

@@ -1,11 +1,13 @@
 //! Every operation of the API.
 
 mod actions;
+mod changes;
 mod metadata;
 mod node;
 mod settings;
 
 pub use actions::*;
+pub use changes::*;
 pub use metadata::*;
 pub use node::*;
 pub use settings::*;
@@ -14,7 +16,7 @@ use crate::operation::{Operation, Shape};
 
 /// All of them, those of Bottlerocket first.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
-    [settings::ALL, metadata::ALL, actions::ALL, node::ALL].into_iter().flatten().copied()
+    [settings::ALL, metadata::ALL, actions::ALL, changes::ALL, node::ALL].into_iter().flatten().copied()
 }
 
 /// A list of dotted keys.

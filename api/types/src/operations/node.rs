@@ -1,6 +1,6 @@
 //! Ours: what the node is and does.
 
-use crate::operation::{Kind, Operation, Parameter, Shape};
+use crate::operation::{Kind, Method, Operation, Parameter, Shape};
 
 const GOING_DOWN: (u16, &str) = (409, "The node is going down already.");
 
@@ -53,9 +53,19 @@ pub const SETTINGS_WITH_SOURCE: Operation = Operation::get("/v1/settings", "The 
     ])
     .answers(Shape::Json("SettingList"));
 
+/// `DELETE /v1/settings`
+pub const UNSET: Operation =
+    Operation::new(Method::Delete, "/v1/settings", "Marks keys for removal in a transaction: they go back to what the image says.")
+        .takes(&[
+            Parameter::text("keys", "These keys and what is below them, divided by commas.").required(),
+            Parameter::text("tx", "Name of the transaction; `default` if none is given."),
+        ])
+        .silent()
+        .refuses(&[(413, "These would be more settings than a node keeps."), (429, "Too many transactions are open.")]);
+
 /// `GET /v1/metrics`
 pub const METRICS: Operation =
     Operation::get("/v1/metrics", "Figures of the node in the text format of Prometheus.").answers(Shape::Text("text/plain"));
 
 pub(super) const ALL: &[&Operation] =
-    &[&BOOT, &SERVICES, &RESTART_SERVICE, &WORKLOADS, &NETWORK, &LOGS, &POWER_OFF, &SCHEMA, &SETTINGS_WITH_SOURCE, &METRICS];
+    &[&BOOT, &SERVICES, &RESTART_SERVICE, &WORKLOADS, &NETWORK, &LOGS, &POWER_OFF, &SCHEMA, &SETTINGS_WITH_SOURCE, &UNSET, &METRICS];
