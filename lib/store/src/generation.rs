@@ -77,6 +77,8 @@ pub enum Origin {
     /// A change through the API.
     #[default]
     Api,
+    /// Values that the node made for keys that nobody set.
+    Generated,
     /// The content of an earlier generation, because somebody wanted it back.
     Restore {
         /// Which.

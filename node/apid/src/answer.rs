@@ -63,6 +63,11 @@ impl Refusal {
         Self::new(status, code, message).typed()
     }
 
+    /// What is wrong, for the log.
+    pub(crate) fn text(&self) -> String {
+        self.body.to_string()
+    }
+
     /// With a remedy.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.body.hint = Some(hint.into());

@@ -2,12 +2,13 @@
 
 use crate::clock::Clock;
 use crate::core::{Core, Parts};
+use crate::generated::{self, Values};
 use crate::options::Options;
 use crate::{first_boot, generation};
 use ampoule_confirm::MAX_BOOTS;
 use ampoule_plan::Image;
 use ampoule_report::chain;
-use ampoule_settings::{Fragment, Layers, Model};
+use ampoule_settings::{Fragment, Model};
 use ampoule_store::Store;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -33,12 +34,17 @@ pub(crate) fn open(options: &Options) -> Result<Core, Box<dyn Error>> {
     let image = Image { services, certificates: certificates(&options.certificates) };
     let clock = Clock::of_boot(&options.boot_id)?;
     let mut store = open_store(&options.state, &clock);
-    let chosen = match store.as_ref().and_then(Store::in_force) {
-        Some(newest) => generation::readable(&model, newest.chosen.clone()),
-        None => first_boot::commit(options, &model, &defaults, store.as_mut(), &clock),
+    let found = generated::read(&options.generated, &model);
+    let (chosen, kept) = match store.as_ref().and_then(Store::in_force) {
+        Some(newest) => (generation::readable(&model, newest.chosen.clone()), newest.generated.clone()),
+        None => {
+            let chosen = first_boot::chosen(options, &model, &defaults);
+            let kept = generated::kept(&Values::new(), &found.strong, &chosen);
+            first_boot::commit(&chosen, kept.clone(), store.as_mut(), &clock);
+            (chosen, kept)
+        }
     };
-    let layers = Layers { defaults, generated: Fragment::default(), chosen };
-    let parts = Parts { model, image, layers, store, clock };
+    let parts = Parts { model, image, defaults, weak: found.weak, kept, chosen, store, clock };
     Core::new(parts).map_err(|errors| format!("The image's defaults do not fit together: {}", errors[0]).into())
 }
 

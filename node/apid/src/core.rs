@@ -1,6 +1,7 @@
 //! The settings in force and their generations. No request, no socket, no other program: what an apply decides and writes is done here.
 
 use crate::clock::Clock;
+use crate::generated::{self, Found, Values};
 use crate::transactions::{ChangeError, MAX_SETTINGS, Transactions};
 use ampoule_confirm::{Reason, Standing, Trial};
 use ampoule_plan::{Image, State};
@@ -18,6 +19,10 @@ pub(crate) struct Core {
     /// Reads the present moment.
     pub(crate) clock: Clock,
     layers: Layers,
+    /// Generated values of this boot alone; part of the layer of generated ones.
+    weak: Fragment,
+    /// Generated values that generations keep; over the weak ones.
+    kept: Values,
     state: State,
     /// `None`: it could not be opened; the node runs, and nothing can be changed.
     store: Option<Store>,
@@ -31,8 +36,14 @@ pub(crate) struct Parts {
     pub(crate) model: Model,
     /// What the image has.
     pub(crate) image: Image,
-    /// Image, generators, people.
-    pub(crate) layers: Layers,
+    /// What the image says.
+    pub(crate) defaults: Fragment,
+    /// Generated values of this boot alone.
+    pub(crate) weak: Fragment,
+    /// Generated values that are kept.
+    pub(crate) kept: Values,
+    /// What people chose.
+    pub(crate) chosen: Fragment,
     /// The generations, if they can be kept.
     pub(crate) store: Option<Store>,
     /// Reads the present moment.
@@ -41,7 +52,9 @@ pub(crate) struct Parts {
 
 /// Settings that may be committed: they are valid and fit together.
 pub(crate) struct Prepared {
-    chosen: Fragment,
+    layers: Layers,
+    weak: Fragment,
+    kept: Values,
     /// What would be in force.
     pub(crate) state: State,
 }
@@ -75,23 +88,21 @@ impl Core {
     /// # Errors
     /// Defaults alone do not make settings: the image is broken.
     pub(crate) fn new(parts: Parts) -> Result<Self, Vec<SettingError>> {
-        let Parts { model, image, layers, store, clock } = parts;
-        let (layers, state) = match state_of(&layers) {
-            Ok(state) => (layers, state),
-            Err(errors) => {
-                errors.iter().for_each(|e| log::error!("Stored settings have no effect: {e}"));
-                let bare = Layers { defaults: layers.defaults, ..Layers::default() };
-                let state = state_of(&bare)?;
-                (bare, state)
-            }
-        };
+        let Parts { model, image, defaults, weak, kept, chosen, store, clock } = parts;
+        let generated = weak.clone().merge(generated::fragment(&model, &kept));
+        let (layers, state) = first_that_fits(Layers { defaults, generated, chosen })?;
         let owed = store.as_ref().filter(|s| s.owes_roll_back()).and_then(|s| s.start().rolled_back.clone()).map(|(_, reason)| reason);
-        Ok(Self { model, image, transactions: Transactions::default(), clock, layers, state, store, owed })
+        Ok(Self { model, image, transactions: Transactions::default(), clock, layers, weak, kept, state, store, owed })
     }
 
     /// What is in force.
     pub(crate) fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Who gave which value.
+    pub(crate) fn layers(&self) -> &Layers {
+        &self.layers
     }
 
     /// Number of the generation in force.
@@ -127,18 +138,36 @@ impl Core {
     /// # Errors
     /// As [`Core::prepare`].
     pub(crate) fn prepare_whole(&self, chosen: Fragment) -> Result<Prepared, ChangeError> {
-        let layers = self.layers.with_chosen(chosen);
+        self.prepared(self.layers.with_chosen(chosen), self.weak.clone(), self.kept.clone())
+    }
+
+    /// Whether these generated values are in force or kept out by others.
+    pub(crate) fn has(&self, found: &Found) -> bool {
+        self.weak == found.weak && self.kept == generated::kept(&self.kept, &found.strong, &self.layers.chosen)
+    }
+
+    /// What is in force with values that the node made since.
+    ///
+    /// # Errors
+    /// As [`Core::prepare`].
+    pub(crate) fn prepare_generated(&self, found: &Found) -> Result<Prepared, ChangeError> {
+        let kept = generated::kept(&self.kept, &found.strong, &self.layers.chosen);
+        let generated = found.weak.clone().merge(generated::fragment(&self.model, &kept));
+        self.prepared(Layers { generated, ..self.layers.clone() }, found.weak.clone(), kept)
+    }
+
+    fn prepared(&self, layers: Layers, weak: Fragment, kept: Values) -> Result<Prepared, ChangeError> {
         let state = state_of(&layers).map_err(ChangeError::Settings)?;
         crate::remote::check(&state.settings.api.remote).map_err(|e| ChangeError::Settings(vec![e]))?;
         if layers.chosen.to_json().to_string().len() > MAX_SETTINGS {
             return Err(ChangeError::TooLarge);
         }
-        Ok(Prepared { chosen: layers.chosen, state })
+        Ok(Prepared { layers, weak, kept, state })
     }
 
     /// Whether committing this would make a generation like the one in force.
     pub(crate) fn is_in_force(&self, prepared: &Prepared) -> bool {
-        prepared.chosen == self.layers.chosen
+        prepared.layers.chosen == self.layers.chosen && prepared.kept == self.kept
     }
 
     /// Makes it the newest generation, on trial and in force.
@@ -147,13 +176,19 @@ impl Core {
     /// It could not be stored; nothing changed.
     pub(crate) fn commit(&mut self, prepared: Prepared, about: About) -> Result<u64, KeepError> {
         let About { author, message, origin, trial } = about;
-        let generated = crate::generation::generated(&self.layers.generated);
-        let draft = Draft { author, message, origin, trial: Some(trial), chosen: prepared.chosen.to_json(), generated };
+        let (chosen, generated) = (prepared.layers.chosen.to_json(), prepared.kept.clone());
+        let draft = Draft { author, message, origin, trial: Some(trial), chosen, generated };
         let now = self.clock.now();
         let store = self.store.as_mut().ok_or(KeepError::NoStore)?;
         let number = store.commit(draft, &now).map_err(KeepError::Store)?.number;
-        (self.layers.chosen, self.state) = (prepared.chosen, prepared.state);
+        self.adopt(prepared);
         Ok(number)
+    }
+
+    /// Puts in force what differs in nothing that a generation keeps.
+    pub(crate) fn adopt(&mut self, prepared: Prepared) {
+        let Prepared { layers, weak, kept, state } = prepared;
+        (self.layers, self.weak, self.kept, self.state) = (layers, weak, kept, state);
     }
 
     /// The generation on trial has taken effect. That it could not be written down is named; the window has begun all the same.
@@ -197,10 +232,10 @@ impl Core {
     }
 
     fn adopt_in_force(&mut self) {
-        let Some(content) = self.store.as_ref().and_then(Store::in_force).map(|g| g.chosen.clone()) else { return };
-        let layers = self.layers.with_chosen(crate::generation::readable(&self.model, content));
+        let Some(generation) = self.store.as_ref().and_then(Store::in_force) else { return };
+        let (layers, kept) = (self.layers_of(generation), generation.generated.clone());
         match state_of(&layers) {
-            Ok(state) => (self.layers, self.state) = (layers, state),
+            Ok(state) => (self.layers, self.kept, self.state) = (layers, kept, state),
             // They were in force once; only another image in between can have made them so.
             Err(errors) => errors.iter().for_each(|e| log::error!("The confirmed settings do not fit this image: {e}")),
         }
@@ -208,9 +243,27 @@ impl Core {
 
     /// What a generation would be on this image; `None` if it does not fit together.
     pub(crate) fn state_of(&self, generation: &Generation) -> Option<State> {
-        let chosen = crate::generation::readable(&self.model, generation.chosen.clone());
-        state_of(&self.layers.with_chosen(chosen)).ok()
+        state_of(&self.layers_of(generation)).ok()
     }
+
+    fn layers_of(&self, generation: &Generation) -> Layers {
+        let chosen = crate::generation::readable(&self.model, generation.chosen.clone());
+        let generated = self.weak.clone().merge(generated::fragment(&self.model, &generation.generated));
+        Layers { defaults: self.layers.defaults.clone(), generated, chosen }
+    }
+}
+
+/// Without generated values, and then without chosen ones, if they do not fit together; the image's defaults alone must.
+fn first_that_fits(layers: Layers) -> Result<(Layers, State), Vec<SettingError>> {
+    let bare = Layers { generated: Fragment::default(), ..layers.clone() };
+    let barest = Layers { chosen: Fragment::default(), ..bare.clone() };
+    for (layers, whose) in [(layers, "Generated values"), (bare, "Stored settings")] {
+        match state_of(&layers) {
+            Ok(state) => return Ok((layers, state)),
+            Err(errors) => errors.iter().for_each(|e| log::error!("{whose} have no effect: {e}")),
+        }
+    }
+    state_of(&barest).map(|state| (barest, state))
 }
 
 fn state_of(layers: &Layers) -> Result<State, Vec<SettingError>> {

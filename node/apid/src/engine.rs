@@ -4,6 +4,7 @@ use crate::answer::Refusal;
 use crate::apply::{self, Done};
 use crate::clock::unix_ms;
 use crate::core::{About, Core, Prepared};
+use crate::generated::Found;
 use crate::health::Watch;
 use crate::transactions::{ChangeError, prefixed};
 use crate::{Shared, generation, remote, trial};
@@ -53,6 +54,8 @@ pub(crate) enum What {
     },
     /// Exactly these settings, as an earlier generation had them.
     Whole(Fragment),
+    /// What is in force, with values that the node made since.
+    Generated(Found),
     /// What is in force, with every file and every service that reads one.
     Again,
 }
@@ -150,10 +153,15 @@ async fn decide(node: &Arc<Shared>, turn: &Turn, wish: &Wish) -> Result<(Plan, A
     if wish.plan.as_ref().is_some_and(|id| *id != plan.id) {
         return Err(Refusal::conflict("The node is not as it was when this plan was made; nothing was changed").hint("make a new plan"));
     }
-    let keys = prefixed(&change);
+    let keys = match wish.what {
+        What::Whole(_) | What::Generated(_) => plan.keys.iter().map(|k| format!("settings.{}", k.key)).collect(),
+        What::Change { .. } | What::Again => prefixed(&change),
+    };
     let is_new = !core.is_in_force(&prepared);
     if is_new {
         commit_prepared(node, &mut core, prepared, wish, &keys)?;
+    } else {
+        core.adopt(prepared);
     }
     if let What::Change { transaction: Some(name), .. } = &wish.what {
         core.transactions.remove(name);
@@ -175,6 +183,7 @@ fn prepare(core: &Core, what: &What) -> Result<(Prepared, Change), ChangeError> 
             Ok((core.prepare(&whole)?, whole))
         }
         What::Whole(chosen) => Ok((core.prepare_whole(chosen.clone())?, Change::setting(chosen.clone()))),
+        What::Generated(found) => Ok((core.prepare_generated(found)?, Change::default())),
         What::Again => Ok((core.prepare(&Change::default())?, Change::default())),
     }
 }

@@ -1,16 +1,16 @@
 //! First boot: user data becomes the first generation.
 
 use crate::clock::Clock;
+use crate::generated::Values;
 use crate::options::Options;
 use ampoule_report::chain;
 use ampoule_settings::{Fragment, MAX_USER_DATA, Model, SettingError, parse_user_data};
 use ampoule_store::{Draft, Origin, Store};
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Commits generation 1 from the user data; nothing of it if any of it is wrong.
-pub(crate) fn commit(options: &Options, model: &Model, defaults: &Fragment, store: Option<&mut Store>, clock: &Clock) -> Fragment {
+/// What user data chooses; nothing of it if any of it is wrong.
+pub(crate) fn chosen(options: &Options, model: &Model, defaults: &Fragment) -> Fragment {
     let mut chosen = Fragment::default();
     for path in options.user_data.iter().flat_map(|path| sources(path)) {
         if let Some(found) = user_data(model, &path) {
@@ -22,12 +22,16 @@ pub(crate) fn commit(options: &Options, model: &Model, defaults: &Fragment, stor
         log::error!("User data has no effect; the node runs with its defaults");
         chosen = Fragment::default();
     }
-    let (author, message, generated) = ("user-data".into(), "First boot".into(), BTreeMap::new());
+    chosen
+}
+
+/// Commits it as generation 1, with the values that were made beside it.
+pub(crate) fn commit(chosen: &Fragment, generated: Values, store: Option<&mut Store>, clock: &Clock) {
+    let (author, message) = ("user-data".into(), "First boot".into());
     let draft = Draft { author, message, origin: Origin::UserData, trial: None, chosen: chosen.to_json(), generated };
     if let Some(Err(error)) = store.map(|s| s.commit(draft, &clock.now()).map(drop)) {
         log::error!("User data has effect until the next boot only: {}", chain(&error));
     }
-    chosen
 }
 
 /// What is asked of a commit through the API is asked of user data too.

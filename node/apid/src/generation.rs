@@ -3,9 +3,8 @@
 use ampoule_api_types::v1::{GenerationDetail, GenerationOrigin, GenerationSummary, StandingInfo, TrialInfo};
 use ampoule_confirm::{Kind, Standing};
 use ampoule_settings::{Fragment, Model, is_secret};
-use ampoule_store::{Generated, Generation, Origin, Strength, Summary};
+use ampoule_store::{Generation, Origin, Summary};
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// What a stored tree chose. Keys that this image does not know (an older or newer image wrote them) are left out, and named.
 pub(crate) fn readable(model: &Model, mut tree: Value) -> Fragment {
@@ -20,13 +19,6 @@ pub(crate) fn readable(model: &Model, mut tree: Value) -> Fragment {
     Fragment::from_json(model, &tree).unwrap_or_default()
 }
 
-/// Generated values as a generation keeps them.
-pub(crate) fn generated(fragment: &Fragment) -> BTreeMap<String, Generated> {
-    let value =
-        |key: &str| Generated { value: fragment.get(key).cloned().unwrap_or_default(), strength: Strength::Weak, why: String::new() };
-    fragment.keys().map(|key| (key.to_owned(), value(key))).collect()
-}
-
 /// A generation without its content, as the API shows it.
 pub(crate) fn summary(s: Summary) -> GenerationSummary {
     let Summary { number, parent, author, time_ms, message, digest, .. } = s;
@@ -37,6 +29,7 @@ fn origin(origin: Origin) -> GenerationOrigin {
     match origin {
         Origin::UserData => GenerationOrigin::UserData,
         Origin::Api => GenerationOrigin::Api,
+        Origin::Generated => GenerationOrigin::Generated,
         Origin::Restore { of } => GenerationOrigin::Restore { of },
         Origin::Rollback { of, to, reason } => GenerationOrigin::Rollback { of, to, reason: reason.to_string() },
         Origin::Unknown => GenerationOrigin::Unknown,

@@ -9,6 +9,7 @@ mod core;
 mod engine;
 mod events;
 mod first_boot;
+mod generated;
 mod generation;
 mod health;
 mod listen;
@@ -74,6 +75,7 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         log::error!("{}", chain(&error));
     }
     tokio::spawn(trial::supervise(Arc::clone(&shared)));
+    tokio::spawn(generated::follow(Arc::clone(&shared)));
     tokio::spawn(listen::serve_local(listener, Arc::clone(&shared)));
     ampoule_report::ready();
     signal(SignalKind::terminate())?.recv().await;

@@ -14,6 +14,8 @@ pub(crate) struct Options {
     pub(crate) root: PathBuf,
     /// User data, first to last; a later one wins. A folder stands for the files in it, in the order of their names.
     pub(crate) user_data: Vec<PathBuf>,
+    /// Values that the node made for keys that nobody set.
+    pub(crate) generated: PathBuf,
     /// The image's variant.
     pub(crate) variant: PathBuf,
     /// The image's os-release.
@@ -35,7 +37,7 @@ pub(crate) struct Options {
 /// A word of the command line that means nothing.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "Unknown option {0}; there are --socket --state --root --user-data --variant --os-release --certificates --init --boot-id --run, each followed by a path, and --settle-ms --probation-ms, each followed by a number"
+    "Unknown option {0}; there are --socket --state --root --user-data --generated --variant --os-release --certificates --init --boot-id --run, each followed by a path, and --settle-ms --probation-ms, each followed by a number"
 )]
 pub(crate) struct UnknownOption(String);
 
@@ -46,6 +48,7 @@ impl Default for Options {
             state: "/state/settings".into(),
             root: "/".into(),
             user_data: vec!["/run/ampoule/provision/user-data".into()],
+            generated: "/run/ampoule/provision/generated.json".into(),
             variant: "/usr/lib/ampoule/variant.toml".into(),
             os_release: "/usr/lib/os-release".into(),
             certificates: "/usr/share/ca-certificates/ca-bundle.crt".into(),
@@ -77,6 +80,7 @@ impl Options {
                 "--state" => options.state = path,
                 "--root" => options.root = path,
                 "--user-data" => options.user_data = vec![path],
+                "--generated" => options.generated = path,
                 "--variant" => options.variant = path,
                 "--os-release" => options.os_release = path,
                 "--certificates" => options.certificates = path,

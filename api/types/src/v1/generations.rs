@@ -61,6 +61,8 @@ pub enum GenerationOrigin {
     UserData,
     /// A change through the API.
     Api,
+    /// Values that the node made for keys that nobody set.
+    Generated,
     /// The content of an earlier one, because somebody wanted it back.
     Restore {
         /// Which.

@@ -109,6 +109,7 @@ fn command(place: &Path) -> Command {
     option("--state", "state/settings");
     option("--root", "root");
     option("--user-data", "user-data");
+    option("--generated", "generated.json");
     option("--variant", "variant.toml");
     option("--os-release", "os-release");
     option("--certificates", "certificates");

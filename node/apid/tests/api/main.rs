@@ -7,6 +7,7 @@ mod neighbours;
 mod changes;
 mod events;
 mod full_disk;
+mod generated;
 mod limits;
 mod remote;
 mod routes;
