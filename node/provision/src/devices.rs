@@ -144,8 +144,11 @@ struct Root {
 
 impl Root {
     fn list(folder: OwnedFd) -> io::Result<Self> {
-        let entries = Dir::read_from(&folder)?.take(MOST_ENTRIES);
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().to_str().ok().map(str::to_owned)).collect();
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&folder)?.take(MOST_ENTRIES) {
+            // A name that is no text is none of those looked for.
+            names.extend(entry?.file_name().to_str().ok().map(str::to_owned));
+        }
         Ok(Self { folder, names })
     }
 

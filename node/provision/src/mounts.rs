@@ -1,6 +1,7 @@
 //! A file system on a device, opened without being mounted anywhere: nobody else sees it, and it goes when the descriptor does.
 
 use ampoule_provision::volume::FileSystem;
+use rustix::fs::{Mode, OFlags, openat};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -25,5 +26,7 @@ pub(crate) fn open(device: &Path, file_system: FileSystem) -> io::Result<OwnedFd
         | MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOEXEC
         | MountAttrFlags::MOUNT_ATTR_NOSYMFOLLOW;
-    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, strict)?)
+    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, strict)?;
+    // What fsmount gives is a place only (O_PATH) and cannot be listed.
+    Ok(openat(&mount, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
 }
