@@ -59,6 +59,7 @@ impl From<ApiclientCommand> for Vec<String> {
 
 impl Described for ApiclientCommand {
     const ALLOWED: &'static str = "a list of words, the first of them \"apiclient\"";
+    const LIST: &'static str = "a list, each a list of words, the first of them \"apiclient\"";
 
     fn schema() -> Value {
         json!({ "type": "array", "items": { "type": "string" }, "prefixItems": [{ "const": "apiclient" }], "minItems": 1 })

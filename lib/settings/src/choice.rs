@@ -29,6 +29,8 @@ macro_rules! choice {
 
         impl $crate::Described for $name {
             const ALLOWED: &'static str = concat!("one of \"", $first_word, "\"" $(, ", \"", $word, "\"")*);
+            const LIST: &'static str = concat!("a list, each one of \"", $first_word, "\"" $(, ", \"", $word, "\"")*);
+            const ONE_OR_LIST: &'static str = concat!("one of \"", $first_word, "\"" $(, ", \"", $word, "\"")*, ", or a list of such");
 
             fn schema() -> serde_json::Value {
                 serde_json::json!({ "enum": [$first_word $(, $word)*] })

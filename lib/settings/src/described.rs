@@ -13,6 +13,10 @@ use std::net::{IpAddr, Ipv4Addr};
 pub trait Described {
     /// What a right value is, to be read after "write".
     const ALLOWED: &'static str;
+    /// The same for a list of them.
+    const LIST: &'static str = "a list";
+    /// The same for one or a list of them.
+    const ONE_OR_LIST: &'static str = "one value or a list of them";
 
     /// JSON Schema (2020-12) of the value. It may allow more than the type does; never less.
     fn schema() -> Value;
@@ -20,9 +24,11 @@ pub trait Described {
 
 /// Describes types that are written as text.
 macro_rules! described_text {
-    ($($type:ty = $allowed:expr;)*) => {$(
+    ($($type:ty = $allowed:literal;)*) => {$(
         impl $crate::Described for $type {
             const ALLOWED: &'static str = $allowed;
+            const LIST: &'static str = concat!("a list, each ", $allowed);
+            const ONE_OR_LIST: &'static str = concat!($allowed, ", or a list of such");
 
             fn schema() -> serde_json::Value {
                 serde_json::json!({ "type": "string" })
@@ -102,7 +108,7 @@ impl Described for RestartPolicy {
 }
 
 impl<T: Described> Described for Vec<T> {
-    const ALLOWED: &'static str = "a list";
+    const ALLOWED: &'static str = T::LIST;
 
     fn schema() -> Value {
         json!({ "type": "array", "items": T::schema() })

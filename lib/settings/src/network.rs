@@ -31,6 +31,7 @@ pub struct HostsEntry(pub IpAddr, pub Vec<HostName>);
 
 impl Described for HostsEntry {
     const ALLOWED: &'static str = "[address, [name, …]]";
+    const LIST: &'static str = "a list, each [address, [name, …]]";
 
     fn schema() -> Value {
         json!({ "type": "array", "prefixItems": [{ "type": "string" }, { "type": "array", "items": HostName::schema() }], "minItems": 2, "maxItems": 2 })

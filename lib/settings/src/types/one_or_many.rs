@@ -22,7 +22,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
 }
 
 impl<T: Described> Described for OneOrMany<T> {
-    const ALLOWED: &'static str = "one value or a list of them";
+    const ALLOWED: &'static str = T::ONE_OR_LIST;
 
     fn schema() -> Value {
         json!({ "anyOf": [T::schema(), { "type": "array", "items": T::schema() }] })
