@@ -76,6 +76,12 @@ impl BootId {
         is_id.then(|| Self(text.to_owned()))
     }
 
+    /// One made of a number, where the kernel's is not to be had.
+    #[must_use]
+    pub fn numbered(number: u64) -> Self {
+        Self(format!("unknown-{number}"))
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -32,7 +32,7 @@ struct Variant {
 pub(crate) fn open(options: &Options) -> Result<Core, Box<dyn Error>> {
     let (model, defaults, services) = variant(&options.variant)?;
     let image = Image { services, certificates: certificates(&options.certificates) };
-    let clock = Clock::of_boot(&options.boot_id)?;
+    let clock = Clock::of_boot(&options.boot_id);
     let mut store = open_store(&options.state, &clock);
     let found = generated::read(&options.generated, &model);
     let (chosen, kept) = match store.as_ref().and_then(Store::in_force) {

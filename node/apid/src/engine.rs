@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Most keys, files or services named in a report: a person reads the first; all of them are in the plan.
 const MOST_NAMED: usize = 100;
+/// Longest key in a report, in characters.
+const LONGEST_KEY: usize = 160;
 
 /// What whoever has the turn knows of the node.
 #[derive(Debug)]
@@ -225,10 +227,13 @@ fn report(core: &Core, wish: &Wish, plan: &Plan, state: ApplyState, keys: Vec<St
     }
 }
 
+/// Bounded in number and length: reports and events are kept in memory.
 fn shortened(keys: &[String]) -> Vec<String> {
     let more = keys.len().saturating_sub(MOST_NAMED);
     let rest = (more > 0).then(|| format!("… and {more} more"));
-    keys.iter().take(MOST_NAMED).cloned().chain(rest).collect()
+    let cut =
+        |key: &String| if key.chars().count() > LONGEST_KEY { key.chars().take(LONGEST_KEY).chain(['…']).collect() } else { key.clone() };
+    keys.iter().take(MOST_NAMED).map(cut).chain(rest).collect()
 }
 
 /// Writes, tells, and takes back what could not be done.
@@ -291,4 +296,16 @@ pub(crate) async fn do_plan(node: &Shared, plan: Plan) -> Done {
 pub(crate) async fn mark_applied(node: &Shared) {
     let number = node.core.lock().await.generation();
     crate::mark::write(&node.options, number);
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_a_report_names_is_bounded() {
+        let keys: Vec<String> = (0..5000).map(|n| format!("settings.{n}.{}", "ä".repeat(5000))).collect();
+        let shown = super::shortened(&keys);
+        assert_eq!((shown.len(), shown.last().map(String::as_str)), (101, Some("… and 4900 more")));
+        assert!(shown.iter().all(|key| key.chars().count() <= super::LONGEST_KEY + 1));
+        assert_eq!(super::shortened(&["settings.motd".to_owned()]), ["settings.motd"]);
+    }
 }

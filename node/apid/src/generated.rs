@@ -14,6 +14,9 @@ use std::time::{Duration, SystemTime};
 const MAX_BYTES: u64 = 64 * 1024;
 /// `provision` writes again once it knows more (the node's name, what a metadata service says): within seconds or a few minutes of the boot.
 const PAUSE: Duration = Duration::from_secs(2);
+/// Later only somebody who restarts it makes it write.
+const LONG_PAUSE: Duration = Duration::from_secs(30);
+const AT_FIRST: Duration = Duration::from_secs(600);
 
 /// By key, without `settings.`.
 pub(crate) type Values = BTreeMap<String, Generated>;
@@ -64,14 +67,14 @@ pub(crate) fn kept(before: &Values, found: &Values, chosen: &Fragment) -> Values
 
 /// Takes over what `provision` writes later, as a change like any other.
 pub(crate) async fn follow(node: Arc<Shared>) {
-    let mut seen = None;
+    let (mut seen, started) = (None, tokio::time::Instant::now());
     loop {
         let now = written_at(&node.options.generated);
         if now != seen {
             seen = now;
             take_over(&node).await;
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(if started.elapsed() < AT_FIRST { PAUSE } else { LONG_PAUSE }).await;
     }
 }
 
