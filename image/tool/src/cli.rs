@@ -217,6 +217,21 @@ pub(crate) enum BenchWhat {
         #[arg(long)]
         write: bool,
     },
+    /// The settings API: requests, changes until they have effect, memory, checking of user data
+    Api {
+        /// Changes that are timed; the median counts
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=99))]
+        runs: u32,
+        /// Memory of each machine in MiB
+        #[arg(long, default_value_t = 1024)]
+        memory: u32,
+        /// Processors of each machine
+        #[arg(long, default_value_t = 2)]
+        cpus: u32,
+        /// Write the table to docs/benchmarks-api.md
+        #[arg(long)]
+        write: bool,
+    },
 }
 
 /// `logs`.

@@ -51,6 +51,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Inspect(args) => inspect::run(&args)?,
         Command::Bench(args) => match args.what {
             BenchWhat::Boot { runs, memory, cpus, write } => bench::boot(runs, memory, cpus, write)?,
+            BenchWhat::Api { runs, memory, cpus, write } => bench::api::run(runs, memory, cpus, write)?,
         },
         Command::Doctor => return doctor::run(),
         Command::Ps(args) => return observe::ps(&args),

@@ -23,7 +23,7 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// What is installed. Nothing that the comparison does not need, so that it is fair.
-const PACKAGES: &str = "systemd-sysv,udev,dbus,containerd,ca-certificates,iproute2,linux-image-cloud-amd64";
+const PACKAGES: &str = "systemd-sysv,udev,dbus,containerd,ca-certificates,iproute2,linux-image-cloud-amd64,ntpd-rs";
 
 const FILES: [(&str, &str, &str); 3] = [
     ("bench", "usr/local/sbin/bench", include_str!("guest.sh")),
@@ -53,11 +53,16 @@ impl Prepared {
     }
 
     fn boot(&self, disk: &str) -> Boot {
+        self.boot_for(disk, "boot")
+    }
+
+    /// `purpose` is what the program in the guest does.
+    fn boot_for(&self, disk: &str, purpose: &str) -> Boot {
         Boot::Custom {
             disk: self.dir.join(disk),
             kernel: self.dir.join("vmlinuz"),
             initrd: Some(self.dir.join("initrd")),
-            cmdline: "root=/dev/vda rw console=ttyS0 quiet".into(),
+            cmdline: format!("root=/dev/vda rw console=ttyS0 quiet bench={purpose}"),
         }
     }
 }
@@ -130,6 +135,20 @@ pub(super) fn boot(prepared: &Prepared, conditions: Conditions, work: &Path) -> 
     Ok(Sample { init: value("init")? / 1e6, ready: value("ready")?, output: value("output")?, memory })
 }
 
+/// How long `systemctl restart` of the time daemon takes, in seconds, several times.
+pub(super) fn restarts(prepared: &Prepared, conditions: Conditions, work: &Path) -> Result<Vec<f64>> {
+    let mut config = conditions.machine(prepared.boot_for("ready.qcow2", "restart"), work.join("debian-restart"));
+    config.serial_log = work.join("debian-restart.log");
+    let _ = fs::remove_file(&config.serial_log);
+    let mut machine = Machine::start(config)?;
+    machine.wait_serial("BENCH restarted", LIMIT)?;
+    let console = machine.serial();
+    machine.kill()?;
+    let spans: Vec<f64> = console.lines().filter_map(|line| Some(told(line, "to")? - told(line, "restart")?)).collect();
+    ensure!(!spans.is_empty(), "the console tells of no restart:\n{}", machine.describe_end());
+    Ok(spans)
+}
+
 /// The number after `BENCH word`.
 fn told(console: &str, word: &str) -> Option<f64> {
     let mark = format!("BENCH {word} ");
@@ -140,6 +159,12 @@ fn told(console: &str, word: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_restart_is_the_time_between_its_two_words() {
+        let line = "BENCH restart 40.25 BENCH to 41.5";
+        assert_eq!((told(line, "restart"), told(line, "to")), (Some(40.25), Some(41.5)));
+    }
 
     #[test]
     fn the_guest_s_words_are_found() {

@@ -1,5 +1,6 @@
 //! `bench`: Ampoule beside a general-purpose Linux, on the same emulator with the same memory and processors.
 
+pub(crate) mod api;
 mod debian;
 mod measure;
 mod ours;

@@ -87,7 +87,7 @@ fn settings(registry: u16) -> serde_json::Value {
     })
 }
 
-fn start(prepared: &Prepared, conditions: Conditions, workdir: PathBuf) -> Result<(Machine, Client)> {
+pub(super) fn start(prepared: &Prepared, conditions: Conditions, workdir: PathBuf) -> Result<(Machine, Client)> {
     let mut config = conditions.machine(prepared.boot.clone(), workdir);
     let port = free_port()?;
     config.forwards = vec![Forward { host: port, guest: LocalIdentity::API_PORT }];
@@ -101,7 +101,7 @@ fn start(prepared: &Prepared, conditions: Conditions, workdir: PathBuf) -> Resul
     Ok((Machine::start(config)?, client.with_timeout(Duration::from_secs(5))))
 }
 
-fn until(machine: &mut Machine, done: impl Fn() -> bool) -> Result<()> {
+pub(super) fn until(machine: &mut Machine, done: impl Fn() -> bool) -> Result<()> {
     let start = Instant::now();
     while !done() {
         if !machine.alive() || start.elapsed() > LIMIT {

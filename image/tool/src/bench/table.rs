@@ -83,14 +83,14 @@ fn count(value: f64) -> String {
 
 /// The values of one figure over all boots.
 #[derive(Debug, Default, PartialEq)]
-struct Spread {
+pub(super) struct Spread {
     median: f64,
     least: f64,
     most: f64,
 }
 
 impl Spread {
-    fn of(values: impl Iterator<Item = f64>) -> Self {
+    pub(super) fn of(values: impl Iterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.collect();
         values.sort_by(f64::total_cmp);
         match values.as_slice() {
@@ -100,8 +100,13 @@ impl Spread {
         }
     }
 
+    /// The middle value.
+    pub(super) fn median(&self) -> f64 {
+        self.median
+    }
+
     /// The median, and the extremes if they can be told apart.
-    fn show(&self, unit: fn(f64) -> String) -> String {
+    pub(super) fn show(&self, unit: fn(f64) -> String) -> String {
         let (median, least, most) = (unit(self.median), unit(self.least), unit(self.most));
         if least == most { median } else { format!("{median} ({least} to {most})") }
     }
