@@ -50,7 +50,12 @@ pub(crate) async fn tick(node: &Arc<Shared>, turn: &mut Turn) {
     if node.core.lock().await.owes_roll_back() {
         return retry(node).await;
     }
-    if node.core.lock().await.standing().open.is_none() || !turn.watched.is_applied {
+    let is_open = node.core.lock().await.standing().open.is_some();
+    if turn.watched.is_stuck && !is_open {
+        // The write went through to where it can be read and not to where it would last: once more.
+        return good(node, turn).await;
+    }
+    if !is_open || !turn.watched.is_applied {
         return;
     }
     let health = health(node, turn).await;
