@@ -68,3 +68,25 @@ fn a_stored_key_that_this_image_lacks_takes_no_other_with_it() {
     assert_eq!(apid.settings(), json!({ "motd": "kept" }));
     assert!(apid.log().contains("container-registry"), "{}", apid.log());
 }
+
+#[test]
+fn killed_at_any_moment_of_a_change_files_and_settings_agree() {
+    use std::{io::Write, os::unix::net::UnixStream, thread, time::Duration};
+    let place = Place::new();
+    let mut before = "by default".to_owned();
+    for step in 0..24_u64 {
+        let wanted = format!("change {step}");
+        let body = json!({ "settings": { "motd": wanted } }).to_string();
+        let apid = place.start();
+        let mut stream = UnixStream::connect(place.path("api.sock")).expect("connected");
+        write!(stream, "POST /v1/apply HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len()).expect("sent");
+        thread::sleep(Duration::from_micros(step * 500));
+        apid.kill();
+        let apid = place.start();
+        let now = apid.settings()["motd"].as_str().expect("a text").to_owned();
+        assert!(now == before || now == wanted, "step {step}: {now}");
+        assert_eq!(apid.file("/etc/motd"), Some(format!("{now}\n")), "step {step}");
+        assert!(!apid.log().contains("damaged"), "{}", apid.log());
+        before = now;
+    }
+}
