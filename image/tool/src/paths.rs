@@ -30,7 +30,8 @@ pub(crate) fn cache() -> PathBuf {
     ampoule_builder::default_cache()
 }
 
-/// Compiled programs of the host side. In the cache, so that a fresh clone finds them again.
+/// Compiled programs of the host side. In the cache, so that a fresh clone at the same place finds them again; the script names the
+/// folder of this checkout.
 pub(crate) fn target() -> PathBuf {
     folder("CARGO_TARGET_DIR").unwrap_or_else(|| cache().join("target"))
 }
