@@ -263,7 +263,7 @@ impl Node {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn whatever_happens_the_rules_hold(steps in prop::collection::vec(step(), 0..60)) {

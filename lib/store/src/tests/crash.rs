@@ -8,8 +8,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Lives, and changes in each. With several cuts at each operation this makes tens of thousands of crash states.
-const LIVES: u64 = 60;
+/// Lives, and changes in each. With several cuts at each operation this makes over ten thousand crash states.
+const LIVES: u64 = 42;
 const CHANGES: usize = 25;
 const CUTS: usize = 2;
 
