@@ -19,7 +19,7 @@ impl Store {
         self.prune_to(0, 0);
     }
 
-    fn prune_to(&mut self, keep: usize, keep_bytes: u64) {
+    pub(crate) fn prune_to(&mut self, keep: usize, keep_bytes: u64) {
         let files = self.files().unwrap_or_default();
         let protected = self.protected();
         let (mut count, mut bytes) = (files.len(), files.iter().map(|(_, size)| size).sum::<u64>());
