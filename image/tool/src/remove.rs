@@ -59,11 +59,11 @@ mod tests {
     use std::process::Command;
 
     const TABLE: &[u8] =
-        b"22 1 0:20 / / rw - ext4 /dev/vda rw\n23 22 0:21 / /a\\040b/root/dev rw - devtmpfs d rw\n24 22 0:9 / /a/proc rw - proc p rw\n";
+        b"22 1 0:20 / / rw - ext4 /dev/vda rw\n23 22 0:21 / /a\\040b/tree/dev rw - devtmpfs d rw\n24 22 0:9 / /a/proc rw - proc p rw\n";
 
     #[test]
     fn mounts_are_found_by_whole_names() {
-        assert_eq!(mounts_in(TABLE, Path::new("/a b")), [Path::new("/a b/root/dev")]);
+        assert_eq!(mounts_in(TABLE, Path::new("/a b")), [Path::new("/a b/tree/dev")]);
         assert_eq!(mounts_in(TABLE, Path::new("/a/proc")), [Path::new("/a/proc")]);
         assert!(mounts_in(TABLE, Path::new("/a/pro")).is_empty());
         assert_eq!(mounts_in(TABLE, Path::new("/")).len(), 3);
