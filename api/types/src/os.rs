@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// What the node runs. Field names are snake case, as Bottlerocket has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+// With a prefix only some fields are answered, so the schema promises none.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(default))]
 pub struct OsInfo {
     /// Name and version for a person.
     pub pretty_name: String,

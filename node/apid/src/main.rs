@@ -4,6 +4,7 @@ mod answer;
 mod applies;
 mod apply;
 mod boot;
+mod certificates;
 mod clock;
 mod core;
 mod engine;
@@ -76,6 +77,7 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     }
     tokio::spawn(trial::supervise(Arc::clone(&shared)));
     tokio::spawn(generated::follow(Arc::clone(&shared)));
+    tokio::spawn(certificates::watch(Arc::clone(&shared)));
     tokio::spawn(listen::serve_local(listener, Arc::clone(&shared)));
     ampoule_report::ready();
     signal(SignalKind::terminate())?.recv().await;

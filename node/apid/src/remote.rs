@@ -1,6 +1,7 @@
 //! The API over the network: TLS 1.3, clients with a certificate, their role in its organisational unit.
 
 use crate::Shared;
+use crate::certificates;
 use crate::listen::serve;
 use crate::role::{Caller, Role};
 use ampoule_settings::SettingError;
@@ -9,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use std::net::{Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, Semaphore};
@@ -30,6 +31,8 @@ pub(crate) struct Remote(Mutex<Option<Open>>);
 
 struct Open {
     wanted: Wanted,
+    /// What new connections are met with; those that are there keep what they began with.
+    acceptor: Arc<RwLock<TlsAcceptor>>,
     task: JoinHandle<()>,
 }
 
@@ -59,27 +62,59 @@ pub(crate) async fn follow(shared: &Arc<Shared>) -> Result<(), RemoteError> {
     if open.as_ref().is_some_and(|o| o.wanted == wanted) {
         return Ok(());
     }
-    if let Some(old) = open.take() {
-        old.task.abort();
-        // Until the task is gone its port is taken.
-        let _ = old.task.await;
+    let Some(port) = wanted.open_port() else {
+        close(open.take()).await;
+        return Ok(());
+    };
+    let acceptor = match tls(&wanted) {
+        Ok(config) => TlsAcceptor::from(Arc::new(config)),
+        Err(reason) => {
+            close(open.take()).await;
+            return Err(RemoteError::Tls(reason));
+        }
+    };
+    match open.as_mut().filter(|o| o.wanted.open_port() == Some(port)) {
+        // Other certificates on the same port: nobody who comes at this moment finds it closed.
+        Some(same) => {
+            *same.acceptor.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
+            same.wanted = wanted;
+            log::info!("The API on port {port} has other certificates");
+        }
+        None => {
+            close(open.take()).await;
+            *open = Some(listen(shared, wanted, port, acceptor).await?);
+        }
     }
-    let Some(port) = wanted.open_port() else { return Ok(()) };
-    let acceptor = TlsAcceptor::from(Arc::new(tls(&wanted).map_err(RemoteError::Tls)?));
-    let listener = TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))).await;
-    let listener = listener.map_err(|source| RemoteError::Port { port, source })?;
-    log::info!("The API is open on port {port}");
-    *open = Some(Open { wanted, task: tokio::spawn(accept(listener, acceptor, Arc::clone(shared))) });
+    drop(open);
+    certificates::announce(shared).await;
     Ok(())
 }
 
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>) {
+async fn listen(shared: &Arc<Shared>, wanted: Wanted, port: u16, acceptor: TlsAcceptor) -> Result<Open, RemoteError> {
+    let listener = TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))).await;
+    let listener = listener.map_err(|source| RemoteError::Port { port, source })?;
+    log::info!("The API is open on port {port}");
+    let acceptor = Arc::new(RwLock::new(acceptor));
+    let task = tokio::spawn(accept(listener, Arc::clone(&acceptor), Arc::clone(shared)));
+    Ok(Open { wanted, acceptor, task })
+}
+
+/// Ends the listener; connections that are there go on. Until its task is gone its port is taken.
+async fn close(open: Option<Open>) {
+    if let Some(old) = open {
+        old.task.abort();
+        let _ = old.task.await;
+    }
+}
+
+async fn accept(listener: TcpListener, acceptor: Arc<RwLock<TlsAcceptor>>, shared: Arc<Shared>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, from)) => {
-                let (acceptor, shared) = (acceptor.clone(), Arc::clone(&shared));
+                let acceptor = acceptor.read().unwrap_or_else(PoisonError::into_inner).clone();
+                let shared = Arc::clone(&shared);
                 tokio::spawn(async move {
                     welcome(stream, from, acceptor, shared).await;
                     drop(place);

@@ -40,6 +40,11 @@ pub(crate) fn beginning_with(all: &Fragment, prefix: &str) -> Fragment {
     all.only(|k| format!("settings.{k}").starts_with(prefix) || k.starts_with(prefix))
 }
 
+/// A prefix with the kind of what it selects in front, which may be left out.
+pub(crate) fn with_kind(kind: &str, prefix: &str) -> String {
+    if prefix.starts_with(kind) { prefix.to_owned() } else { format!("{kind}.{prefix}") }
+}
+
 /// Without what a reader may not see.
 pub(crate) fn without_secrets(all: &Fragment) -> Fragment {
     all.only(|k| !is_secret(k))

@@ -1,33 +1,31 @@
 //! Plans and applies, confirming and taking back.
 
+use super::served::Served;
 use super::transactions::Transaction;
 use super::{Answer, Node, json, json_or_default};
 use crate::answer::Refusal;
 use crate::engine::{self, What, Wish};
 use crate::role::Caller;
 use crate::{Shared, generation, transactions, trial};
+use ampoule_api_types::operations::{APPLY_CHANGE, APPLY_REPORT, CONFIRM, PLAN, ROLL_BACK};
 use ampoule_api_types::v1::{ApplyReport, ApplyRequest, ConfirmRequest, PlanRequest, StandingInfo};
 use ampoule_confirm::{Reason, Trial};
 use ampoule_plan::Plan;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json};
 use std::sync::Arc;
-
-/// The one POST that changes nothing.
-pub(super) const PLAN: &str = "/v1/plan";
 
 /// Longest message of a change, in characters: a line of a list.
 const MAX_MESSAGE: usize = 200;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route(PLAN, post(plan))
-        .route("/v1/apply", post(apply))
-        .route("/v1/applies/{id}", get(report))
-        .route("/v1/confirm", post(confirm))
-        .route("/v1/rollback", post(roll_back))
+pub(super) fn routes() -> Served {
+    Served::default()
+        .serve(&PLAN, plan)
+        .serve(&APPLY_CHANGE, apply)
+        .serve(&APPLY_REPORT, report)
+        .serve(&CONFIRM, confirm)
+        .serve(&ROLL_BACK, roll_back)
 }
 
 async fn plan(State(node): Node, Query(Transaction { tx }): Query<Transaction>, body: Body) -> Answer<Json<Plan>> {

@@ -1,18 +1,16 @@
 //! What happens to the settings, as server-sent events (WHATWG HTML, "Server-sent events").
 
+use super::served::Served;
 use super::{Answer, Node};
-use crate::Shared;
 use crate::answer::Refusal;
+use ampoule_api_types::operations::EVENTS;
 use ampoule_api_types::v1::{ErrorCode, Event as Happened};
-use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::routing::get;
 use futures_util::stream::{self, Stream, StreamExt};
 use serde::Deserialize;
 use std::convert::Infallible;
-use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// Followers at once: each keeps a connection, and those who want to change something need some too.
@@ -20,8 +18,8 @@ const MOST_FOLLOWERS: usize = 16;
 
 static PLACES: Semaphore = Semaphore::const_new(MOST_FOLLOWERS);
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/v1/events", get(follow))
+pub(super) fn routes() -> Served {
+    Served::default().serve(&EVENTS, follow)
 }
 
 #[derive(Deserialize)]

@@ -1,12 +1,14 @@
 //! Generations: what the settings were, what differs, and back to one of them.
 
 use super::changes::{line, standing, trial_of};
+use super::served::Served;
 use super::{Answer, Node, json_or_default};
 use crate::answer::Refusal;
 use crate::core::Core;
 use crate::engine::{self, What, Wish};
+use crate::generation;
 use crate::role::Caller;
-use crate::{Shared, generation};
+use ampoule_api_types::operations::{GENERATION, GENERATION_DIFF, GENERATIONS, RESTORE};
 use ampoule_api_types::v1::{ApplyReport, GenerationDetail, GenerationDiff, GenerationList, PlannedKey, RestoreRequest};
 use ampoule_plan::{Plan, State as Live};
 use ampoule_report::chain;
@@ -14,17 +16,11 @@ use ampoule_settings::Fragment;
 use ampoule_store::{Generation, Origin};
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json};
 use serde::Deserialize;
-use std::sync::Arc;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/v1/generations", get(list))
-        .route("/v1/generations/{number}", get(one))
-        .route("/v1/generations/{number}/diff", get(diff))
-        .route("/v1/generations/{number}/restore", post(restore))
+pub(super) fn routes() -> Served {
+    Served::default().serve(&GENERATIONS, list).serve(&GENERATION, one).serve(&GENERATION_DIFF, diff).serve(&RESTORE, restore)
 }
 
 async fn list(State(node): Node) -> Answer<Json<GenerationList>> {

@@ -1,20 +1,19 @@
 //! Records of the log service, as they come.
 
+use super::served::Served;
 use super::{Answer, Node};
-use crate::{Shared, node};
+use crate::node;
+use ampoule_api_types::operations::LOGS;
 use ampoule_api_types::v1::LogQuery;
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use futures_util::stream;
-use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/v1/logs", get(logs))
+pub(super) fn routes() -> Served {
+    Served::default().serve(&LOGS, logs)
 }
 
 /// Records as JSON lines, as they come from the log service.

@@ -1,16 +1,22 @@
 //! The routes of the API, one file per noun. A route reads its request and says what came of it; what is done is done elsewhere.
 
 mod changes;
+mod described;
+mod elsewhere;
 mod events;
+mod figures;
 mod generations;
 mod logs;
+mod metadata;
 mod node;
+mod served;
 mod settings;
 mod transactions;
 
 use crate::Shared;
 use crate::answer::Refusal;
-use crate::role::Caller;
+use crate::role::{Caller, Role};
+use ampoule_api_types::operations::PLAN;
 use ampoule_api_types::v1::{ErrorBody, ErrorCode};
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -27,15 +33,18 @@ const MAX_BODY: usize = 1024 * 1024;
 /// A body that has not come by then is not coming.
 const BODY_PATIENCE: Duration = Duration::from_secs(20);
 
+use served::Served;
+
+/// Longest path in a log line, in characters; ours are shorter.
+const LOGGED_PATH: usize = 120;
+
 type Answer<T> = Result<T, Refusal>;
 type Node = State<Arc<Shared>>;
 
 /// All routes, for one caller.
 pub(crate) fn router(shared: Arc<Shared>, caller: Caller) -> Router {
-    let nouns = [settings::routes(), transactions::routes(), changes::routes(), generations::routes(), events::routes(), logs::routes()];
-    nouns
-        .into_iter()
-        .fold(node::routes(), Router::merge)
+    served()
+        .router()
         .fallback(|| async { Refusal::not_found("There is no such route") })
         .layer(from_fn(permit))
         .layer(from_fn(typed))
@@ -44,18 +53,46 @@ pub(crate) fn router(shared: Arc<Shared>, caller: Caller) -> Router {
         .with_state(shared)
 }
 
-/// A reader's certificate changes nothing. A plan changes nothing either.
+/// Every operation and what serves it.
+fn served() -> Served {
+    let nouns = [
+        settings::routes(),
+        described::routes(),
+        metadata::routes(),
+        transactions::routes(),
+        changes::routes(),
+        generations::routes(),
+        events::routes(),
+        logs::routes(),
+        figures::routes(),
+        elsewhere::routes(),
+    ];
+    nouns.into_iter().fold(node::routes(), Served::and)
+}
+
+/// A reader's certificate changes nothing. A plan changes nothing either. What others do is logged with who did it.
 async fn permit(Extension(caller): Extension<Caller>, request: Request, next: Next) -> Response {
-    if caller.role.may(request.method()) || request.uri().path() == changes::PLAN {
+    let method = request.method().clone();
+    // As much as a log line needs; what a client sends may be long.
+    let path: String = request.uri().path().chars().take(LOGGED_PATH).collect();
+    let changes_nothing = Role::Reader.may(&method) || path == PLAN.path;
+    if changes_nothing {
         return next.run(request).await;
     }
+    if caller.role.may(&method) {
+        let answer = next.run(request).await;
+        log::info!("{}: {method} {path}: {}", caller.name, answer.status().as_u16());
+        return answer;
+    }
+    log::warn!("{}: {method} {path}: refused, a reader may only read", caller.name);
     let text = "A certificate with the role `reader` may only read";
     Refusal::new(StatusCode::FORBIDDEN, ErrorCode::Forbidden, text).hint("use one with the role operator or admin").typed().into_response()
 }
 
-/// Below `/v1` every mistake is JSON, also those that the framework finds.
+/// Below `/v1` every mistake is JSON, also those that the framework finds; elsewhere for whoever asks for JSON.
 async fn typed(request: Request, next: Next) -> Response {
-    let is_ours = request.uri().path().starts_with("/v1/");
+    let wants_json = request.headers().get(header::ACCEPT).is_some_and(|kinds| kinds.as_bytes().starts_with(b"application/json"));
+    let is_ours = request.uri().path().starts_with("/v1/") || wants_json;
     let mut answer = next.run(request).await;
     let is_json = answer.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     if !is_ours || is_json || !(answer.status().is_client_error() || answer.status().is_server_error()) {
@@ -91,4 +128,28 @@ async fn bytes(body: Body) -> Answer<Bytes> {
 
 fn too_large() -> Refusal {
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooLarge, format!("The body is larger than {MAX_BODY} bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn what_is_served_is_what_is_documented() {
+        let served: BTreeSet<String> = served().operations().iter().map(ToString::to_string).collect();
+        let documented: BTreeSet<String> = ampoule_api_types::operations::all().map(ToString::to_string).collect();
+        assert_eq!(served, documented);
+    }
+
+    /// A route made in another way would be in no document.
+    #[test]
+    fn routes_are_made_in_one_place() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let files = std::fs::read_dir(folder.join("routes")).expect("files").chain(std::fs::read_dir(&folder).expect("files"));
+        let made = concat!(".rou", "te(");
+        for file in files.map(|file| file.expect("a file").path()).filter(|file| file.is_file() && !file.ends_with("served.rs")) {
+            assert!(!std::fs::read_to_string(&file).expect("text").contains(made), "{}", file.display());
+        }
+    }
 }

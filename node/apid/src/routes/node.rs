@@ -1,42 +1,48 @@
 //! The node as a machine: what it runs, its services, its end.
 
+use super::served::Served;
 use super::{Answer, Node};
 use crate::answer::Refusal;
-use crate::{Shared, node};
+use crate::{Shared, node, tree};
 use ampoule_api_types::OsInfo;
-use ampoule_api_types::v1::{BootReport, ErrorCode, ServiceList, ServiceState};
-use axum::extract::{Path, State};
+use ampoule_api_types::operations::{BOOT, NETWORK, OS, POWER_OFF, REBOOT, RESTART_SERVICE, SERVICES, WORKLOADS};
+use ampoule_api_types::v1::{BootReport, ServiceList, ServiceState};
+use axum::Json;
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::routing::{any, get, post};
-use axum::{Json, Router};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/os", get(os))
-        .route("/actions/reboot", post(reboot))
-        .route("/actions/{*rest}", any(absent))
-        .route("/updates/status", any(absent))
-        .route("/exec", any(absent))
-        .route("/report", any(absent))
-        .route("/report/{*rest}", any(absent))
-        .route("/v1/boot", get(boot))
-        .route("/v1/services", get(services))
-        .route("/v1/services/{name}/restart", post(restart))
-        .route("/v1/workloads", get(workloads))
-        .route("/v1/network", get(network))
-        .route("/v1/poweroff", post(power_off))
+pub(super) fn routes() -> Served {
+    Served::default()
+        .serve(&OS, os)
+        .serve(&REBOOT, reboot)
+        .serve(&BOOT, boot)
+        .serve(&SERVICES, services)
+        .serve(&RESTART_SERVICE, restart)
+        .serve(&WORKLOADS, workloads)
+        .serve(&NETWORK, network)
+        .serve(&POWER_OFF, power_off)
 }
 
-/// A route of Bottlerocket whose work this image does not do.
-async fn absent() -> Refusal {
-    Refusal::new(StatusCode::NOT_IMPLEMENTED, ErrorCode::NotAvailable, "This is not available on this image")
+#[derive(Deserialize)]
+struct Wanted {
+    prefix: Option<String>,
 }
 
-async fn os(State(node): Node) -> Answer<Json<OsInfo>> {
-    os_info(&node).map(Json)
+async fn os(State(node): Node, Query(wanted): Query<Wanted>) -> Answer<Json<Value>> {
+    match wanted.prefix.as_deref() {
+        Some("") => Err(Refusal::bad_request("An empty `prefix` selects nothing").hint("leave it out to get all")),
+        prefix => os_fields(&node, &tree::with_kind("os", prefix.unwrap_or_default())).map(|fields| Json(Value::Object(fields))),
+    }
+}
+
+/// Fields of [`OsInfo`] whose name, with `os.` in front, begins with a prefix.
+pub(super) fn os_fields(node: &Shared, prefix: &str) -> Answer<Map<String, Value>> {
+    let Ok(Value::Object(mut fields)) = serde_json::to_value(os_info(node)?) else { return Ok(Map::new()) };
+    fields.retain(|name, _| format!("os.{name}").starts_with(prefix));
+    Ok(fields)
 }
 
 /// What the image says it is.

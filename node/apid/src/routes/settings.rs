@@ -1,28 +1,29 @@
 //! Settings: what is in force, and changes on their way into a transaction.
 
+use super::served::Served;
 use super::transactions::Transaction;
-use super::{Answer, Node, json};
+use super::{Answer, Node, json, metadata};
 use crate::answer::Refusal;
 use crate::core::Core;
 use crate::role::{Caller, Role};
-use crate::{Shared, transactions, tree};
-use ampoule_api_types::{Keypairs, OsInfo};
+use crate::{transactions, tree};
+use ampoule_api_types::operations::{PATCH_PAIRS, PATCH_SETTINGS, SETTINGS, UNSET, WHOLE};
+use ampoule_api_types::{Keypairs, WholeModel};
 use ampoule_settings::Fragment;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::routing::{delete, get, patch};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::Value;
-use std::sync::Arc;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/", get(whole))
-        .route("/settings", get(settings).patch(set))
-        .route("/settings/keypair", patch(set_pairs))
-        .route("/v1/settings", delete(unset))
+pub(super) fn routes() -> Served {
+    Served::default()
+        .serve(&WHOLE, whole)
+        .serve(&SETTINGS, settings)
+        .serve(&PATCH_SETTINGS, set)
+        .serve(&PATCH_PAIRS, set_pairs)
+        .serve(&UNSET, unset)
 }
 
 #[derive(Deserialize)]
@@ -85,17 +86,21 @@ async fn unset(State(node): Node, Query(Removal { keys, tx }): Query<Removal>) -
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The whole model: settings and what the node runs.
-async fn whole(State(node): Node, Extension(caller): Extension<Caller>, Query(wanted): Query<Selection>) -> Answer<Json<Value>> {
-    let prefix = wanted.prefix.unwrap_or_default();
-    let settings = tree::beginning_with(&visible(&*node.core.lock().await, &caller), &prefix);
-    let mut all = serde_json::Map::new();
-    if !settings.is_empty() {
-        all.insert("settings".into(), settings.to_json());
-    }
-    if "os".starts_with(prefix.trim_end_matches('.')) {
-        let os: OsInfo = super::node::os_info(&node)?;
-        all.insert("os".into(), serde_json::to_value(os).unwrap_or_default());
-    }
-    Ok(Json(Value::Object(all)))
+/// The whole model: settings, services, files and what the node runs. A prefix here has its kind in front; what it leaves empty is absent.
+async fn whole(State(node): Node, Extension(caller): Extension<Caller>, Query(wanted): Query<Selection>) -> Answer<Json<WholeModel>> {
+    let prefix = match wanted.prefix.as_deref() {
+        Some("") => return Err(Refusal::bad_request("An empty `prefix` selects nothing").hint("leave it out to get all")),
+        prefix => prefix.unwrap_or_default(),
+    };
+    let os = super::node::os_fields(&node, prefix)?;
+    let core = node.core.lock().await;
+    let settings = visible(&core, &caller).only(|key| format!("settings.{key}").starts_with(prefix));
+    let services = metadata::beginning_with("services", metadata::all_services(&core), prefix);
+    let files = metadata::beginning_with("configuration-files", metadata::all_files(&core), prefix);
+    Ok(Json(WholeModel {
+        settings: (!settings.is_empty()).then(|| settings.to_json()),
+        services: (!services.is_empty()).then_some(services),
+        configuration_files: (!files.is_empty()).then_some(files),
+        os: (!os.is_empty()).then_some(Value::Object(os)),
+    }))
 }

@@ -1,28 +1,29 @@
 //! Transactions, as Bottlerocket's tools use them.
 
+use super::served::Served;
 use super::{Answer, Node};
 use crate::answer::Refusal;
 use crate::engine::{self, What, Wish};
-use crate::role::Caller;
-use crate::{Shared, transactions};
+use crate::role::{Caller, Role};
+use crate::{transactions, tree};
 use ampoule_api_types::DEFAULT_TRANSACTION;
+use ampoule_api_types::operations::{APPLY, COMMIT, COMMIT_AND_APPLY, DISCARD, PENDING, TRANSACTIONS};
 use ampoule_api_types::v1::{ApplyReport, ApplyState};
 use ampoule_settings::Change;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::Value;
-use std::sync::Arc;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/tx", get(pending).delete(discard))
-        .route("/tx/list", get(list))
-        .route("/tx/commit", post(commit))
-        .route("/tx/apply", post(apply))
-        .route("/tx/commit_and_apply", post(commit_and_apply))
+pub(super) fn routes() -> Served {
+    Served::default()
+        .serve(&PENDING, pending)
+        .serve(&DISCARD, discard)
+        .serve(&TRANSACTIONS, list)
+        .serve(&COMMIT, commit)
+        .serve(&APPLY, apply)
+        .serve(&COMMIT_AND_APPLY, commit_and_apply)
 }
 
 /// The transaction that a request names.
@@ -37,8 +38,10 @@ impl Transaction {
     }
 }
 
-async fn pending(State(node): Node, Query(tx): Query<Transaction>) -> Json<Value> {
-    Json(node.core.lock().await.transactions.get(tx.name()).set().to_json())
+async fn pending(State(node): Node, Extension(caller): Extension<Caller>, Query(tx): Query<Transaction>) -> Json<Value> {
+    let change = node.core.lock().await.transactions.get(tx.name());
+    let all = change.set();
+    Json(if caller.role == Role::Reader { tree::without_secrets(all).to_json() } else { all.to_json() })
 }
 
 async fn discard(State(node): Node, Query(tx): Query<Transaction>) -> Json<Vec<String>> {

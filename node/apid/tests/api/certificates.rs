@@ -30,6 +30,13 @@ impl Authority {
         self.sign(CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters"))
     }
 
+    /// For the node, as `localhost`, for so many days from now.
+    pub(crate) fn server_ending_in_days(&self, days: u64) -> Pair {
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
+        params.not_after = (std::time::SystemTime::now() + std::time::Duration::from_secs(days * 86_400)).into();
+        self.sign(params)
+    }
+
     /// For a client with this organisational unit.
     pub(crate) fn client(&self, unit: &str) -> Pair {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");

@@ -1,10 +1,15 @@
 //! The real program over its real socket, with a folder for a node and stand-ins for the other programs.
 
 mod certificates;
+mod completeness;
 mod harness;
+mod hostile;
 mod neighbours;
 
+mod bottlerocket;
 mod changes;
+mod command_line;
+mod described;
 mod events;
 mod full_disk;
 mod generated;

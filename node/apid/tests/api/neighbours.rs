@@ -47,6 +47,12 @@ impl Init {
         self.all().iter().filter(|request| matches!(request, Request::Reload(name) if name.as_str() == service)).count()
     }
 
+    /// One more service, running.
+    pub(crate) fn has(&self, service: &str) {
+        let running = Service { phase: Phase::Running, restarts: 0, when_told: Vec::new(), coming: VecDeque::new() };
+        self.inner().services.insert(service.to_owned(), running);
+    }
+
     /// What a service goes through each time it is told from now on.
     pub(crate) fn when_told(&self, service: &str, phases: &[Phase]) {
         self.inner().services.get_mut(service).expect("a service").when_told = phases.to_vec();
@@ -155,4 +161,22 @@ fn one_reader(mut stream: UnixStream, lines: &str, seen: &Mutex<Vec<String>>) {
         let _ = reader.read_line(&mut String::new());
         seen.lock().expect("not poisoned").push("gone".to_owned());
     }
+}
+
+/// A web server that has one document, whatever is asked; its port.
+pub(crate) fn web(document: &'static str) -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut reader = BufReader::new(stream.try_clone().expect("a clone"));
+            let mut line = String::new();
+            while reader.read_line(&mut line).is_ok_and(|size| size > 2) {
+                line.clear();
+            }
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", document.len());
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(document.as_bytes()));
+        }
+    });
+    port
 }

@@ -11,11 +11,11 @@ use crate::{
 };
 
 /// A port that is free at this moment.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
 }
 
-fn connect(port: u16, trusted: &Authority, own: &Pair) -> Client {
+pub(crate) fn connect(port: u16, trusted: &Authority, own: &Pair) -> Client {
     let (certificate, key) = (own.certificate.as_bytes(), own.key.as_bytes());
     Client::tls(&format!("127.0.0.1:{port}"), "localhost", trusted.pem.as_bytes(), certificate, key).expect("a client")
 }
@@ -56,6 +56,20 @@ fn a_reader_reads_only_and_sees_no_secret() {
     for (method, path) in [(Method::Patch, "/settings"), (Method::Post, "/actions/reboot"), (Method::Post, "/tx/commit_and_apply")] {
         let refused = client.request(method, path, Some(b"{}")).expect("an answer");
         assert_eq!(refused.status, 403, "{path}: {}", refused.text());
+    }
+}
+
+#[test]
+fn a_reader_sees_plans_and_no_secret_that_is_pending() {
+    let (apid, authority, port) = open();
+    let client = connect(port, &authority, &authority.client("reader"));
+    let secret = json!({ "motd": "seen", "container-registry": { "credentials": [{ "registry": "r.example", "auth": "aHVudGVyMg==" }] } });
+    assert_eq!(apid.send(Method::Patch, "/settings?tx=t", Some(&secret)).status, 204);
+    assert_eq!(client.get_json::<Value>("/tx?tx=t").expect("pending"), json!({ "motd": "seen" }));
+    let planned = client.request(Method::Post, "/v1/plan?tx=t", None).expect("an answer");
+    assert!(planned.status == 200 && !planned.text().contains("aHVudGVyMg"), "{} {}", planned.status, planned.text());
+    for path in ["/v1/apply", "/v1/confirm", "/v1/rollback", "/v1/generations/1/restore"] {
+        assert_eq!(client.request(Method::Post, path, Some(b"{}")).expect("an answer").status, 403, "{path}");
     }
 }
 
@@ -123,4 +137,54 @@ fn it_opens_again_after_a_restart() {
     apid.kill();
     let _apid = place.start();
     eventually("it answers", || connect(port, &authority, &authority.client("admin")).os().is_ok());
+}
+
+/// A request that is under way when the certificates change goes on; the next connection meets the new ones.
+#[test]
+fn rotation_cuts_nobody_off() {
+    let (apid, old, port) = open();
+    let mut events = connect(port, &old, &old.client("reader")).events().expect("events");
+    let new = Authority::new();
+    apid.change(&remote_settings(port, &new.server(), &new));
+    assert!(connect(port, &new, &new.client("admin")).os().is_ok(), "the new certificates count at once");
+    assert!(connect(port, &old, &old.client("admin")).os().is_err(), "the old ones no longer");
+    apid.change(&json!({ "motd": "after the change" }));
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        let line = events.next_within(end.saturating_duration_since(std::time::Instant::now())).expect("the stream goes on");
+        if line.expect("the stream goes on").contains("settings.motd") {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_certificate_near_its_end_is_announced() {
+    let (authority, port) = (Authority::new(), free_port());
+    let apid = Place::new().start_once();
+    let mut events = apid.client().events().expect("events");
+    apid.change(&remote_settings(port, &authority.server_ending_in_days(5), &authority));
+    eventually("the log names it", || apid.log().contains("settings.api.remote.certificate: the certificate ends in"));
+    let page = apid.send(Method::Get, "/v1/metrics", None).text();
+    assert!(page.contains("ampoule_certificate_expires_soon{setting=\"settings.api.remote.certificate\"} 1\n"), "{page}");
+    assert!(page.contains("ampoule_certificate_expires_soon{setting=\"settings.api.remote.client-ca\"} 0\n"), "{page}");
+    let told = |line: &String| line.contains("certificate-expires") && line.contains("settings.api.remote.certificate");
+    let mut lines = std::iter::from_fn(|| events.next_within(std::time::Duration::from_secs(20)).expect("an event"));
+    assert!(lines.any(|line| told(&line)));
+}
+
+#[test]
+fn who_did_what_is_in_the_log() {
+    let (apid, authority, port) = open();
+    let client = connect(port, &authority, &authority.client("operator"));
+    client.change_settings(&json!({ "motd": "m" })).expect("changed");
+    assert_eq!(
+        connect(port, &authority, &authority.client("reader")).request(Method::Post, "/v1/rollback", None).expect("an answer").status,
+        403
+    );
+    for line in
+        ["certificate tester: PATCH /settings: 204", "certificate tester made generation", "certificate tester: POST /v1/rollback: refused"]
+    {
+        eventually(line, || apid.log().contains(line));
+    }
 }

@@ -99,23 +99,6 @@ fn a_follower_gets_lines_at_once_and_its_going_is_noticed() {
 }
 
 #[test]
-fn what_other_images_have_is_said_to_be_missing() {
-    let apid = Place::new().start_once();
-    for (method, path) in [
-        (Method::Get, "/updates/status"),
-        (Method::Post, "/actions/refresh-updates"),
-        (Method::Post, "/actions/prepare-update"),
-        (Method::Post, "/actions/activate-update"),
-        (Method::Get, "/report/cis"),
-        (Method::Get, "/exec"),
-    ] {
-        let answer = apid.send(method, path, None);
-        assert_eq!(answer.status, 501, "{path}: {}", answer.text());
-        assert!(answer.text().contains("not available on this image"), "{path}: {}", answer.text());
-    }
-}
-
-#[test]
 fn a_wrong_method_is_named() {
     let apid = Place::new().start_once();
     assert_eq!(apid.send(Method::Delete, "/settings", None).status, 405);
