@@ -27,6 +27,9 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
         stages::checks(&show, &mut tally);
     }
     stages::unit(&show, args, &mut tally);
+    if args.filter.is_none() {
+        stages::contract(&show, &mut tally);
+    }
     machines(&show, args, &mut tally);
     conclude(&show, &tally, begun);
     drop(show);

@@ -73,6 +73,15 @@ pub(crate) fn unit(show: &Show, args: &TestArgs, tally: &mut Tally) {
     tests(show, tally, "unit", "compiling, then running the workspace's tests", command, must_run);
 }
 
+/// The API server against its document, by requests that nobody wrote; Python's package for it is kept in the cache.
+pub(crate) fn contract(show: &Show, tally: &mut Tally) {
+    let mut command = cargo(&["test", "--locked", "-p", "ampoule-apid", "--test", "contract", "--", "--ignored"]);
+    if let Ok(command) = command.as_mut() {
+        command.env("AMPOULE_CACHE", paths::cache());
+    }
+    tests(show, tally, "contract", "asking the API server all that its document allows, and more", command, true);
+}
+
 /// Compiles the tests in machines. Whether there is one to run: a filter may leave none.
 pub(crate) fn prepare_machines(show: &Show, args: &TestArgs, tally: &mut Tally) -> bool {
     let compiled = show.stage("vm-tests", "compiling the tests in machines", || {
