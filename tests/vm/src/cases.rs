@@ -11,6 +11,7 @@ mod programs;
 mod provision;
 mod pulling;
 mod software;
+mod time;
 mod user_data;
 mod workloads;
 
@@ -32,6 +33,7 @@ pub(crate) fn all() -> Vec<Case> {
         provision::CASES,
         integrity::CASES,
         programs::CASES,
+        time::CASES,
     ]
     .concat()
 }

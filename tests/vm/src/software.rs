@@ -10,6 +10,7 @@ mod postgres;
 mod recipe;
 mod redis;
 mod registry;
+mod time_server;
 pub(crate) mod volumes;
 
 pub(crate) use flaky::FlakyRoad;
@@ -18,6 +19,7 @@ pub(crate) use metadata::InstanceMetadata;
 pub(crate) use postgres::Database;
 pub(crate) use redis::KeyStore;
 pub(crate) use registry::Registry;
+pub(crate) use time_server::TimeServer;
 
 /// Base64 (RFC 4648), as documents carry bytes.
 fn base64(bytes: &[u8]) -> String {

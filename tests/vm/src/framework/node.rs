@@ -11,7 +11,7 @@ use ampoule_machine::{Exit, LocalIdentity, Machine, MachineConfig, Role};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
-use super::{eventually, within};
+use super::{eventually, plan::clock_arguments, within};
 
 /// A direct boot takes 5 s alone under emulation, and others run beside it; firmware takes three times as long.
 const BOOT_LIMIT: Duration = within(120);
@@ -174,7 +174,18 @@ impl Node {
 
     /// Starts the machine again with the disk it has.
     pub(crate) fn starts_again(self) -> Result<Self> {
+        let config = self.machine.config().clone();
+        self.starts_as(config)
+    }
+
+    /// Like [`Node::starts_again`]; the machine's own clock shows `day`.
+    pub(crate) fn starts_again_with_clock(self, day: &str) -> Result<Self> {
         let mut config = self.machine.config().clone();
+        config.extra_args = clock_arguments(day);
+        self.starts_as(config)
+    }
+
+    fn starts_as(self, mut config: MachineConfig) -> Result<Self> {
         config.keep_disk = true;
         drop(self.machine);
         Self::start(config, self.identity)

@@ -21,11 +21,12 @@ pub(crate) struct NodePlan {
     settings: Table,
     raw_user_data: Option<Vec<u8>>,
     arguments: Vec<String>,
+    clock: Option<String>,
 }
 
 impl NodePlan {
     pub(crate) fn new(image: PathBuf, folder: PathBuf) -> Self {
-        Self { image, folder, firmware: Firmware::Direct, memory_mib: 1024, ports: Vec::new(), settings: Table::new(), raw_user_data: None, arguments: Vec::new() }
+        Self { image, folder, firmware: Firmware::Direct, memory_mib: 1024, ports: Vec::new(), settings: Table::new(), raw_user_data: None, arguments: Vec::new(), clock: None }
     }
 
     /// Boots as real hardware does: firmware, boot loader, unified kernel image.
@@ -64,6 +65,12 @@ impl NodePlan {
         self
     }
 
+    /// What the machine's own clock shows when it is switched on (`YYYY-MM-DD`, midnight in UTC); else the host's time.
+    pub(crate) fn with_clock(mut self, day: &str) -> Self {
+        self.clock = Some(day.to_owned());
+        self
+    }
+
     /// More words for QEMU: devices and what the firmware hands over.
     pub(crate) fn with_machine_arguments(mut self, words: impl IntoIterator<Item = String>) -> Self {
         self.arguments.extend(words);
@@ -82,6 +89,9 @@ impl NodePlan {
             None => identity.user_data(&self.user_data())?,
         });
         config.forwards = self.forwards()?;
+        if let Some(day) = &self.clock {
+            config.extra_args = clock_arguments(day);
+        }
         config.extra_args.extend(self.arguments);
         Node::start(config, identity)
     }
@@ -95,6 +105,11 @@ impl NodePlan {
         let guests = self.ports.iter().chain([&LocalIdentity::API_PORT]);
         guests.map(|guest| Ok(Forward { host: free_port()?, guest: *guest })).collect()
     }
+}
+
+/// QEMU's way of setting the machine's clock.
+pub(super) fn clock_arguments(day: &str) -> Vec<String> {
+    vec!["-rtc".into(), format!("base={day}T00:00:00")]
 }
 
 fn merge(into: &mut Table, from: Table) {
