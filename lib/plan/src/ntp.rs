@@ -26,6 +26,8 @@ const STEP_THRESHOLD: f64 = 0.128;
 const PANIC_THRESHOLD: u32 = 1000;
 /// Poll exponents that make sense: 1 s, which is for tests, to MAXPOLL of RFC 5905.
 const POLL: std::ops::RangeInclusive<i8> = 0..=17;
+/// The exponent that the daemon begins with, whatever the limits are.
+const USUAL_START: i8 = 4;
 /// The daemon's own largest exponent. It sends no bursts, so asking less often makes it slow to see that something changed.
 const USUAL_MAXPOLL: i8 = 10;
 
@@ -109,6 +111,8 @@ struct Source {
     address: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    initial_poll_interval: Option<i8>,
     #[serde(skip_serializing_if = "PollLimits::is_empty")]
     poll_interval_limits: PollLimits,
 }
@@ -124,6 +128,11 @@ struct PollLimits {
 impl PollLimits {
     fn is_empty(&self) -> bool {
         self.min.is_none() && self.max.is_none()
+    }
+
+    /// As chrony does, a source begins at its smallest interval; without one, not above its largest.
+    fn start(&self) -> Option<i8> {
+        self.min.or(self.max.filter(|max| *max < USUAL_START))
     }
 
     /// Brought into range, and the largest not below the smallest: the daemon takes any number and acts on it.
@@ -224,11 +233,13 @@ impl<'a> Server<'a> {
         } else {
             "server"
         };
+        let limits = PollLimits::new(options.minpoll, options.maxpoll);
         Source {
             mode,
             address: self.written(self.port.or(if options.nts { options.ntsport } else { options.port })),
             count: options.maxsources.filter(|_| mode == "pool"),
-            poll_interval_limits: PollLimits::new(options.minpoll, options.maxpoll),
+            initial_poll_interval: limits.start(),
+            poll_interval_limits: limits,
         }
     }
 

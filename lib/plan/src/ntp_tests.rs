@@ -46,7 +46,7 @@ fn the_defaults_of_bottlerocket() {
 fn each_option_with_a_counterpart_has_its_effect() {
     assert_eq!(
         sources(&["time.example"], &["minpoll 3", "maxpoll", "6", "port 1234"]),
-        [r#"mode = "server" address = "time.example:1234" [source.poll-interval-limits] min = 3 max = 6"#]
+        [r#"mode = "server" address = "time.example:1234" initial-poll-interval = 3 [source.poll-interval-limits] min = 3 max = 6"#]
     );
     assert_eq!(sources(&["pool.ntp.org."], &["maxsources 2"]), [r#"mode = "pool" address = "pool.ntp.org." count = 2"#]);
     assert_eq!(sources(&["pool.ntp.org"], &["nts", "ntsport 4461"]), [r#"mode = "nts" address = "pool.ntp.org:4461""#]);
@@ -59,6 +59,14 @@ fn a_port_of_ones_own_wins_and_addresses_of_each_kind_are_written_as_the_daemon_
     assert_eq!(addresses, ["a.example:5", "10.0.2.2:12300", "10.0.2.2", "fd00::1", "fd00::1", "[fd00::1]:5"]);
     assert!(sources(&["fd00::1"], &["port 7"])[0].contains("[fd00::1]:7"));
     assert!(sources(&["a.example:5"], &["port 7"])[0].contains("a.example:5"));
+}
+
+#[test]
+fn a_source_begins_within_its_limits() {
+    let start = |options: &[&str]| sources(&["a"], options)[0].split("initial-poll-interval = ").nth(1).map(|rest| rest[..1].to_owned());
+    assert_eq!((start(&[]), start(&["maxpoll 8"])), (None, None));
+    assert_eq!(start(&["minpoll 6"]).as_deref(), Some("6"));
+    assert_eq!(start(&["maxpoll 2"]).as_deref(), Some("2"));
 }
 
 #[test]
