@@ -181,7 +181,7 @@ impl Node {
     /// Like [`Node::starts_again`]; the machine's own clock shows `day`.
     pub(crate) fn starts_again_with_clock(self, day: &str) -> Result<Self> {
         let mut config = self.machine.config().clone();
-        config.extra_args = clock_arguments(day);
+        config.extra_args.extend(clock_arguments(day));
         self.starts_as(config)
     }
 

@@ -21,12 +21,20 @@ pub(crate) struct NodePlan {
     settings: Table,
     raw_user_data: Option<Vec<u8>>,
     arguments: Vec<String>,
-    clock: Option<String>,
 }
 
 impl NodePlan {
     pub(crate) fn new(image: PathBuf, folder: PathBuf) -> Self {
-        Self { image, folder, firmware: Firmware::Direct, memory_mib: 1024, ports: Vec::new(), settings: Table::new(), raw_user_data: None, arguments: Vec::new(), clock: None }
+        Self {
+            image,
+            folder,
+            firmware: Firmware::Direct,
+            memory_mib: 1024,
+            ports: Vec::new(),
+            settings: Table::new(),
+            raw_user_data: None,
+            arguments: Vec::new(),
+        }
     }
 
     /// Boots as real hardware does: firmware, boot loader, unified kernel image.
@@ -66,9 +74,8 @@ impl NodePlan {
     }
 
     /// What the machine's own clock shows when it is switched on (`YYYY-MM-DD`, midnight in UTC); else the host's time.
-    pub(crate) fn with_clock(mut self, day: &str) -> Self {
-        self.clock = Some(day.to_owned());
-        self
+    pub(crate) fn with_clock(self, day: &str) -> Self {
+        self.with_machine_arguments(clock_arguments(day))
     }
 
     /// More words for QEMU: devices and what the firmware hands over.
@@ -89,9 +96,6 @@ impl NodePlan {
             None => identity.user_data(&self.user_data())?,
         });
         config.forwards = self.forwards()?;
-        if let Some(day) = &self.clock {
-            config.extra_args = clock_arguments(day);
-        }
         config.extra_args.extend(self.arguments);
         Node::start(config, identity)
     }
@@ -107,7 +111,7 @@ impl NodePlan {
     }
 }
 
-/// QEMU's way of setting the machine's clock.
+/// QEMU's way of setting the machine's clock. Of several the last counts.
 pub(super) fn clock_arguments(day: &str) -> Vec<String> {
     vec!["-rtc".into(), format!("base={day}T00:00:00")]
 }
