@@ -2,7 +2,11 @@
 
 use crate::assemble::Plan;
 use crate::cache::Cache;
+use crate::compare::REPRODUCIBLE;
+use crate::doctor::REQUIREMENTS;
+use crate::hash::Facts;
 use crate::lock::Lock;
+use crate::manifest::{Manifest, inspect};
 use crate::package::{Built, Workshop};
 use crate::progress::Progress;
 use crate::recipe::Recipe;
@@ -42,16 +46,46 @@ fn publish(plan: &Plan, out: &Path) -> anyhow::Result<BuiltImage> {
     let name = out.file_name().with_context(|| format!("{} cannot be an output directory", out.display()))?.to_string_lossy();
     let held = plan.cache.hold(&format!("out-{name}"))?;
     remove_unfinished(parent, &name);
+    let stamp = made_from(plan.identity)?;
+    if let Some(manifest) = whole(out, &stamp) {
+        plan.progress.stage_started("image", "it is there already");
+        plan.progress.stage_done("image", true);
+        return Ok(BuiltImage { dir: out.canonicalize()?, manifest });
+    }
     let work = tempfile::Builder::new().prefix(&format!(".{name}.")).tempdir_in(parent)?;
     let new = work.path().join("new");
     std::fs::create_dir(&new)?;
     let manifest = plan.carry_out(&new)?;
+    std::fs::write(new.join(MADE_FROM), &stamp)?;
     if out.exists() {
         std::fs::rename(out, work.path().join("old")).with_context(|| format!("cannot replace {}", out.display()))?;
     }
     std::fs::rename(&new, out).with_context(|| format!("cannot write {}", out.display()))?;
     drop(held);
     Ok(BuiltImage { dir: out.canonicalize()?, manifest })
+}
+
+/// Beside the image, and no part of it.
+const MADE_FROM: &str = "made-from";
+
+/// What decides how an image looks: what its root is made from, this program, and the tools that write file systems and disks.
+fn made_from(identity: &Identity) -> anyhow::Result<String> {
+    let mut facts = Facts::default();
+    facts.add("build-id", &identity.build_id).add("version", &identity.version);
+    facts.add_file("builder", &std::env::current_exe().context("cannot find this program")?)?;
+    let tools = REQUIREMENTS.iter().filter(|need| ["mkfs.erofs", "mkfs.ext4", "veritysetup", "qemu-img"].contains(&need.program));
+    for tool in tools {
+        // The file itself: not every one of them tells its version.
+        facts.add_file(tool.program, &tool.find().with_context(|| format!("there is no {}", tool.program))?)?;
+    }
+    Ok(facts.finish())
+}
+
+/// The manifest of the image in `out`, if that is whole and made from the same.
+fn whole(out: &Path, stamp: &str) -> Option<Manifest> {
+    let same = std::fs::read_to_string(out.join(MADE_FROM)).is_ok_and(|made_from| made_from == stamp);
+    let there = REPRODUCIBLE.iter().chain(&["disk.qcow2"]).all(|name| out.join(name).is_file());
+    if same && there { inspect(out).ok() } else { None }
 }
 
 /// Removes what builds that were killed have left beside `name`.
@@ -69,4 +103,41 @@ fn packages(workshop: &Workshop, variant: &Variant, progress: &dyn Progress) -> 
         Stage::run(progress, workshop.cache, name, &recipe.body.summary, |stage| workshop.obtain(&recipe, stage))
     };
     variant.packages.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_image_is_made_from_is_told_by_its_identity() {
+        let of = |build_id: &str| {
+            let words = ["1", "2000-01-01", build_id, "v"].map(str::to_owned);
+            let [version, release_date, build_id, variant] = words;
+            made_from(&Identity { version, release_date, build_id, variant }).expect("all tools are here")
+        };
+        assert_eq!(of("a"), of("a"));
+        assert_ne!(of("a"), of("b"));
+    }
+
+    #[test]
+    fn an_image_counts_as_made_only_when_it_is_whole_and_from_the_same() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let out = dir.path();
+        let manifest = serde_json::json!({
+            "format": 1, "variant": "v", "version": "1", "build-id": "b", "architecture": "x86_64", "kernel": "6", "root-hash": "00",
+            "sizes": { "root": 1, "root-contents": 1, "verity": 1, "uki": 1, "disk": 1, "disk-allocated": 1, "qcow2": 1 },
+            "services": [], "executables": [], "modules": [], "packages": [], "differs-from-lock": [], "files": {},
+        });
+        std::fs::write(out.join("manifest.json"), manifest.to_string()).expect("written");
+        std::fs::write(out.join(MADE_FROM), "stamp").expect("written");
+        assert!(whole(out, "stamp").is_none(), "files are missing");
+        for name in REPRODUCIBLE.iter().chain(&["disk.qcow2"]) {
+            std::fs::write(out.join(name), "").expect("written");
+        }
+        assert!(whole(out, "stamp").is_some());
+        assert!(whole(out, "another").is_none());
+        std::fs::write(out.join("manifest.json"), "{}").expect("written");
+        assert!(whole(out, "stamp").is_none(), "the manifest is of another format");
+    }
 }

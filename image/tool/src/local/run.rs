@@ -13,6 +13,7 @@ use crate::{
     interrupt::Interrupt,
     local::{
         detach, facts,
+        folder::NodeFolder,
         session::{self, Session},
         waiting,
         workload::{Workload, names_workloads},
@@ -31,8 +32,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     let begun = Instant::now();
     let interrupt = Interrupt::watch()?;
     let show = Show::new();
+    let named = before_the_build(args)?;
     let built = interrupt.unless_asked(building::image(&show, &args.variant, None, false))?;
-    let what = interrupt.unless_asked(workload(&show, args))?;
+    let what = match named {
+        Named::Workload(what) => Some(what),
+        Named::InUserData => None,
+        Named::Nothing => Some(interrupt.unless_asked(Workload::demo(&show, &args.publish))?),
+    };
     show.say(&format!("  engine: {}", Accelerator::detect()));
     let power_on = Instant::now();
     let mut session = Session::start(&show, args, &built, what.as_ref())?;
@@ -50,13 +56,27 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     attend(&show, session, &interrupt, args)
 }
 
-/// The demo unless the person named an image, or user data that says itself what runs.
-fn workload(show: &Show, args: &RunArgs) -> Result<Option<Workload>> {
-    match &args.image {
-        Some(image) => Workload::named(image, &args.publish).map(Some),
-        None if names_workloads(&session::read_user_data(args)?) => Ok(None),
-        None => Workload::demo(show, &args.publish).map(Some),
+/// What the person wants to run.
+enum Named {
+    /// An image.
+    Workload(Workload),
+    /// What the user data says.
+    InUserData,
+    /// Nothing: the demo.
+    Nothing,
+}
+
+/// What can be refused without an image of the node is refused before one is made, which may take minutes.
+fn before_the_build(args: &RunArgs) -> Result<Named> {
+    if NodeFolder::named(&args.node.name).running()?.is_some() {
+        bail!("this node already runs; `./ampoule stop` ends it, `--name OTHER` starts another beside it");
     }
+    let user_data = session::read_user_data(args)?;
+    Ok(match &args.image {
+        Some(image) => Named::Workload(Workload::named(image, &args.publish)?),
+        None if names_workloads(&user_data) => Named::InUserData,
+        None => Named::Nothing,
+    })
 }
 
 /// From power-on to serving; the text to show then.
