@@ -62,6 +62,8 @@ fn changes(generator: &mut SchemaGenerator) {
     generator.subschema_for::<v1::GenerationDetail>();
     generator.subschema_for::<v1::GenerationDiff>();
     generator.subschema_for::<v1::RestoreRequest>();
+    generator.subschema_for::<v1::UserDataStatus>();
+    generator.subschema_for::<v1::UserDataRequest>();
     generator.subschema_for::<v1::Event>();
 }
 

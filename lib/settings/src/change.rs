@@ -17,6 +17,14 @@ impl Change {
         Self { set, unset: BTreeSet::new() }
     }
 
+    /// What leads from one state of user data to the next: what is new or different is set; what is gone is removed where nobody has chosen something else since.
+    #[must_use]
+    pub fn following(before: &Fragment, after: &Fragment, chosen: &Fragment) -> Self {
+        let set = after.only(|k| before.get(k) != after.get(k));
+        let gone = before.keys().filter(|k| after.get(k).is_none() && chosen.get(k) == before.get(k));
+        Self { unset: gone.map(str::to_owned).collect(), set }
+    }
+
     /// One that removes what was chosen at or below these keys: they go back to what the image or a generator says.
     ///
     /// # Errors

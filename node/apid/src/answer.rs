@@ -81,6 +81,12 @@ impl Refusal {
     }
 }
 
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.body.fmt(f)
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         if self.json {

@@ -40,7 +40,7 @@ pub(crate) fn open(options: &Options) -> Result<Core, Box<dyn Error>> {
         None => {
             let chosen = first_boot::chosen(options, &model, &defaults);
             let kept = generated::kept(&Values::new(), &found.strong, &chosen);
-            first_boot::commit(&chosen, kept.clone(), store.as_mut(), &clock);
+            first_boot::commit(options, &chosen, kept.clone(), store.as_mut(), &clock);
             (chosen, kept)
         }
     };

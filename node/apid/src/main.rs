@@ -25,6 +25,7 @@ mod start;
 mod transactions;
 mod tree;
 mod trial;
+mod user_data;
 
 use crate::applies::Applies;
 use crate::core::Core;

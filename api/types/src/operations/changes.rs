@@ -63,6 +63,17 @@ pub const RESTORE: Operation =
         .answers(Shape::Json("ApplyReport"))
         .refuses(&[NO_GENERATION, MOVED, TOO_MUCH, NOTHING, FULL]);
 
+/// `GET /v1/user-data`
+pub const USER_DATA: Operation =
+    Operation::get("/v1/user-data", "Whether the user data the node sees differs from what it took, and what taking it would do.")
+        .answers(Shape::Json("UserDataStatus"));
+
+/// `POST /v1/user-data/apply`
+pub const APPLY_USER_DATA: Operation = Operation::post("/v1/user-data/apply", "Takes the user data that the node sees now.")
+    .optional_body("UserDataRequest")
+    .answers(Shape::Json("ApplyReport"))
+    .refuses(&[MOVED, TOO_MUCH, NOTHING, FULL]);
+
 /// `GET /v1/events`
 pub const EVENTS: Operation =
     Operation::get("/v1/events", "What happens to the settings, as server-sent events; goes on until the client goes.")
@@ -71,5 +82,17 @@ pub const EVENTS: Operation =
         .answers(Shape::Text("text/event-stream"))
         .refuses(&[(429, "Too many follow already.")]);
 
-pub(super) const ALL: &[&Operation] =
-    &[&PLAN, &APPLY_CHANGE, &APPLY_REPORT, &CONFIRM, &ROLL_BACK, &GENERATIONS, &GENERATION, &GENERATION_DIFF, &RESTORE, &EVENTS];
+pub(super) const ALL: &[&Operation] = &[
+    &PLAN,
+    &APPLY_CHANGE,
+    &APPLY_REPORT,
+    &CONFIRM,
+    &ROLL_BACK,
+    &GENERATIONS,
+    &GENERATION,
+    &GENERATION_DIFF,
+    &RESTORE,
+    &USER_DATA,
+    &APPLY_USER_DATA,
+    &EVENTS,
+];

@@ -10,6 +10,7 @@ mod network;
 mod plan;
 mod services;
 mod settings;
+mod user_data;
 mod workloads;
 
 pub use apply::{ApplyReport, ApplyRequest, ApplyState, FileStep, ServiceStep, TrialInfo};
@@ -24,4 +25,5 @@ pub use network::{Announced, Dhcp4Lease, InterfaceStatus, NetworkStatus, Route};
 pub use plan::{Plan, PlanRequest, PlannedFile, PlannedKey, PlannedReason, PlannedService, PlannedWorkload};
 pub use services::{ServiceList, ServiceState, ServiceStatus};
 pub use settings::{SettingList, SettingValue, ValueSource};
+pub use user_data::{UserDataRequest, UserDataState, UserDataStatus};
 pub use workloads::{PullProgress, WorkloadList, WorkloadState, WorkloadStatus};

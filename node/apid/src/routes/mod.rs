@@ -12,6 +12,7 @@ mod node;
 mod served;
 mod settings;
 mod transactions;
+mod user_data;
 
 use crate::Shared;
 use crate::answer::Refusal;
@@ -62,6 +63,7 @@ fn served() -> Served {
         transactions::routes(),
         changes::routes(),
         generations::routes(),
+        user_data::routes(),
         events::routes(),
         logs::routes(),
         figures::routes(),

@@ -2,6 +2,9 @@
 
 use std::io::Write;
 
+use ampoule_api_client::Method;
+use serde_json::{Value, json};
+
 use crate::harness::Place;
 
 #[test]
@@ -69,4 +72,34 @@ fn bytes_that_are_no_text_do_no_harm() {
         assert_eq!(apid.settings()["motd"], "by default");
         assert!(apid.memory_kib() < 30 * 1024, "{} KiB", apid.memory_kib());
     }
+}
+
+/// What `provision` finds later in the life of a node has no effect by itself.
+#[test]
+fn changed_user_data_is_a_plan_until_somebody_takes_it() {
+    let place = Place::new().with_user_data("[settings]\nmotd = \"first\"\n[settings.network]\nhostname = \"old\"\n");
+    let _init = crate::neighbours::init(&place.path("init.sock"));
+    let apid = place.start();
+    let status = || -> Value { apid.client().get_json("/v1/user-data").expect("a status") };
+    assert_eq!(status()["state"], "taken");
+
+    std::fs::write(place.path("user-data"), "[settings]\nmotd = \"second\"\n").expect("written");
+    let changed = status();
+    assert_eq!(changed["state"], "changed", "{changed}");
+    let keys: Vec<&str> = changed["plan"]["keys"].as_array().expect("keys").iter().filter_map(|k| k["key"].as_str()).collect();
+    assert_eq!(keys, ["motd", "network.hostname"]);
+    assert_eq!(apid.settings()["motd"], "first", "it was taken by itself");
+
+    let stale = apid.send(Method::Post, "/v1/user-data/apply", Some(&json!({ "plan": "another" })));
+    assert_eq!(stale.status, 409, "{}", stale.text());
+    let taken = apid.send(Method::Post, "/v1/user-data/apply", Some(&json!({ "plan": changed["plan"]["id"] })));
+    assert_eq!(taken.status, 200, "{}", taken.text());
+    assert_eq!((&apid.settings()["motd"], &apid.settings()["network"]), (&json!("second"), &Value::Null));
+    assert_eq!(status()["state"], "taken");
+    assert_eq!(apid.send(Method::Post, "/v1/user-data/apply", None).status, 422);
+
+    std::fs::write(place.path("user-data"), "[settings]\nmotd = 7\n").expect("written");
+    assert_eq!(status()["state"], "wrong");
+    assert_eq!(apid.send(Method::Post, "/v1/user-data/apply", None).status, 400);
+    assert_eq!(apid.settings()["motd"], "second");
 }
