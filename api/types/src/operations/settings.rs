@@ -54,7 +54,10 @@ pub const COMMIT: Operation = Operation::post("/tx/commit", "Makes a transaction
 
 /// `POST /tx/apply`
 pub const APPLY: Operation = Operation::post("/tx/apply", "Writes what the live settings lead to and tells the services that read it.")
-    .takes(&[Parameter::text("keys", "Only what these keys lead to, divided by commas; all settings if left out.")]);
+    .takes(&[Parameter::text(
+        "keys",
+        "Keys, divided by commas. Taken for Bottlerocket's clients; everything is applied, whatever it says.",
+    )]);
 
 /// `POST /tx/commit_and_apply`
 pub const COMMIT_AND_APPLY: Operation =
