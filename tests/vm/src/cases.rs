@@ -5,11 +5,13 @@ mod boot;
 mod command_line;
 mod demo;
 mod integrity;
+mod kernel;
 mod network;
 mod power;
 mod programs;
 mod provision;
 mod pulling;
+mod settings;
 mod software;
 mod time;
 mod user_data;
@@ -24,9 +26,11 @@ pub(crate) fn all() -> Vec<Case> {
         pulling::CASES,
         attacks::CASES,
         power::CASES,
+        settings::CASES,
         workloads::CASES,
         demo::CASES,
         boot::CASES,
+        kernel::CASES,
         command_line::CASES,
         network::CASES,
         user_data::CASES,
