@@ -1,7 +1,7 @@
 //! The stages that run other programs.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -23,12 +23,26 @@ pub(crate) fn checks(show: &Show, tally: &mut Tally) {
     check(show, tally, "lint", &["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"]);
     match cargo_deny(show) {
         Ok(program) => {
-            let mut command = Command::new(program);
-            command.args(["--workspace", "check", "licenses", "bans", "sources"]);
-            judge(show, tally, "dependencies", in_repo(command));
+            deny(show, tally, &program, &["--workspace"]);
+            for manifest in packaged_manifests() {
+                deny(show, tally, &program, &["--manifest-path", &manifest]);
+            }
         }
         Err(error) => tally.fail("dependencies", &format!("{error:#}")),
     }
+}
+
+fn deny(show: &Show, tally: &mut Tally, program: &Path, of: &[&str]) {
+    let mut command = Command::new(program);
+    command.args(of).args(["check", "licenses", "bans", "sources"]);
+    judge(show, tally, "dependencies", in_repo(command));
+}
+
+/// Manifests of packages that are built from the registry, each with a lock file of its own.
+fn packaged_manifests() -> Vec<String> {
+    let folders = paths::repo().and_then(|repo| Ok(std::fs::read_dir(repo.join("image/packages"))?));
+    let manifests = folders.into_iter().flatten().flatten().map(|entry| entry.path().join("Cargo.toml"));
+    manifests.filter(|path| path.is_file()).map(|path| path.display().to_string()).collect()
 }
 
 fn check(show: &Show, tally: &mut Tally, name: &str, arguments: &[&str]) {
