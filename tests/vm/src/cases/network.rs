@@ -30,14 +30,14 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "a_restart_of_netd_is_no_gap",
         about: "netd started anew asks for the address it had; connections and a published port live on",
-        limit: within(480),
+        limit: within(900),
         soak: false,
         run: a_restart_of_netd_is_no_gap,
     },
     Case {
         name: "workloads_reach_published_ports",
         about: "a workload reaches its own published port and another's through the node's address",
-        limit: within(480),
+        limit: within(900),
         soak: false,
         run: workloads_reach_published_ports,
     },
