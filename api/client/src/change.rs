@@ -22,7 +22,7 @@ impl Client {
 
     /// Makes a change and carries it out; what became of it so far.
     pub fn apply(&self, request: &ApplyRequest) -> Result<ApplyReport, ClientError> {
-        self.exchange("/v1/apply", request)
+        self.patient().exchange("/v1/apply", request)
     }
 
     /// What became of an apply.
@@ -37,7 +37,7 @@ impl Client {
 
     /// Goes back to the last confirmed generation.
     pub fn rollback(&self) -> Result<StandingInfo, ClientError> {
-        let answer = self.call(Method::Post, "/v1/rollback", None)?;
+        let answer = self.patient().call(Method::Post, "/v1/rollback", None)?;
         decode("/v1/rollback", &answer.body)
     }
 
@@ -58,7 +58,7 @@ impl Client {
 
     /// Makes the content of an earlier generation the newest.
     pub fn restore(&self, number: u64, request: &RestoreRequest) -> Result<ApplyReport, ClientError> {
-        self.exchange(&format!("/v1/generations/{number}/restore"), request)
+        self.patient().exchange(&format!("/v1/generations/{number}/restore"), request)
     }
 
     /// Server-sent events, line by line, as they happen.

@@ -15,9 +15,10 @@ use crate::{
     exchange::{collect, send},
 };
 
-/// How long a whole exchange may take unless the caller says otherwise. Settings are applied within it, and an
-/// emulated node needs seconds for that.
+/// How long a whole exchange may take unless the caller says otherwise; changes of settings have longer.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a change may take until it is in effect or taken back.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(150);
 
 /// Most bytes of an answer that is held in memory; the largest one known is a page of logs.
 pub const RESPONSE_LIMIT: usize = 16 * 1024 * 1024;
@@ -99,6 +100,12 @@ impl Client {
 
     fn new(target: Target) -> Self {
         Self { target, timeout: DEFAULT_TIMEOUT }
+    }
+
+    /// For requests that are answered when services of the node are ready again: longer than the node gives them (120 s), unless the caller chose a time.
+    pub(crate) fn patient(&self) -> Self {
+        let timeout = if self.timeout == DEFAULT_TIMEOUT { APPLY_TIMEOUT } else { self.timeout };
+        Self { timeout, ..self.clone() }
     }
 
     /// The same client with another limit for a whole exchange.

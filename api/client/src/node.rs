@@ -55,7 +55,7 @@ impl Client {
     /// Makes a transaction's settings the live ones and has them applied; the keys that changed.
     pub fn commit_and_apply(&self, transaction: &str) -> Result<Vec<String>, ClientError> {
         let path = with_query("/tx/commit_and_apply", &[("tx", Some(transaction.to_owned()))]);
-        let answer: Response = self.call(Method::Post, &path, None)?;
+        let answer: Response = self.patient().call(Method::Post, &path, None)?;
         decode(&path, &answer.body)
     }
 
