@@ -30,7 +30,26 @@ fn row(workload: &WorkloadStatus) -> Vec<String> {
         or_dash(workload.pid),
         or_dash(workload.address.clone()),
         workload.restarts.to_string(),
-        workload.image.clone(),
+        short(&workload.image),
         workload.message.clone(),
     ]
+}
+
+/// A digest is longer than a terminal's line; twelve digits tell images apart. The whole one is in the JSON.
+fn short(image: &str) -> String {
+    match image.split_once("@sha256:") {
+        Some((name, digest)) if digest.chars().count() > 12 => format!("{name}@{}…", digest.chars().take(12).collect::<String>()),
+        _ => image.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn only_a_long_digest_is_cut() {
+        assert_eq!(short("r/a@sha256:0123456789abcdef"), "r/a@0123456789ab…");
+        assert_eq!(short("docker.io/library/nginx:1"), "docker.io/library/nginx:1");
+    }
 }

@@ -13,14 +13,14 @@ pub(crate) fn command(args: &BuildArgs) -> Result<()> {
     let built = image(&show, &args.variant, args.out.clone(), args.locked)?;
     let sizes = &built.manifest.sizes;
     show.say(&format!(
-        "\nImage {} {} in {}\n  root {} (hash {}), kernel image {}, disk {}",
+        "\nImage {} {} in {}\n  root {}, kernel image {}, disk {}\n  root hash {}",
         built.manifest.variant,
         built.manifest.version,
         built.dir.display(),
         figures::bytes(sizes.root),
-        built.manifest.root_hash,
         figures::bytes(sizes.uki),
         figures::bytes(sizes.qcow2),
+        built.manifest.root_hash,
     ));
     show.say("Next: `./ampoule run` boots it, `./ampoule inspect` shows what is in it.");
     Ok(())

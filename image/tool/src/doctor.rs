@@ -43,8 +43,7 @@ fn programs() -> (String, Vec<&'static str>) {
     let (mut list, mut missing) = (String::new(), Vec::new());
     for need in all {
         let found = need.find();
-        let place = found.as_ref().map_or("MISSING".into(), |path| path.display().to_string());
-        list.push_str(&format!("{:24} {:28} {}\n", need.program, place, need.purpose));
+        list.push_str(&line(need, found.is_some()));
         if found.is_none() {
             missing.push(need.package);
         }
@@ -52,6 +51,12 @@ fn programs() -> (String, Vec<&'static str>) {
     missing.sort_unstable();
     missing.dedup();
     (list, missing)
+}
+
+fn line(need: &Requirement, found: bool) -> String {
+    let mark = if found { '✓' } else { '✗' };
+    let missing = if found { "" } else { "MISSING: " };
+    format!("{mark} {:27} {missing}{}\n", need.program, need.purpose)
 }
 
 fn surroundings() -> String {
@@ -69,4 +74,17 @@ fn surroundings() -> String {
 
 fn is_there(path: &Path) -> bool {
     fs::metadata(path).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_fit_a_terminal_and_name_what_is_missing() {
+        for need in ampoule_builder::REQUIREMENTS.iter().chain(&MORE) {
+            assert!(line(need, true).trim_end().chars().count() <= 80, "{}", line(need, true));
+            assert!(line(need, false).contains("MISSING"));
+        }
+    }
 }

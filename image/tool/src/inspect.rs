@@ -40,7 +40,7 @@ fn describe(manifest: &Manifest) -> String {
 fn head(manifest: &Manifest) -> String {
     let sizes = &manifest.sizes;
     format!(
-        "Ampoule {} {} ({}, kernel {}, build {})\nroot hash  {}\nroot       {} ({} unpacked), hash tree {}\n\
+        "Ampoule {} {} ({}, kernel {})\nbuild      {}\nroot hash  {}\nroot       {} ({} unpacked), hash tree {}\n\
          kernel     {} (unified kernel image)\ndisk       {} as qcow2, {} raw of {}\nmodules    {}\n",
         manifest.variant,
         manifest.version,

@@ -36,7 +36,7 @@ pub(crate) fn describe(
                 manifest.executables.len()
             ),
         ),
-        row("memory", &format!("{} MiB, {} processors", args.memory, args.cpus)),
+        row("memory", &format!("{} MiB, {} processor{}", args.memory, args.cpus, if args.cpus == 1 { "" } else { "s" })),
         row("root hash", &manifest.root_hash),
     ];
     lines.extend(what.map(|what| row("workload", &what.describe())));
@@ -50,12 +50,10 @@ fn row(name: &str, value: &str) -> String {
 
 /// Kernel start to API as the node measured it, and the whole as this machine saw it.
 fn boot_line(boot: &BootReport, started: Duration) -> String {
-    let whole = format!("serving {} after power-on", figures::duration(started));
-    let since =
-        |ms: Option<u64>, what: &str| ms.map(|ms| format!("{what} {} after kernel start, ", figures::duration(Duration::from_millis(ms))));
-    let init = since(boot.init_ms, "init").unwrap_or_default();
-    let api = since(boot.api_ms, "API").unwrap_or_default();
-    format!("{init}{api}{whole}")
+    let since = |ms: Option<u64>, what: &str| ms.map(|ms| format!("to {what} {}", figures::duration(Duration::from_millis(ms))));
+    let kernel: Vec<String> = [since(boot.init_ms, "init"), since(boot.api_ms, "API")].into_iter().flatten().collect();
+    let kernel = if kernel.is_empty() { String::new() } else { format!("kernel {}; ", kernel.join(", ")) };
+    format!("{kernel}power-on to serving {}", figures::duration(started))
 }
 
 #[cfg(test)]
@@ -65,8 +63,8 @@ mod tests {
     #[test]
     fn a_report_without_the_api_is_no_problem() {
         let whole = Duration::from_secs(4);
-        assert_eq!(boot_line(&BootReport::default(), whole), "serving 4.0 s after power-on");
+        assert_eq!(boot_line(&BootReport::default(), whole), "power-on to serving 4.0 s");
         let report = BootReport { api_ms: Some(2500), ..BootReport::default() };
-        assert!(boot_line(&report, whole).starts_with("API 2.5 s after kernel start"));
+        assert_eq!(boot_line(&report, whole), "kernel to API 2.5 s; power-on to serving 4.0 s");
     }
 }
