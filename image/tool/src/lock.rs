@@ -13,7 +13,7 @@ pub(crate) fn update(name: &str) -> Result<()> {
     }
     match changes.len() {
         0 => show.say("Nothing moved: the lock already names the newest."),
-        _ => show.say("Next: `./ampoule test`, then commit image/lock.toml."),
+        _ => show.say("Next: `./ampoule test`, then commit image/lock.toml and what changed in image/packages."),
     }
     Ok(())
 }
