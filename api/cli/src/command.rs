@@ -18,6 +18,7 @@ use crate::{
     set::{SetArgs, UnsetArgs},
     settings::SettingsArgs,
     update::UpdateCommand,
+    user_data::UserDataArgs,
 };
 
 /// The commands of every program that speaks to a node.
@@ -45,6 +46,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Make an earlier generation the newest
     Restore(RestoreArgs),
+    /// Show whether the user data has changed since the node took it, and take it
+    UserData(UserDataArgs),
     /// Show the live settings by key, and who gave each value
     Settings(SettingsArgs),
     /// Explain a setting

@@ -27,6 +27,7 @@ mod set;
 mod settings;
 mod source;
 mod update;
+mod user_data;
 mod watch;
 mod workloads;
 
@@ -137,6 +138,7 @@ pub fn run_command(
         Command::History(shown) => history::history(client, shown.output, out),
         Command::Diff(args) => history::diff(client, args, out),
         Command::Restore(args) => history::restore(client, args, out),
+        Command::UserData(args) => user_data::run(client, args, out),
         Command::Settings(args) => settings::run(client, args, out),
         Command::Explain(args) => explain::run(client, args, schema, out),
         Command::Watch(shown) => watch::run(client, shown.output, out),

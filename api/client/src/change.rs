@@ -2,7 +2,7 @@
 
 use ampoule_api_types::v1::{
     ApplyReport, ApplyRequest, ConfirmRequest, GenerationDetail, GenerationDiff, GenerationList, Plan, PlanRequest, RestoreRequest,
-    StandingInfo,
+    StandingInfo, UserDataRequest, UserDataStatus,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -59,6 +59,16 @@ impl Client {
     /// Makes the content of an earlier generation the newest.
     pub fn restore(&self, number: u64, request: &RestoreRequest) -> Result<ApplyReport, ClientError> {
         self.patient().exchange(&format!("/v1/generations/{number}/restore"), request)
+    }
+
+    /// Whether the user data that the node sees differs from what it took.
+    pub fn user_data(&self) -> Result<UserDataStatus, ClientError> {
+        self.get_json("/v1/user-data")
+    }
+
+    /// Takes it.
+    pub fn apply_user_data(&self, request: &UserDataRequest) -> Result<ApplyReport, ClientError> {
+        self.patient().exchange("/v1/user-data/apply", request)
     }
 
     /// Server-sent events, line by line, as they happen.

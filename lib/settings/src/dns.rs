@@ -1,5 +1,6 @@
 //! `dns`: who resolves names.
 
+use crate::SettingError;
 use crate::checked_text::{checked_text, must};
 use crate::namespace::namespace;
 use std::net::IpAddr;
@@ -24,4 +25,17 @@ fn check_domain(text: &str) -> Result<(), String> {
     let label = |l: &str| (1..=63).contains(&l.len()) && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     let is_right = text.len() <= 253 && text.strip_suffix('.').unwrap_or(text).split('.').all(label);
     must(is_right, "this is not a domain name")
+}
+
+/// As many as whoever writes the resolver file reads; a resolver uses the first few of them.
+const MOST: usize = 64;
+
+/// Lists that nobody would read to their end are refused.
+pub(crate) fn check_together(dns: &Dns, errors: &mut Vec<SettingError>) {
+    let lengths = [("name-servers", dns.name_servers.as_ref().map(Vec::len)), ("search-list", dns.search_list.as_ref().map(Vec::len))];
+    for (name, length) in lengths {
+        if let Some(length) = length.filter(|length| *length > MOST) {
+            errors.push(SettingError::value(&format!("dns.{name}"), format!("these are {length} entries"), format!("give at most {MOST}")));
+        }
+    }
 }

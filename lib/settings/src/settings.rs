@@ -10,7 +10,7 @@ use crate::cloudformation::Cloudformation;
 use crate::container_registry::ContainerRegistry;
 use crate::container_runtime::ContainerRuntime;
 use crate::container_runtime_plugins::ContainerRuntimePlugins;
-use crate::dns::Dns;
+use crate::dns::{self, Dns};
 use crate::ecs::Ecs;
 use crate::host_containers::{self, HostContainers};
 use crate::image_verifier_plugins::ImageVerifierPlugins;
@@ -117,6 +117,7 @@ impl Settings {
     /// What no single key shows.
     fn check_together(&self, errors: &mut Vec<SettingError>) {
         api::check_together(&self.api.remote, errors);
+        dns::check_together(&self.dns, errors);
         kernel::check_together(&self.kernel, errors);
         workloads::check_together(&self.workloads, self.api.remote.open_port(), errors);
         oci_defaults::check_together(&self.oci_defaults, errors);

@@ -74,6 +74,7 @@ fn what_does_not_fit_together_is_refused() {
             "published twice",
         ),
         ("[settings.workloads.\"a/b\"]\nimage = \"x\"\n", "a/b"),
+        (&format!("[settings.dns]\nname-servers = [{}]\n", "\"1.1.1.1\", ".repeat(65)), "these are 65 entries"),
         ("[settings.motd]\nx = 1\n", "motd"),
         ("[settings.workloads.a.b]\nc = 1\n", "no such setting"),
     ] {

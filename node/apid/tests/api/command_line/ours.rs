@@ -175,3 +175,16 @@ fn it_is_the_same_from_afar() {
     assert_eq!(refused.code, 1);
     assert!(refused.err.contains("status 403") && refused.err.contains("use one with the role operator or admin"), "{refused:?}");
 }
+
+#[test]
+fn changed_user_data_is_shown_and_taken() {
+    let (place, _init, apid) = node();
+    let client = apid.client();
+    assert_eq!(typed(&client, "user-data"), prints("The user data is what the node took.\n"));
+    std::fs::write(place.path("user-data"), "[settings]\nmotd = \"new\"\n").expect("written");
+    let shown = typed(&client, "user-data").out;
+    assert!(shown.starts_with("The user data has changed and has no effect yet") && shown.contains("motd"), "{shown}");
+    assert_eq!(parsed(&typed(&client, "user-data -o json").out)["state"], "changed");
+    assert_eq!(typed(&client, "user-data --apply").code, 0);
+    assert_eq!(apid.settings()["motd"], "new");
+}
