@@ -194,7 +194,16 @@ mod tests {
     fn os_release_has_what_the_contract_names() {
         let identity = Identity { version: "1.2.3".into(), release_date: "2026-01-02".into(), build_id: "abc".into(), variant: "v".into() };
         let text = identity.os_release();
-        for key in ["NAME=", "ID=ampoule", "VERSION=\"1.2.3 (v)\"", "VERSION_ID=1.2.3", "VARIANT_ID=v", "BUILD_ID=abc", "RELEASE_DATE=2026-01-02", "PRETTY_NAME="] {
+        for key in [
+            "NAME=",
+            "ID=ampoule",
+            "VERSION=\"1.2.3 (v)\"",
+            "VERSION_ID=1.2.3",
+            "VARIANT_ID=v",
+            "BUILD_ID=abc",
+            "RELEASE_DATE=2026-01-02",
+            "PRETTY_NAME=",
+        ] {
             assert!(text.lines().any(|l| l.starts_with(key)), "{key}");
         }
     }

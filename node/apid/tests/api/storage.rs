@@ -8,7 +8,8 @@ use crate::harness::Place;
 
 fn generations(place: &Place) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(place.path("state/settings")).expect("the store");
-    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some()).collect();
+    let mut files: Vec<_> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|x| x == "json")).collect();
     files.sort();
     files
 }

@@ -170,7 +170,8 @@ mod tests {
         links.ensure_bridge("amp0", Ipv4Addr::new(10, 88, 0, 1), 16).await.expect("a bridge");
         let here = File::open("/proc/thread-self/ns/net").expect("this namespace");
         links.add_pair("amp-test", "amp0", &here).await.expect("a pair");
-        let outside = links.handle.link().get().match_name("amp-test".to_owned()).execute().try_next().await.expect("asks").expect("is there");
+        let outside =
+            links.handle.link().get().match_name("amp-test".to_owned()).execute().try_next().await.expect("asks").expect("is there");
         format!("{outside:?}").contains("HairpinMode(true)")
     }
 }
