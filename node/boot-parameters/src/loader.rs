@@ -17,6 +17,8 @@ pub(crate) struct Loader<'a> {
     pub(crate) folder: Folder,
     /// `VERSION_ID` of the system.
     pub(crate) version: &'a str,
+    /// The version by which the boot loader orders the image's own entry.
+    pub(crate) order: &'a str,
     /// The image's own command line.
     pub(crate) base: &'a str,
 }
@@ -114,9 +116,9 @@ impl Loader<'_> {
 
     /// Its version makes it stand right before the image's own entry, and behind those of newer images.
     fn entry_text(&self, parameters: &str) -> String {
-        let Self { version, base, .. } = self;
+        let Self { version, order, base, .. } = self;
         format!(
-            "title Ampoule {version} with boot parameters\nsort-key ampoule\nversion {version}.parameters\nefi /{}\noptions {base} {parameters}\n",
+            "title Ampoule {version} with boot parameters\nsort-key ampoule\nversion {order}.parameters\nefi /{}\noptions {base} {parameters}\n",
             self.copy()
         )
     }

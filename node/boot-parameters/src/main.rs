@@ -68,6 +68,7 @@ struct Situation {
     base: String,
     running: String,
     version: String,
+    order: String,
 }
 
 impl Node {
@@ -97,8 +98,9 @@ impl Node {
         let line = self.text("proc/cmdline")?;
         let (base, running) = split(line.trim())?;
         let release = self.text("usr/lib/os-release")?;
-        let version = release.lines().find_map(|line| line.strip_prefix("VERSION_ID=")).unwrap_or_default().trim_matches('"').to_owned();
-        Ok(Situation { wanted, reconcile: document.reboot_to_reconcile, base, running, version })
+        let version = first_of(&release, &["VERSION_ID"]);
+        let order = first_of(&release, &IN_ORDER);
+        Ok(Situation { wanted, reconcile: document.reboot_to_reconcile, base, running, version, order })
     }
 
     /// Nothing is set if there is no file.
@@ -158,7 +160,10 @@ impl Node {
             Verdict::AtNextBoot => log::info!("from the next boot on: {wanted}"),
             Verdict::GivenUp => log::error!("settings.boot: the node did not come up with: {wanted}; it runs without them"),
             Verdict::NotTaken => {
-                log::error!("settings.boot: the boot loader was asked for: {wanted}; it started the node with: {}", situation.running)
+                log::error!(
+                    "settings.boot: the boot loader was asked for: {wanted}; it started the node with: {}",
+                    if situation.running.is_empty() { "none" } else { &situation.running }
+                )
             }
             Verdict::Reboot => {
                 log::warn!("the node is rebooted so that its boot parameters are: {wanted}");
@@ -172,8 +177,17 @@ impl Node {
 
 impl Situation {
     fn loader(&self, root: OwnedFd) -> Loader<'_> {
-        Loader { folder: Folder::new(root), version: &self.version, base: &self.base }
+        Loader { folder: Folder::new(root), version: &self.version, order: &self.order, base: &self.base }
     }
+}
+
+/// Where systemd-boot takes the version of a kernel image from, to put entries into their order (systemd-boot(7), 252).
+const IN_ORDER: [&str; 4] = ["IMAGE_VERSION", "VERSION", "VERSION_ID", "BUILD_ID"];
+
+/// The value of the first of `keys` that an os-release(5) has.
+fn first_of(release: &str, keys: &[&str]) -> String {
+    let value = |key: &&str| release.lines().find_map(|line| line.strip_prefix(*key)?.strip_prefix('='));
+    keys.iter().find_map(value).unwrap_or_default().trim_matches(['"', '\'']).to_owned()
 }
 
 /// The image's own part of a command line, and the rest of it.

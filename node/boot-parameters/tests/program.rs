@@ -31,7 +31,7 @@ impl Node {
         }
         let asked = init(&root.path().join("run/ampoule/init.sock"));
         let node = Self { root, asked };
-        fs::write(node.path("usr/lib/os-release"), "ID=ampoule\nVERSION_ID=0.1.0\n").expect("release");
+        fs::write(node.path("usr/lib/os-release"), "ID=ampoule\nVERSION=\"0.1.0 (test)\"\nVERSION_ID=0.1.0\n").expect("release");
         fs::write(node.path("esp/EFI/Linux/ampoule_0.1.0+2-1.efi"), vec![7; 200_000]).expect("image");
         node.boot();
         node
@@ -122,6 +122,8 @@ fn a_wish_takes_one_reboot_and_then_stays() {
     node.settings(WISH);
     assert!(node.run().0);
     assert_eq!((node.reboots(), node.entries()), (1, vec!["ampoule_0.1.0.parameters+3.conf".to_owned()]));
+    let entry = fs::read_to_string(node.path("esp/loader/entries/ampoule_0.1.0.parameters+3.conf")).expect("entry");
+    assert!(entry.contains("\nversion 0.1.0 (test).parameters\n"), "it must stand right before the image's own: {entry}");
     node.boot();
     assert_eq!(node.line(), format!("{} {WORDS}", base()));
     for _ in 0..2 {

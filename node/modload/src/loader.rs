@@ -21,8 +21,13 @@ impl Loader {
         Self { library, told: BTreeSet::new() }
     }
 
-    /// Loads what settings name and what the present devices want.
+    /// Loads what settings name and what the present devices want. What they keep out is said here, once: the kernel's own
+    /// calls of the helper, which any program can provoke, say nothing.
     pub(crate) fn load_all(&mut self) {
+        let denied: Vec<&str> = self.library.rules().denied().map(ModuleName::as_str).collect();
+        if !denied.is_empty() {
+            log::info!("settings.kernel.modules keeps out: {}", denied.join(", "));
+        }
         self.load_named();
         let aliases = coldplug::aliases();
         let loaded: usize = aliases.iter().map(|alias| self.load_one(alias)).sum();

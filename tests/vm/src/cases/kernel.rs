@@ -68,7 +68,7 @@ fn kernel_settings_reach_the_kernel(context: &Context) -> Result<()> {
     says(&lines, "HTTPS_PROXY=http://proxy.invalid:3128")?;
     says(&lines, "registry.invalid")?;
     let told = node.log_of("modload")?;
-    ensure!(told.iter().any(|line| line.text.contains("does not allow xfs")), "modload did not say why: {told:#?}");
+    ensure!(told.iter().any(|line| line.text.contains("keeps out: xfs")), "modload did not say so: {told:#?}");
     gives_back(&mut node)
 }
 
