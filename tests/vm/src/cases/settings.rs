@@ -1,7 +1,7 @@
 //! A change of settings that nobody confirms, or that does harm, comes back by itself; nothing is lost and nothing is half done.
 
 use ampoule_api_client::Client;
-use ampoule_api_types::v1::{ApplyReport, ApplyRequest, ApplyState};
+use ampoule_api_types::v1::{ApplyReport, ApplyRequest, ApplyState, GenerationOrigin};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
@@ -102,21 +102,26 @@ fn unconfirmed_settings_return(context: &Context) -> Result<()> {
 }
 
 fn settings_that_panic_the_kernel_return(context: &Context) -> Result<()> {
-    let mut node = context.node().with_settings("motd = \"before\"\n").start()?;
+    // A node that would rather start anew than end programs; harmless until memory runs out.
+    let before = "motd = \"before\"\n[kernel.sysctl]\n\"vm.panic_on_oom\" = \"2\"\n";
+    let mut node = context.node().with_settings(before).start()?;
     node.boots()?;
-    // Written first, then more memory is kept free than there is: the next allocation ends in a panic.
-    let deadly = json!({ "motd": "deadly", "kernel": { "sysctl": { "vm.panic_on_oom": "2", "vm/min_free_kbytes": "2000000" } } });
+    // More memory is kept free than there is: the next allocation ends in a panic.
+    let deadly = json!({ "motd": "deadly", "kernel": { "sysctl": { "vm.min_free_kbytes": "2000000" } } });
     // The answer does not come.
     let _ = node.client()?.with_timeout(within(60)).apply(&request(deadly, None));
     node.panics(within(120))?;
     node.eventually("the node has come up with the settings before", within(420), |node| {
-        let client = node.client()?.with_timeout(within(5));
-        let settings = client.settings(None)?;
+        let settings = node.client()?.with_timeout(within(5)).settings(None)?;
         ensure!(settings["motd"] == "before", "{}", settings["motd"]);
-        ensure!(settings["kernel"]["sysctl"].get("vm.panic_on_oom").is_none(), "the sysctl is still there");
+        ensure!(settings["kernel"]["sysctl"].get("vm.min_free_kbytes").is_none(), "the sysctl is still there");
         Ok(())
     })?;
-    node.boots().map(drop)
+    node.boots()?;
+    let history = node.client()?.generations()?;
+    let last = history.generations.last().context("no generation")?;
+    ensure!(matches!(last.origin, GenerationOrigin::Rollback { .. }), "{last:?}");
+    Ok(())
 }
 
 fn a_sysctl_the_kernel_refuses_is_taken_back(context: &Context) -> Result<()> {
@@ -176,7 +181,7 @@ fn two_writers_do_not_mix(context: &Context) -> Result<()> {
         ensure!(value.as_str() == Some(&(1000 + ROUNDS).to_string()), "the last write of {name} is lost: {settings}");
     }
     let generations = node.client()?.generations()?.generations;
-    let changes = generations.iter().filter(|g| matches!(g.origin, ampoule_api_types::v1::GenerationOrigin::Api)).count();
+    let changes = generations.iter().filter(|g| matches!(g.origin, GenerationOrigin::Api)).count();
     ensure!(changes == 2 * ROUNDS as usize, "{changes} generations for {} changes", 2 * ROUNDS);
     Ok(())
 }
