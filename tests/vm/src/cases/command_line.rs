@@ -61,6 +61,8 @@ fn scripts_of_apiclient_work(context: &Context) -> Result<()> {
     ensure!(code == Some(1) && error.to_string().contains("network.hostname"), "{error:#}");
     ensure!(apiclient(&node, &["get", "settings.network"], "")?.contains("node-8"), "it changed all the same");
 
+    // The API answers before everything that it asks is up.
+    node.eventually("hostd answers", within(120), |node| Ok(node.client()?.workloads().map(drop)?))?;
     for (words, wanted) in [("services", "apid"), ("network", "10.0.2."), ("boot", "apid"), ("workloads", "NAME"), ("logs", "apid")] {
         let shown = apiclient(&node, &[words], "")?;
         ensure!(shown.contains(wanted), "{words} shows {shown}");
