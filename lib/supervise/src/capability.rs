@@ -58,6 +58,12 @@ impl Capabilities {
         self.0 >> number & 1 == 1
     }
 
+    /// As the kernel writes a set: the capability of number N is bit N.
+    #[must_use]
+    pub fn bits(self) -> u64 {
+        self.0
+    }
+
     /// Numbers the kernel may know that are not in the set.
     pub fn absent(self) -> impl Iterator<Item = u8> {
         (0..64).filter(move |n| !self.has(*n))

@@ -6,7 +6,10 @@
 pub mod capability;
 pub mod environment;
 pub mod graph;
+pub mod identity;
 pub mod machine;
 pub mod message;
+mod paths;
+pub mod rights;
 pub mod service;
 pub mod units;

@@ -1,6 +1,7 @@
 //! Service files: what `init` may be told about a service. Format: `docs/architecture/contracts.md`, section 3.
 
-use crate::capability::Capabilities;
+use crate::paths::is_within;
+pub use crate::rights::{Directories, Exceptions, HIDDEN, Mounts, Network, Processes, Rights, View};
 use crate::units::{Signal, Size, Span};
 use serde::{Deserialize, Deserializer, de::Error};
 use std::collections::BTreeMap;
@@ -52,9 +53,15 @@ pub struct ServiceFile {
     /// What it may do.
     #[serde(default)]
     pub rights: Rights,
+    /// What it sees.
+    #[serde(default)]
+    pub view: View,
     /// Folders made before it starts.
     #[serde(default)]
     pub directories: Directories,
+    /// Why it is less confined than others.
+    #[serde(default)]
+    pub exceptions: Exceptions,
 }
 
 /// How a service says that it is ready.
@@ -140,24 +147,6 @@ pub struct Limits {
     pub oom_score_adjust: Option<i16>,
 }
 
-/// The `[rights]` table.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Rights {
-    /// Capabilities kept; all others leave the bounding set.
-    pub capabilities: Capabilities,
-    /// `PR_SET_NO_NEW_PRIVS`
-    pub no_new_privileges: bool,
-}
-
-/// The `[directories]` table.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Directories {
-    /// Below `/run`, mode 0700.
-    pub run: Vec<String>,
-}
-
 impl Default for Restart {
     fn default() -> Self {
         // 200 ms: a service that starts and dies costs at most a few percent of a core. 30 s: a person who mends the cause does not wait long.
@@ -171,12 +160,6 @@ impl Default for Stop {
     }
 }
 
-impl Default for Rights {
-    fn default() -> Self {
-        Self { capabilities: Capabilities::default(), no_new_privileges: true }
-    }
-}
-
 impl ServiceFile {
     /// Reads a service file.
     ///
@@ -186,7 +169,23 @@ impl ServiceFile {
         if text.len() > MAX_FILE {
             return Err(format!("{} bytes; the most is {MAX_FILE}", text.len()));
         }
-        toml::from_str(text).map_err(|e| e.to_string())
+        let file: Self = toml::from_str(text).map_err(|e| e.to_string())?;
+        file.exceptions.judge(&file.rights, &file.view)?;
+        Ok(file)
+    }
+
+    /// What it may write to where it has a view of its own, by absolute path.
+    #[must_use]
+    pub fn writable(&self) -> Vec<String> {
+        let run = self.directories.run.iter().map(|folder| format!("/run/{folder}"));
+        run.chain(self.directories.own.iter().cloned()).chain(self.view.writable.iter().cloned()).collect()
+    }
+
+    /// Which of [`HIDDEN`] it does not see.
+    #[must_use]
+    pub fn hidden(&self) -> Vec<&'static str> {
+        let shown: Vec<String> = self.writable().into_iter().chain(self.view.visible.iter().cloned()).collect();
+        HIDDEN.into_iter().filter(|hidden| !shown.iter().any(|path| is_within(path, hidden))).collect()
     }
 }
 
@@ -232,5 +231,64 @@ fn readiness<'de, D: Deserializer<'de>>(from: D) -> Result<Readiness, D::Error> 
             Some(path) if path.starts_with('/') => Ok(Readiness::Socket(path.to_owned())),
             _ => Err(D::Error::custom(format!("`{other}` is not one of notify, exit, started, socket:/path"))),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::User;
+
+    fn parse(more: &str) -> Result<ServiceFile, String> {
+        ServiceFile::parse(&format!("description = \"x\"\ncommand = [\"/usr/bin/x\"]\nreadiness = \"exit\"\n{more}"))
+    }
+
+    #[test]
+    fn a_file_that_says_nothing_opens_nothing() {
+        let file = parse("").expect("a service file");
+        assert_eq!(file.rights.user, User::NOBODY);
+        assert!(file.rights.groups.is_empty() && file.rights.no_new_privileges && file.rights.devices.is_empty() && !file.rights.host_name);
+        assert_eq!(file.rights.capabilities.absent().count(), 64);
+        assert_eq!((file.view.mounts, file.view.network, file.view.processes), (Mounts::Own, Network::None, Processes::Own));
+        assert_eq!((file.writable(), file.hidden()), (Vec::<String>::new(), HIDDEN.to_vec()));
+    }
+
+    #[test]
+    fn what_it_owns_it_may_write_and_see() {
+        let file =
+            parse("[view]\nwritable = [\"/proc/sys/net\"]\n[directories]\nrun = [\"x\"]\nown = [\"/state/x\"]\n").expect("a service file");
+        assert_eq!(file.writable(), ["/run/x", "/state/x", "/proc/sys/net"]);
+        assert_eq!(file.hidden(), ["/var"]);
+        let file = parse("[view]\nvisible = [\"/state\"]\n[directories]\nown = [\"/variant\"]\n").expect("a service file");
+        assert_eq!(file.hidden(), ["/var"]);
+    }
+
+    #[test]
+    fn less_confinement_takes_a_reason_and_a_reason_something_it_is_for() {
+        for (open, aspect) in [("[rights]\nuser = \"root\"", "root"), ("[view]\nmounts = \"host\"", "mounts")] {
+            let reason = format!("[exceptions]\n{aspect} = \"mounts what others see\"\n");
+            assert!(parse(&format!("{open}\n")).expect_err("no reason").contains(aspect));
+            assert!(parse(&format!("{open}\n[exceptions]\n{aspect} = \" \"\n")).is_err());
+            assert!(parse(&format!("{open}\n{reason}")).is_ok());
+            assert!(parse(&reason).expect_err("for nothing").contains(aspect));
+        }
+        assert!(parse("[rights]\nseccomp = \"x\"\n[exceptions]\nseccomp = \"it is a container engine\"\n").is_err());
+    }
+
+    #[test]
+    fn paths_that_climb_and_users_unknown_are_refused() {
+        for wrong in [
+            "[directories]\nrun = [\"../x\"]",
+            "[directories]\nrun = [\"/x\"]",
+            "[directories]\nown = [\"state\"]",
+            "[directories]\nown = [\"/state/../etc\"]",
+            "[directories]\nlinks = { \"/etc/x\" = \"/run/x\" }",
+            "[view]\nwritable = [\"/\"]",
+            "[rights]\ndevices = [\"/etc/x\"]",
+            "[rights]\nuser = \"mallory\"",
+            "[rights]\nseccomp = \"../x\"",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
     }
 }
