@@ -10,6 +10,7 @@ pub mod operations;
 mod os;
 mod settings;
 mod storage;
+pub mod time;
 mod updates;
 pub mod v1;
 

@@ -5,6 +5,7 @@ use crate::compare::REPRODUCIBLE;
 use crate::disk::{self, Parts};
 use crate::esp;
 use crate::filesystem;
+use crate::hardening;
 use crate::hash;
 use crate::manifest::{Executable, Manifest, Sizes};
 use crate::package::Built;
@@ -70,6 +71,7 @@ impl Plan<'_> {
     fn boot(&self, out: &Path, stage: &Stage) -> anyhow::Result<RootHash> {
         let (root_hash, blocks) = filesystem::verity(&out.join("root.erofs"), &out.join("root.verity"), stage)?;
         let line = CommandLine::new(VerityTable::for_image(root_hash, blocks)).to_string();
+        hardening::examine(self.repo, &self.boot_file("kernel.config")?, &line)?;
         let kernel = std::fs::read(self.boot_file("vmlinuz")?)?;
         let release = std::fs::read_to_string(self.boot_file("kernel.release")?)?;
         let os_release = self.identity.os_release();

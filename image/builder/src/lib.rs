@@ -14,6 +14,7 @@ mod doctor;
 mod elf;
 mod esp;
 mod filesystem;
+mod hardening;
 mod hash;
 mod licence;
 mod lock;

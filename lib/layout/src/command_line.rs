@@ -28,8 +28,8 @@ pub enum CommandLineError {
 
 /// Between console and table: no chatter; reboot ten seconds after a panic so that a person can read it; no test of the
 /// timer's wiring, which fails in an emulator on a busy machine (the kernel skips it by itself under other hypervisors);
-/// and a kernel that even root cannot change.
-const BEFORE: &str = "quiet panic=10 no_timer_check lockdown=integrity";
+/// a kernel that even root cannot change; and free pages in random order.
+const BEFORE: &str = "quiet panic=10 no_timer_check lockdown=integrity page_alloc.shuffle=1";
 const AFTER: &str = "root=/dev/dm-0 rootfstype=erofs ro init=/usr/bin/init";
 const TABLE: &str = "dm-mod.create=\"";
 
@@ -78,7 +78,7 @@ mod tests {
     fn it_is_the_line_of_the_contract() {
         let text = line().to_string();
         assert!(
-            text.starts_with("console=ttyS0 quiet panic=10 no_timer_check lockdown=integrity dm-mod.create=\"root,,,ro,0 88 verity"),
+            text.starts_with("console=ttyS0 quiet panic=10 no_timer_check lockdown=integrity page_alloc.shuffle=1 dm-mod.create=\"root,,,ro,0 88 verity"),
             "{text}"
         );
         assert!(text.ends_with("\" root=/dev/dm-0 rootfstype=erofs ro init=/usr/bin/init"), "{text}");

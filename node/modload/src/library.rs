@@ -27,6 +27,10 @@ pub(crate) enum ModloadError {
     Denied(#[from] Denied),
     #[error("no news of devices from the kernel")]
     Listen(#[source] io::Error),
+    #[error("refused to run as {0:?}: the kernel starts no program on anybody's behalf")]
+    NotForUs(String),
+    #[error("the kernel wants the machine to end")]
+    Init(#[source] ampoule_initctl::InitError),
 }
 
 /// The index and the files of one kernel version.

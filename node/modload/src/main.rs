@@ -1,10 +1,12 @@
 //! Loads kernel modules by device alias
 //!
-//! Two ways to be started. As the service `modload`: loads what the present devices want, says `READY=1`, then does the same
-//! for every device that appears. By the kernel (`/proc/sys/kernel/modprobe`), as `modload -q -- NAME`: loads that one
-//! module or alias. Only files of the verified root are loaded, and the kernel checks their signature.
+//! Started as the service (`modload serve`) it loads what the present devices want, says `READY=1`, then does the same for
+//! every device that appears. The kernel starts it too: this kernel sends every program that it would start by itself here
+//! (`CONFIG_STATIC_USERMODEHELPER`), whatever `kernel.modprobe` or `kernel.core_pattern` say. See [`helper`].
+//! Only files of the verified root are loaded, and the kernel checks their signature.
 
 mod coldplug;
+mod helper;
 mod library;
 mod loader;
 mod settings;
@@ -12,6 +14,7 @@ mod uevent;
 
 use std::{env, process::ExitCode};
 
+use helper::Wanted;
 use library::{Library, ModloadError};
 use loader::Loader;
 use settings::Settings;
@@ -20,49 +23,39 @@ use settings::Settings;
 const HELPER_PATH: &str = "/usr/bin/modload";
 const HELPER_SETTING: &str = "/proc/sys/kernel/modprobe";
 
-#[derive(Debug, PartialEq, Eq)]
-enum Role {
-    Service,
-    /// Load these and exit.
-    Helper(Vec<String>),
-}
-
 fn main() -> ExitCode {
     ampoule_report::init_logger();
-    let done = match role(env::args().skip(1)) {
-        Role::Service => serve(),
-        Role::Helper(names) => help(&names),
+    let arguments: Vec<String> = env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let done = match Wanted::by(&arguments) {
+        // Only `init` gives this socket: a service is not started by what somebody wrote into a pattern of the kernel's.
+        Wanted::Service if env::var_os("NOTIFY_SOCKET").is_some() => serve(),
+        Wanted::Module(name) => load(&name),
+        Wanted::End(end) => end.ask(),
+        Wanted::Service | Wanted::Other => Err(ModloadError::NotForUs(arguments.join(" ").chars().take(64).collect())),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{}", ampoule_report::chain(&error));
+            tell_kernel_log(&error);
             ExitCode::FAILURE
         }
     }
 }
 
-/// Names without the options that modprobe would understand.
-fn role(arguments: impl Iterator<Item = String>) -> Role {
-    let mut options = true;
-    let names: Vec<String> = arguments
-        .filter(|argument| {
-            let is_option = options && argument.starts_with('-');
-            options &= argument != "--";
-            !is_option
-        })
-        .collect();
-    if names.is_empty() { Role::Service } else { Role::Helper(names) }
+/// What the kernel starts has no standard error; its own log is read by `logd`.
+fn tell_kernel_log(error: &ModloadError) {
+    if env::var_os("NOTIFY_SOCKET").is_none() {
+        drop(std::fs::write("/dev/kmsg", format!("<4>modload: {}\n", ampoule_report::chain(error))));
+    }
 }
 
-fn help(names: &[String]) -> Result<(), ModloadError> {
+fn load(name: &str) -> Result<(), ModloadError> {
     let mut library = Library::of_this_kernel(Settings::of_this_node().at_start())?;
-    for name in names {
-        if library.load(name)? == 0 {
-            return Err(ModloadError::Unknown(name.chars().take(64).collect()));
-        }
+    match library.load(name)? {
+        0 => Err(ModloadError::Unknown(name.chars().take(64).collect())),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn serve() -> Result<(), ModloadError> {
@@ -82,21 +75,5 @@ fn serve() -> Result<(), ModloadError> {
             uevent::Seen::Missed => loader.load_all(),
             uevent::Seen::Settings => loader.follow(settings.now()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn role_of(arguments: &[&str]) -> Role {
-        role(arguments.iter().map(|argument| (*argument).to_owned()))
-    }
-
-    #[test]
-    fn the_kernels_way_of_calling() {
-        assert_eq!(role_of(&["-q", "--", "net-pf-10"]), Role::Helper(vec!["net-pf-10".into()]));
-        assert_eq!(role_of(&["-q", "--", "-odd"]), Role::Helper(vec!["-odd".into()]));
-        assert_eq!(role_of(&[]), Role::Service);
     }
 }

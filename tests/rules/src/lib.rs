@@ -9,6 +9,7 @@ use std::process::Command;
 /// Crates of `lib/` that do no I/O and may use only one another.
 pub const PURE: &[&str] = &[
     "base",
+    "cis",
     "confirm",
     "kernel",
     "layout",

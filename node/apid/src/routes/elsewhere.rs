@@ -1,25 +1,19 @@
 //! Operations of Bottlerocket whose work no part of this image does: each answers with the status that Bottlerocket's clients know for that.
 
-use super::Answer;
 use super::served::Served;
 use crate::answer::Refusal;
-use ampoule_api_types::Report;
 use ampoule_api_types::operations::{
     ACTIVATE_UPDATE, DEACTIVATE_UPDATE, EPHEMERAL_BIND, EPHEMERAL_DIRS, EPHEMERAL_DISKS, EPHEMERAL_INIT, EPHEMERAL_VOLUMES, EXEC, LOCKDOWN,
     NETWORK_CONFIGURE, OLD_EPHEMERAL_BIND, OLD_EPHEMERAL_DIRS, OLD_EPHEMERAL_DISKS, OLD_EPHEMERAL_INIT, OLD_EPHEMERAL_VOLUMES,
-    PREPARE_UPDATE, REFRESH_UPDATES, REPORT_CIS, REPORT_FIPS, REPORTS, UPDATE_STATUS,
+    PREPARE_UPDATE, REFRESH_UPDATES, UPDATE_STATUS,
 };
 use ampoule_api_types::v1::ErrorCode;
-use axum::Json;
 use axum::http::StatusCode;
 
 pub(super) fn routes() -> Served {
     updates()
         .and(ephemeral_storage())
         .serve(&EXEC, || not_here("Running commands in host containers"))
-        .serve(&REPORTS, reports)
-        .serve(&REPORT_CIS, || not_here("This report"))
-        .serve(&REPORT_FIPS, || not_here("This report"))
         .serve(&LOCKDOWN, || not_here("Locking the settings"))
         .serve(&NETWORK_CONFIGURE, || not_here("A network configuration of its own file"))
 }
@@ -50,16 +44,11 @@ fn ephemeral_storage() -> Served {
 }
 
 /// Bottlerocket's status for what is not on a variant.
-async fn not_here(what: &'static str) -> Refusal {
+pub(super) async fn not_here(what: &'static str) -> Refusal {
     Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::NotAvailable, format!("{what} is not available on this image"))
 }
 
 /// Bottlerocket's status for a node that knows of no update.
 async fn no_update() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, ErrorCode::NotAvailable, "There is no update: an updater is not available on this image")
-}
-
-/// There is none in the list, and that is an answer.
-async fn reports() -> Answer<Json<Vec<Report>>> {
-    Ok(Json(Vec::new()))
 }

@@ -9,6 +9,7 @@ mod generations;
 mod logs;
 mod metadata;
 mod node;
+mod reports;
 mod served;
 mod settings;
 mod transactions;
@@ -68,6 +69,7 @@ fn served() -> Served {
         logs::routes(),
         figures::routes(),
         elsewhere::routes(),
+        reports::routes(),
     ];
     nouns.into_iter().fold(node::routes(), Served::and)
 }
