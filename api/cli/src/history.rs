@@ -58,7 +58,11 @@ pub(crate) fn history(client: &Client, format: OutputFormat, out: &mut dyn Write
         return output::json(out, &list);
     }
     let rows: Vec<Vec<String>> = list.generations.iter().map(|generation| row(&list, generation)).collect();
-    output::table(out, &["NUMBER", "STANDING", "MADE", "BY", "FROM", "MESSAGE"], &rows)
+    output::table(out, &["NUMBER", "STANDING", "MADE", "BY", "FROM", "MESSAGE"], &rows)?;
+    for file in &list.damaged {
+        writeln!(out, "{} is damaged and counts no more", printable(file))?;
+    }
+    Ok(())
 }
 
 fn row(list: &GenerationList, generation: &GenerationSummary) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! What cases are written with: nodes, waiting, and the words for both.
 
+mod disk;
 mod node;
 mod plan;
 mod wait;

@@ -15,6 +15,9 @@ pub struct GenerationList {
     pub standing: StandingInfo,
     /// Oldest first.
     pub generations: Vec<GenerationSummary>,
+    /// Files whose content is not what was written; what the settings were there is lost. Left in place for a person to look at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<String>,
 }
 
 /// Which generation counts.

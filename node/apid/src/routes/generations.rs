@@ -28,7 +28,8 @@ async fn list(State(node): Node) -> Answer<Json<GenerationList>> {
     let mut core = node.core.lock().await;
     let kept = core.store().map(|store| store.list()).transpose().map_err(|e| Refusal::unreachable(chain(&e)))?;
     let generations = kept.unwrap_or_default().into_iter().map(generation::summary).collect();
-    Ok(Json(GenerationList { standing, generations }))
+    let damaged = core.store().map(|store| store.damaged().iter().map(|path| path.display().to_string()).collect()).unwrap_or_default();
+    Ok(Json(GenerationList { standing, generations, damaged }))
 }
 
 async fn one(State(node): Node, Path(number): Path<u64>) -> Answer<Json<GenerationDetail>> {

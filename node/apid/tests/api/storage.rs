@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use ampoule_api_types::v1::GenerationList;
 use serde_json::json;
 
 use crate::harness::Place;
@@ -28,6 +29,8 @@ fn a_torn_generation_is_named_and_the_one_before_is_used() {
     assert_eq!(apid.settings()["motd"], "first");
     let name = newest.file_name().and_then(|name| name.to_str()).expect("a name");
     assert!(apid.log().contains(name), "{}", apid.log());
+    let list: GenerationList = apid.client().get_json("/v1/generations").expect("generations");
+    assert!(list.damaged.len() == 1 && list.damaged[0].ends_with(name), "{:?}", list.damaged);
     apid.change(&json!({ "motd": "third" }));
     apid.kill();
     assert_eq!(place.start().settings()["motd"], "third");

@@ -1,8 +1,8 @@
 //! A change of settings that nobody confirms, or that does harm, comes back by itself; nothing is lost and nothing is half done.
 
-use ampoule_api_client::Client;
+use ampoule_api_client::{Client, ClientError};
 use ampoule_api_types::v1::{ApplyReport, ApplyRequest, ApplyState, GenerationOrigin};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::{
@@ -46,6 +46,20 @@ pub(super) const CASES: &[Case] = &[
         limit: within(300),
         soak: false,
         run: two_writers_do_not_mix,
+    },
+    Case {
+        name: "a_damaged_generation_is_left_out",
+        about: "a bit turned in the newest settings while the node is off: it comes up with the ones before, and console and API say so",
+        limit: within(300),
+        soak: false,
+        run: a_damaged_generation_is_left_out,
+    },
+    Case {
+        name: "a_full_state_refuses_changes",
+        about: "without room on STATE the node boots and answers, a change is refused whole, and works again once there is room",
+        limit: within(480),
+        soak: false,
+        run: a_full_state_refuses_changes,
     },
     Case {
         name: "settings_without_a_reader_are_kept",
@@ -195,6 +209,64 @@ fn write(name: &str, client: &Client, rounds: u32) -> Result<()> {
         client.change_settings(&json!({ "kernel": { "sysctl": { key(name): (1000 + round).to_string() } } }))?;
     }
     Ok(())
+}
+
+fn a_damaged_generation_is_left_out(context: &Context) -> Result<()> {
+    let mut node = context.node().with_settings("motd = \"from the first boot\"\n").start()?;
+    node.boots()?;
+    node.set(json!({ "motd": "settings that are whole" }))?;
+    node.set(json!({ "motd": "settings to be damaged" }))?;
+    is_confirmed(&mut node)?;
+    node.stops_at_the_power_button()?;
+    node.changes_partition("STATE", |state| state.damage("settings to be damaged"))?;
+
+    let mut node = node.starts_again()?;
+    node.boots()?;
+    ensure!(motd(&node)? == "settings that are whole", "it runs with {:?}", motd(&node)?);
+    node.shows("is damaged and was left out", within(10))?;
+    let history = node.client()?.generations()?;
+    ensure!(history.damaged.len() == 1, "the API tells of no damage: {:?}", history.damaged);
+    let number = history.standing.in_force;
+    node.set(json!({ "motd": "settings after that" }))?;
+    let after = node.client()?.generations()?.standing.in_force;
+    ensure!(after == number + 2, "generation {after} has the number of the damaged one");
+    node.stops_at_the_power_button()
+}
+
+fn a_full_state_refuses_changes(context: &Context) -> Result<()> {
+    let mut node = context.node().with_settings("motd = \"before\"\n").start()?;
+    node.boots()?;
+    is_confirmed(&mut node)?;
+    node.stops_at_the_power_button()?;
+    node.changes_partition("STATE", |state| state.fill("filler"))?;
+
+    let mut node = node.starts_again()?;
+    node.boots().context("with a full STATE")?;
+    let number = node.client()?.generations()?.standing.in_force;
+    let refused = node.client()?.apply(&request(json!({ "motd": "after" }), None));
+    let Err(ClientError::Refused { status, message, .. }) = refused else { bail!("it was not refused: {refused:?}") };
+    ensure!(status == 507 && message.contains("could not be stored"), "{status}: {message}");
+    ensure!(motd(&node)? == "before", "half of it was taken");
+    let standing = node.client()?.generations()?.standing;
+    ensure!(standing.in_force == number && standing.trial.is_none(), "{standing:?}");
+    node.stops_at_the_power_button()?;
+    node.changes_partition("STATE", |state| state.remove("filler"))?;
+
+    let mut node = node.starts_again()?;
+    node.boots()?;
+    ensure!(motd(&node)? == "before");
+    node.set(json!({ "motd": "after" }))?;
+    node.reboots()?;
+    ensure!(motd(&node)? == "after", "what was stored after that did not stay");
+    Ok(())
+}
+
+fn is_confirmed(node: &mut Node) -> Result<()> {
+    node.eventually("the settings are confirmed", within(60), |node| {
+        let standing = node.client()?.generations()?.standing;
+        ensure!(standing.trial.is_none(), "{standing:?}");
+        Ok(())
+    })
 }
 
 /// The test image has every namespace and no kubelet.

@@ -1,8 +1,13 @@
 //! Wrong user data is explained, and the node is up all the same.
 
-use anyhow::{Result, ensure};
+use ampoule_api_types::v1::{UserDataRequest, UserDataState};
+use anyhow::{Context as _, Result, ensure};
 
-use crate::{context::Context, framework::within, runner::Case};
+use crate::{
+    context::Context,
+    framework::{Node, within},
+    runner::Case,
+};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -18,6 +23,13 @@ pub(super) const CASES: &[Case] = &[
         limit: within(300),
         soak: false,
         run: hostile_user_data_is_survived,
+    },
+    Case {
+        name: "changed_user_data_waits",
+        about: "user data that differs at a second boot is shown as a plan and changes nothing; applied, it counts and stays",
+        limit: within(480),
+        soak: false,
+        run: changed_user_data_waits,
     },
 ];
 
@@ -38,4 +50,34 @@ fn hostile_user_data_is_survived(context: &Context) -> Result<()> {
     node.shows("User data in", within(120))?;
     node.shows("PROBE api ok", within(120))?;
     node.stops_at_the_power_button()
+}
+
+fn changed_user_data_waits(context: &Context) -> Result<()> {
+    let mut node = context.node().with_settings("motd = \"first\"\n[network]\nhostname = \"first\"\n").start()?;
+    node.boots()?;
+    let status = node.client()?.user_data()?;
+    ensure!(status.state == UserDataState::Taken, "{status:?}");
+    node.stops_at_the_power_button()?;
+
+    let mut node = node.starts_again_with_settings("motd = \"second\"\n[network]\nhostname = \"first\"\n")?;
+    node.boots()?;
+    let status = node.client()?.user_data()?;
+    ensure!(status.state == UserDataState::Changed, "{status:?}");
+    let plan = status.plan.context("changed, and no plan")?;
+    let keys: Vec<&str> = plan.keys.iter().map(|key| key.key.as_str()).collect();
+    ensure!(keys == ["motd"], "the plan is about {keys:?}");
+    ensure!(motd(&node)? == "first", "it was taken by itself");
+
+    let request = UserDataRequest { plan: Some(plan.id), confirm_seconds: None };
+    node.client()?.apply_user_data(&request)?;
+    ensure!(motd(&node)? == "second", "it was applied and has no effect");
+    node.reboots()?;
+    ensure!(motd(&node)? == "second", "it did not stay");
+    ensure!(node.client()?.user_data()?.state == UserDataState::Taken);
+    node.stops_at_the_power_button()
+}
+
+fn motd(node: &Node) -> Result<String> {
+    let settings = node.client()?.settings(None)?;
+    Ok(settings["motd"].as_str().unwrap_or_default().to_owned())
 }

@@ -11,7 +11,7 @@ use ampoule_machine::{Exit, LocalIdentity, Machine, MachineConfig, Role};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
-use super::{eventually, plan::clock_arguments, within};
+use super::{disk::Partition, eventually, plan::clock_arguments, within};
 
 /// A direct boot takes 5 s alone under emulation, and others run beside it; firmware takes three times as long.
 const BOOT_LIMIT: Duration = within(120);
@@ -183,6 +183,21 @@ impl Node {
         let mut config = self.machine.config().clone();
         config.extra_args.extend(clock_arguments(day));
         self.starts_as(config)
+    }
+
+    /// Like [`Node::starts_again`]; the machine is handed these settings (TOML without the outer `settings`) as its user data.
+    pub(crate) fn starts_again_with_settings(self, text: &str) -> Result<Self> {
+        let mut config = self.machine.config().clone();
+        let top = toml::Table::from_iter([("settings".to_owned(), toml::Value::Table(text.parse()?))]);
+        config.user_data = Some(self.identity.user_data(&top.to_string())?);
+        self.starts_as(config)
+    }
+
+    /// Takes a partition out of the disk of a node that is switched off, lets `change` change it, and puts it back.
+    pub(crate) fn changes_partition(&self, name: &str, change: impl FnOnce(&Partition) -> Result<()>) -> Result<()> {
+        let partition = Partition::take_out(&self.machine.config().overlay(), name)?;
+        change(&partition)?;
+        partition.put_back()
     }
 
     fn starts_as(self, mut config: MachineConfig) -> Result<Self> {
