@@ -3,6 +3,7 @@
 mod attack;
 mod bomb;
 mod daemons;
+mod hardening;
 mod kernel;
 mod listeners;
 mod noise;
@@ -15,8 +16,14 @@ use report::Report;
 /// An attack: its name in the message of the day, and what it does.
 type Attack = (&'static str, fn(&mut Report));
 
-const ATTACKS: [Attack; 5] =
-    [("attack", attack::run), ("bomb", bomb::run), ("init", noise::run), ("kernel", kernel::look), ("kill", daemons::kill_each)];
+const ATTACKS: [Attack; 6] = [
+    ("attack", attack::run),
+    ("bomb", bomb::run),
+    ("hardening", hardening::look),
+    ("init", noise::run),
+    ("kernel", kernel::look),
+    ("kill", daemons::kill_each),
+];
 
 fn main() -> ExitCode {
     match env::args().nth(1).as_deref() {

@@ -4,6 +4,7 @@ mod attacks;
 mod boot;
 mod command_line;
 mod demo;
+mod hardening;
 mod integrity;
 mod kernel;
 mod network;
@@ -31,6 +32,7 @@ pub(crate) fn all() -> Vec<Case> {
         demo::CASES,
         boot::CASES,
         kernel::CASES,
+        hardening::CASES,
         command_line::CASES,
         network::CASES,
         user_data::CASES,

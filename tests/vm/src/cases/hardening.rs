@@ -1,0 +1,86 @@
+//! The node measured by lists that others made: the Kernel Self-Protection Project's, and the CIS benchmark.
+
+use anyhow::{Context as _, Result, ensure};
+use std::collections::BTreeMap;
+
+use super::attacks::report_of;
+use crate::{
+    context::Context,
+    framework::{Node, within},
+    runner::Case,
+};
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "sysctls_are_those_of_the_list",
+        about: "each sysctl of policy/kernel/hardening.toml has the value that is recommended, or the one that the list gives a reason for",
+        limit: within(300),
+        soak: false,
+        run: sysctls_are_those_of_the_list,
+    },
+    Case {
+        name: "report_cis",
+        about: "the node passes level 1 of the CIS benchmark; of level 2 it fails what is known and explained, and nothing else",
+        limit: within(300),
+        soak: false,
+        run: report_cis,
+    },
+];
+
+const LIST: &str = include_str!("../../../../policy/kernel/hardening.toml");
+
+fn sysctls_are_those_of_the_list(context: &Context) -> Result<()> {
+    let mut node = context.node_with_probe()?.with_settings("motd = \"probe-hardening\"").start()?;
+    node.boots()?;
+    let lines = report_of(&mut node, "hardening")?;
+    let found: BTreeMap<&str, &str> = lines.iter().filter_map(|line| line.split_once("hardening ")?.1.split_once(" = ")).collect();
+    let expected = expected()?;
+    ensure!(expected.len() > 10, "the list has shrunk: {expected:#?}");
+    for (name, wanted) in &expected {
+        let value = found.get(name.as_str()).with_context(|| format!("the probe did not read {name}"))?;
+        ensure!(wanted.as_ref().is_none_or(|wanted| wanted == value), "{name} is {value}, not {wanted:?}");
+    }
+    Ok(())
+}
+
+/// By name; `None` where the list gives a reason for any value.
+fn expected() -> Result<BTreeMap<String, Option<String>>> {
+    let list: toml::Table = LIST.parse()?;
+    let sysctls = list["sysctl"].as_table().context("no sysctls")?;
+    let deviations = list["sysctl-deviation"].as_table().context("no deviations")?;
+    let text = |value: &toml::Value| value.as_str().map(str::to_owned);
+    Ok(sysctls
+        .iter()
+        .map(|(name, value)| {
+            let ours = deviations.get(name).map(|deviation| deviation.get("ours").and_then(text));
+            (name.clone(), ours.unwrap_or_else(|| text(value)))
+        })
+        .collect())
+}
+
+/// User namespaces, logging of strange packets, and a firewall where nothing listens; `lib/cis` has the reasons.
+const KNOWN: [&str; 6] = ["br01040400", "br03020400", "br03040101", "br03040102", "br03040201", "br03040202"];
+
+fn report_cis(context: &Context) -> Result<()> {
+    let mut node = context.node().start()?;
+    node.boots()?;
+    let passes = node.eventually("the services are up", within(120), |node| failed(node, 1))?;
+    ensure!(passes.is_empty(), "level 1: {passes:#?}");
+    let failures = failed(&node, 2)?;
+    ensure!(failures.keys().eq(KNOWN.iter()), "level 2: {failures:#?}");
+    ensure!(failed_of(&node, "/report/fips?format=json")?.len() == 3, "this image is not FIPS");
+    node.stops_at_the_power_button()
+}
+
+fn failed(node: &Node, level: u8) -> Result<BTreeMap<String, String>> {
+    failed_of(node, &format!("/report/cis?level={level}&format=json"))
+}
+
+/// Names of the checks that did not pass, with what they say.
+fn failed_of(node: &Node, path: &str) -> Result<BTreeMap<String, String>> {
+    let body = node.client()?.call(ampoule_api_client::Method::Get, path, None)?.body;
+    let report: serde_json::Value = serde_json::from_slice(&body)?;
+    let results = report["results"].as_object().context("no results")?;
+    let failed = results.iter().filter(|(_, result)| result["status"] == "FAIL");
+    Ok(failed.map(|(name, result)| (name.clone(), result["error"].as_str().unwrap_or_default().to_owned())).collect())
+}
