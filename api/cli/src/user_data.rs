@@ -44,6 +44,7 @@ fn show(status: &UserDataStatus, out: &mut dyn Write) -> Result<(), CliError> {
         UserDataState::Taken => writeln!(out, "The user data is what the node took.")?,
         UserDataState::Changed => writeln!(out, "The user data has changed and has no effect yet; `user-data --apply` takes it.")?,
         UserDataState::Wrong => writeln!(out, "The user data is wrong, and nothing of it can be taken:")?,
+        UserDataState::Awaited => writeln!(out, "A place that may have user data has not answered yet; `user-data -o json` says which.")?,
         UserDataState::Unknown => writeln!(out, "The node says something about its user data that this program does not know.")?,
     }
     for error in &status.errors {

@@ -13,6 +13,8 @@ pub enum State {
     Absent,
     /// It could not be asked, or what it said cannot be used. There may have been user data.
     Failed,
+    /// It is being asked.
+    Pending,
 }
 
 /// One entry of the report.
@@ -29,6 +31,12 @@ pub struct SourceReport {
 }
 
 impl SourceReport {
+    /// Whether the place may have user data that is not known yet.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Failed | State::Pending)
+    }
+
     /// An entry for `source`.
     #[must_use]
     pub fn new(source: Source, state: State, detail: impl Into<String>, ms: u64) -> Self {

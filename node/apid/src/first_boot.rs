@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::generated::Values;
 use crate::options::Options;
-use crate::user_data;
+use crate::{awaited, user_data};
 use ampoule_report::chain;
 use ampoule_settings::{Fragment, Model, SettingError};
 use ampoule_store::{Draft, Origin, Store};
@@ -22,10 +22,13 @@ pub(crate) fn chosen(options: &Options, model: &Model, defaults: &Fragment) -> F
 
 /// Commits it as generation 1, with the values that were made beside it.
 pub(crate) fn commit(options: &Options, chosen: &Fragment, generated: Values, store: Option<&mut Store>, clock: &Clock) {
-    let (author, message) = ("user-data".into(), "First boot".into());
-    let draft = Draft { author, message, origin: Origin::UserData, trial: None, chosen: chosen.to_json(), generated };
+    let open = user_data::open_sources(options);
+    let message = if open.is_empty() { "First boot".to_owned() } else { awaited::message(&open) };
+    let draft =
+        Draft { author: awaited::AUTHOR.into(), message, origin: Origin::UserData, trial: None, chosen: chosen.to_json(), generated };
     // Before the generation: a node that has one knows what it took.
     if store.is_some() {
+        awaited::begin(options, &open);
         user_data::keep(options, chosen);
     }
     if let Some(Err(error)) = store.map(|s| s.commit(draft, &clock.now()).map(drop)) {

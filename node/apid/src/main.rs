@@ -3,6 +3,7 @@
 mod answer;
 mod applies;
 mod apply;
+mod awaited;
 mod boot;
 mod certificates;
 mod clock;
@@ -78,6 +79,7 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     }
     tokio::spawn(trial::supervise(Arc::clone(&shared)));
     tokio::spawn(generated::follow(Arc::clone(&shared)));
+    tokio::spawn(awaited::follow(Arc::clone(&shared)));
     tokio::spawn(certificates::watch(Arc::clone(&shared)));
     tokio::spawn(listen::serve_local(listener, Arc::clone(&shared)));
     ampoule_report::ready();

@@ -1,6 +1,7 @@
 //! User data: what the node sees, and what it took of it last.
 
 use crate::options::Options;
+use ampoule_provision::{Source, SourceReport};
 use ampoule_report::chain;
 use ampoule_settings::{Fragment, MAX_USER_DATA, Model, UserDataError, parse_user_data};
 use std::fs;
@@ -73,7 +74,7 @@ pub(crate) fn keep(options: &Options, taken: &Fragment) {
 }
 
 /// Beside its place, synced, then renamed: whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("tmp");
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     file.write_all(bytes)?;
@@ -81,10 +82,16 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&draft, path)
 }
 
-/// What `provision` says about each place; `null` if it says nothing.
-pub(crate) fn sources(options: &Options) -> serde_json::Value {
+/// What `provision` says about each place; nothing if it left no report.
+pub(crate) fn sources(options: &Options) -> Vec<SourceReport> {
     let report = options.generated.with_file_name("report.json");
     let mut bytes = Vec::new();
     let read = fs::File::open(report).and_then(|file| file.take(MAX_TAKEN).read_to_end(&mut bytes));
     read.ok().and_then(|_| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+}
+
+/// The places on the network that have not answered. (What is wrong with a disc or a volume stays wrong until somebody mends it.)
+pub(crate) fn open_sources(options: &Options) -> Vec<SourceReport> {
+    let remote = Source::ALL.into_iter().filter(|source| source.is_remote()).map(Source::file_name).collect::<Vec<_>>();
+    sources(options).into_iter().filter(|place| place.is_open() && remote.contains(&place.source)).collect()
 }

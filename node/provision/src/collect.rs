@@ -83,6 +83,14 @@ pub(crate) async fn remote(options: &Options, service: &Service) -> (Answer, Gen
     (answer, generated)
 }
 
+/// What is said of the metadata service as long as it is not asked.
+pub(crate) fn before_asking(service: &Service) -> Answer {
+    match service {
+        Ok(None) => absent(Instant::now()),
+        _ => Answer { source: Source::Imds, finding: Finding::Pending, ms: 0 },
+    }
+}
+
 fn absent(start: Instant) -> Answer {
     Answer::since(start, Source::Imds, Finding::Absent("the firmware does not say that this is an EC2 instance".into()))
 }
@@ -100,7 +108,7 @@ async fn cloud_name(options: &Options, metadata: &Metadata) -> Option<GeneratedV
         Ok(name) => Some(GeneratedValue::strong(name.as_str(), "the metadata service's local-hostname")),
         Err(why) => {
             log::warn!("No host name from the metadata service: {why}");
-            let (address, status) = network::address(&options.path("/run/ampoule/netd.status"), SHORT_NETWORK_LIMIT).await?;
+            let (address, status) = network::address(&options.path("/run/ampoule/netd/status"), SHORT_NETWORK_LIMIT).await?;
             name_of(options, address, &status.name_servers).await
         }
     }
@@ -108,7 +116,7 @@ async fn cloud_name(options: &Options, metadata: &Metadata) -> Option<GeneratedV
 
 /// A name for a node that is no cloud's, if nothing else names it.
 pub(crate) async fn other_name(options: &Options) -> Option<GeneratedValue> {
-    let (address, status) = network::address(&options.path("/run/ampoule/netd.status"), options.network_limit).await?;
+    let (address, status) = network::address(&options.path("/run/ampoule/netd/status"), options.network_limit).await?;
     if !NAMELESS.contains(&status.hostname.as_str()) {
         return None;
     }

@@ -12,6 +12,8 @@ pub(crate) enum Finding {
     Absent(String),
     /// Not known, and why.
     Failed(String),
+    /// Not known yet.
+    Pending,
 }
 
 impl Finding {
@@ -49,6 +51,7 @@ impl Answer {
             Finding::Found(bytes, place) => (State::Found, format!("{place}, {} bytes", bytes.len())),
             Finding::Absent(why) => (State::Absent, why.clone()),
             Finding::Failed(why) => (State::Failed, why.clone()),
+            Finding::Pending => (State::Pending, "it is being asked".to_owned()),
         };
         SourceReport::new(self.source, state, detail, self.ms)
     }
@@ -58,7 +61,7 @@ impl Answer {
         let report = self.report();
         match report.state {
             State::Found => log::info!("User data in {}: {}", report.source, report.detail),
-            State::Absent => log::debug!("No user data in {}: {}", report.source, report.detail),
+            State::Absent | State::Pending => log::debug!("No user data in {}: {}", report.source, report.detail),
             State::Failed => log::error!("User data in {} cannot be used: {}", report.source, report.detail),
         }
     }

@@ -1,8 +1,10 @@
 //! Collects user data from every place and makes values for keys nobody set.
 //!
 //! First boot: the node is told that this is done when every source has answered or its time is over, because `apid` then makes its first settings. Later boots: at once after the
-//! local sources; the others are asked behind the node's back, so that a change can be shown. Then the program ends.
+//! local sources; the others are asked behind the node's back, so that a change can be shown. A metadata service that gave no answer is asked again for an hour: a node of a cloud
+//! must not pass for one without user data. Then the program ends.
 
+mod again;
 mod collect;
 mod devices;
 mod files;
@@ -68,7 +70,8 @@ async fn provision(options: &Options, output: &Output) -> Result<(), Box<dyn Err
         tokio::join!(collect::local(options), collect::remote(options, &service))
     } else {
         let answers = collect::local(options).await;
-        output.leave(&answers, &generated)?;
+        let asked_later = [answers.clone(), vec![collect::before_asking(&service)]].concat();
+        output.leave(&asked_later, &generated)?;
         ready();
         (answers, collect::remote(options, &service).await)
     };
@@ -80,8 +83,9 @@ async fn provision(options: &Options, output: &Output) -> Result<(), Box<dyn Err
     if is_first_boot {
         ready();
     }
-    if service == Ok(None) {
-        name_the_nameless(options, output, generated).await?;
+    match service {
+        Ok(None) => name_the_nameless(options, output, generated).await?,
+        _ => again::ask(options, output, &service, answers, generated).await?,
     }
     Ok(())
 }

@@ -10,6 +10,10 @@ pub(crate) struct Options {
     root: PathBuf,
     /// What the metadata service may take in all. Long enough for a slow network at first boot; a node that waits longer is better looked at.
     pub(crate) metadata_limit: Duration,
+    /// First pause before a metadata service that gave no answer is asked again; it doubles up to a minute.
+    pub(crate) retry_pause: Duration,
+    /// For how long it is asked again. Who has not mended it in an hour restarts the node, or this service.
+    pub(crate) retry_limit: Duration,
     /// What the other generators may wait for an address.
     pub(crate) network_limit: Duration,
     /// Port of name servers.
@@ -18,12 +22,21 @@ pub(crate) struct Options {
 
 /// A word of the command line that means nothing.
 #[derive(Debug, thiserror::Error)]
-#[error("Unknown option or value {0:?}; there are --root FOLDER, --metadata-limit and --network-limit MILLISECONDS, --dns-port PORT")]
+#[error(
+    "Unknown option or value {0:?}; there are --root FOLDER, --metadata-limit, --retry-pause, --retry-limit and --network-limit MILLISECONDS, --dns-port PORT"
+)]
 pub(crate) struct UnknownOption(String);
 
 impl Default for Options {
     fn default() -> Self {
-        Self { root: "/".into(), metadata_limit: Duration::from_secs(60), network_limit: Duration::from_secs(20), dns_port: 53 }
+        Self {
+            root: "/".into(),
+            metadata_limit: Duration::from_secs(60),
+            retry_pause: Duration::from_secs(10),
+            retry_limit: Duration::from_secs(3600),
+            network_limit: Duration::from_secs(20),
+            dns_port: 53,
+        }
     }
 }
 
@@ -40,6 +53,8 @@ impl Options {
             match word.as_str() {
                 "--root" => options.root = value.into(),
                 "--metadata-limit" => options.metadata_limit = milliseconds()?,
+                "--retry-pause" => options.retry_pause = milliseconds()?,
+                "--retry-limit" => options.retry_limit = milliseconds()?,
                 "--network-limit" => options.network_limit = milliseconds()?,
                 "--dns-port" => options.dns_port = value.parse().map_err(|_| UnknownOption(value.clone()))?,
                 _ => return Err(UnknownOption(word)),

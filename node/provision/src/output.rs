@@ -14,13 +14,13 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Makes the folder if it is not there; only this user may look into it, because user data may hold secrets.
+    /// Makes the folder if it is not there; only this user and its group may look into it, because user data may hold secrets.
     ///
     /// # Errors
     /// The kernel's.
     pub(crate) fn open(folder: PathBuf) -> io::Result<Self> {
         let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(folder.join("user-data"))?;
+        builder.recursive(true).mode(0o750).create(folder.join("user-data"))?;
         Ok(Self { folder })
     }
 
@@ -44,7 +44,7 @@ impl Output {
             let path = self.folder.join("user-data").join(answer.source.file_name());
             match &answer.finding {
                 Finding::Found(bytes, _) => write_whole(&path, bytes)?,
-                Finding::Absent(_) | Finding::Failed(_) => remove(&path)?,
+                Finding::Absent(_) | Finding::Failed(_) | Finding::Pending => remove(&path)?,
             }
         }
         self.leave_generated(generated)?;
@@ -65,7 +65,7 @@ impl Output {
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // A name that sorts nowhere among user data: `apid` takes names that begin with a digit.
     let draft = path.with_file_name(".new");
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o640).open(&draft)?;
     file.write_all(bytes)?;
     fs::rename(draft, path)
 }

@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use ampoule_machine::free_port;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::{
@@ -131,8 +132,13 @@ impl Context {
 
     /// A metadata service of this case's own, with this user data.
     pub(crate) fn instance_metadata(&self, user_data: &str) -> Result<InstanceMetadata> {
+        self.instance_metadata_at(free_port()?, user_data)
+    }
+
+    /// The same at a port that was chosen before.
+    pub(crate) fn instance_metadata_at(&self, port: u16, user_data: &str) -> Result<InstanceMetadata> {
         let places = &self.shared.places;
-        InstanceMetadata::start(&places.recipes, &places.cache, &self.folder.join("metadata"), user_data)
+        InstanceMetadata::start(&places.recipes, &places.cache, &self.folder.join("metadata"), port, user_data)
     }
 
     /// The demo workload's program.

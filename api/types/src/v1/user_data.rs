@@ -34,6 +34,8 @@ pub enum UserDataState {
     Changed,
     /// It cannot be read.
     Wrong,
+    /// A place that may have user data has not answered yet; `sources` says which. What a first boot had to do without is taken as soon as it comes.
+    Awaited,
     /// A state of a newer node.
     #[serde(other)]
     Unknown,

@@ -14,6 +14,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
+use serde_json::Value;
 
 pub(super) fn routes() -> Served {
     Served::default().serve(&USER_DATA, status).serve(&APPLY_USER_DATA, apply)
@@ -26,12 +27,14 @@ struct Step {
     change: Change,
 }
 
-/// Nothing leads anywhere if any of it is wrong.
+/// Nothing leads anywhere if any of it is wrong, or a place that may have some has not answered: what it held would seem to be gone.
 async fn step(node: &Shared) -> Step {
     let core = node.core.lock().await;
     let user_data::Seen { chosen: seen, errors } = user_data::see(&node.options, &core.model);
     let change = match user_data::taken(&node.options, &core.model) {
-        Some(taken) if errors.is_empty() => Change::following(&taken, &seen, &core.layers().chosen),
+        Some(taken) if errors.is_empty() && user_data::open_sources(&node.options).is_empty() => {
+            Change::following(&taken, &seen, &core.layers().chosen)
+        }
         _ => Change::default(),
     };
     Step { seen, errors, change }
@@ -39,12 +42,16 @@ async fn step(node: &Shared) -> Step {
 
 async fn status(State(node): Node) -> Answer<Json<UserDataStatus>> {
     let Step { errors, change, .. } = step(&node).await;
-    let state = match (errors.is_empty(), change.is_empty()) {
-        (false, _) => UserDataState::Wrong,
-        (true, true) => UserDataState::Taken,
-        (true, false) => UserDataState::Changed,
+    let is_open = !user_data::open_sources(&node.options).is_empty();
+    let state = match (errors.is_empty(), is_open, change.is_empty()) {
+        (false, ..) => UserDataState::Wrong,
+        (true, true, _) => UserDataState::Awaited,
+        (true, false, true) => UserDataState::Taken,
+        (true, false, false) => UserDataState::Changed,
     };
-    let mut status = UserDataStatus { state, errors, plan: None, sources: user_data::sources(&node.options) };
+    let sources = user_data::sources(&node.options);
+    let sources = if sources.is_empty() { Value::Null } else { serde_json::to_value(sources).unwrap_or_default() };
+    let mut status = UserDataStatus { state, errors, plan: None, sources };
     if state == UserDataState::Changed {
         match engine::plan(&node, &What::Change { transaction: None, change }).await {
             // One shape on the wire for both.
@@ -62,6 +69,10 @@ async fn apply(State(node): Node, Extension(caller): Extension<Caller>, body: Bo
         return Err(
             Refusal::bad_request(format!("The user data is wrong: {error}")).hint("GET /v1/user-data lists everything that is wrong")
         );
+    }
+    if let Some(place) = user_data::open_sources(&node.options).first() {
+        let text = format!("{} has not answered, and may have user data: {}", place.source, place.detail);
+        return Err(Refusal::conflict(text).hint("GET /v1/user-data says when every place has answered"));
     }
     if change.is_empty() {
         let text = "The user data is what was taken last; there is nothing to change";

@@ -103,3 +103,65 @@ fn changed_user_data_is_a_plan_until_somebody_takes_it() {
     assert_eq!(apid.send(Method::Post, "/v1/user-data/apply", None).status, 400);
     assert_eq!(apid.settings()["motd"], "second");
 }
+
+/// What `provision` says of the metadata service.
+fn metadata_service(place: &Place, state: &str) {
+    let report = json!([{ "source": "40-ec2-imds", "state": state, "detail": "no answer in 60 s", "ms": 60000 }]);
+    std::fs::write(place.path("report.json"), report.to_string()).expect("written");
+}
+
+fn state(apid: &crate::harness::Apid) -> Value {
+    apid.client().get_json::<Value>("/v1/user-data").expect("a status")["state"].clone()
+}
+
+#[test]
+fn user_data_that_a_first_boot_had_to_do_without_is_taken_when_it_comes() {
+    let place = Place::new();
+    let _init = crate::neighbours::init(&place.path("init.sock"));
+    metadata_service(&place, "failed");
+    let apid = place.start();
+    assert_eq!(state(&apid), "awaited");
+    let log = apid.log();
+    assert!(log.lines().any(|line| line.starts_with("<3>") && line.contains("User data of 40-ec2-imds is missing")), "{log}");
+    let first: Value = apid.client().get_json("/v1/generations/1").expect("a generation");
+    assert!(first["message"].as_str().is_some_and(|text| text.contains("without what 40-ec2-imds may hold")), "{first}");
+    assert_eq!(apid.send(Method::Post, "/v1/user-data/apply", None).status, 409);
+    apid.change(&json!({ "network": { "hostname": "by-hand" } }));
+    apid.kill();
+
+    // Over a reboot too, in which the place was not asked yet.
+    place.boot("second");
+    metadata_service(&place, "pending");
+    let apid = place.start();
+    assert_eq!(state(&apid), "awaited");
+    let place = place.with_user_data("[settings]\nmotd = \"late\"\n[settings.network]\nhostname = \"late\"\n");
+    metadata_service(&place, "found");
+    crate::harness::eventually("it is taken", || apid.settings()["motd"] == "late");
+    assert_eq!(apid.settings()["network"]["hostname"], "by-hand", "what a person has set since was overwritten");
+    crate::harness::eventually("it is settled", || state(&apid) == "taken");
+
+    // Once: from now on a change waits.
+    let place = place.with_user_data("[settings]\nmotd = \"later\"\n");
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!((state(&apid), &apid.settings()["motd"]), (json!("changed"), &json!("late")));
+    drop(place);
+}
+
+/// Else a service that is down would look like one from which the user data was removed.
+#[test]
+fn a_place_that_does_not_answer_at_a_later_boot_takes_nothing_away() {
+    let place = Place::new().with_user_data("[settings]\nmotd = \"first\"\n");
+    metadata_service(&place, "found");
+    place.start().kill();
+    std::fs::remove_file(place.path("user-data")).expect("removed");
+    for answer in ["pending", "failed"] {
+        place.boot(answer);
+        metadata_service(&place, answer);
+        let apid = place.start();
+        assert_eq!((state(&apid), &apid.settings()["motd"]), (json!("awaited"), &json!("first")));
+        assert_eq!(apid.send(Method::Post, "/v1/user-data/apply", None).status, 409);
+        apid.kill();
+    }
+    metadata_service(&place, "absent");
+    assert_eq!(state(&place.start()), "changed");
+}

@@ -31,7 +31,7 @@ impl Node {
         for below in ["state/settings", "run/ampoule", "sys/block", "dev"] {
             fs::create_dir_all(folder.path().join(below)).expect("a folder");
         }
-        Self { folder, options: ["--network-limit", "300"].map(str::to_owned).to_vec() }
+        Self { folder, options: ["--network-limit", "300", "--retry-limit", "0"].map(str::to_owned).to_vec() }
     }
 
     pub(crate) fn path(&self, below: &str) -> PathBuf {

@@ -181,3 +181,34 @@ fn the_first_boot_waits_for_the_service_and_later_ones_do_not() {
     assert_eq!(later.user_data().len(), 2, "a changed user data is there to be compared");
     assert_eq!(later.report("40-ec2-imds").0, "found");
 }
+
+/// The node is not held up, and hears of it once the service answers.
+#[test]
+fn a_service_that_comes_up_late_is_asked_again() {
+    let server = Server::start(|number, request| match request.line.as_str() {
+        _ if number < 3 => Reply::Whole(503, Vec::new()),
+        "PUT /latest/api/token HTTP/1.1" => Reply::ok("TOKEN=="),
+        line => good(line.split(' ').nth(1).unwrap_or_default()),
+    });
+    let node = node(&server, Duration::from_millis(300)).with_option("--retry-pause", 800).with_option("--retry-limit", 20_000);
+    let mut run = node.starts();
+    run.gets_ready();
+    assert_eq!(node.report("40-ec2-imds").0, "failed");
+    assert!(node.user_data().is_empty());
+    assert!(run.ends().success(), "{}", node.log());
+    assert_eq!(node.report("40-ec2-imds").0, "found");
+    assert_eq!(node.user_data(), [("40-ec2-imds".to_owned(), "[settings]\nmotd = \"from EC2\"\n".to_owned())]);
+    assert_eq!(node.generated()["aws.region"]["strength"], "strong");
+}
+
+/// At a later boot nobody may take a place that was not asked yet for one that has nothing.
+#[test]
+fn until_it_is_asked_the_report_says_so() {
+    let server = Server::start(|_, _| Reply::Silence);
+    let node = node(&server, SHORT).with_settings();
+    let mut run = node.starts();
+    run.gets_ready();
+    assert_eq!(node.report("40-ec2-imds").0, "pending");
+    assert!(run.ends().success());
+    assert_eq!(node.report("40-ec2-imds").0, "failed");
+}

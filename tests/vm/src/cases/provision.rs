@@ -1,12 +1,14 @@
 //! User data from places other than QEMU's firmware device.
 
+use ampoule_api_types::v1::UserDataState;
+use ampoule_machine::free_port;
 use anyhow::{Result, ensure};
 
 use crate::{
     context::Context,
     framework::{Node, within},
     runner::Case,
-    software::volumes,
+    software::{metadata_at, volumes},
 };
 
 pub(super) const CASES: &[Case] = &[
@@ -16,6 +18,13 @@ pub(super) const CASES: &[Case] = &[
         limit: within(300),
         soak: false,
         run: imds_user_data_configures_a_node,
+    },
+    Case {
+        name: "late_imds_is_waited_for",
+        about: "a metadata service that is down at first boot: the node comes up, says loudly what it lacks, and takes its user data once it is there",
+        limit: within(480),
+        soak: false,
+        run: late_imds_is_waited_for,
     },
     Case {
         name: "disc_and_volume_configure_a_node",
@@ -41,6 +50,30 @@ fn imds_user_data_configures_a_node(context: &Context) -> Result<()> {
     ensure!(setting(&node, "motd")? == "from the metadata service", "the metadata service did not win");
     ensure!(setting(&node, "network.hostname")? == "from-firmware", "it took along what it does not speak of");
     says(&node, "40-ec2-imds")?;
+    node.stops_at_the_power_button()
+}
+
+fn late_imds_is_waited_for(context: &Context) -> Result<()> {
+    let port = free_port()?;
+    let node = context.node().with_settings("motd = \"from the firmware\"");
+    let mut node = node.with_machine_arguments(metadata_at(port)).start()?;
+    node.shows("User data of 40-ec2-imds is missing", within(240))?;
+    node.boots()?;
+    let status = node.client()?.user_data()?;
+    ensure!(status.state == UserDataState::Awaited, "{status:?}");
+    ensure!(setting(&node, "motd")? == "from the firmware", "what was there did not count");
+
+    let _metadata = context.instance_metadata_at(port, "[settings]\nmotd = \"from the metadata service\"\n")?;
+    node.eventually("its user data counts", within(180), |node| {
+        let now = setting(node, "motd")?;
+        ensure!(now == "from the metadata service", "motd is {now:?}");
+        Ok(())
+    })?;
+    node.eventually("nothing is awaited any more", within(60), |node| {
+        let status = node.client()?.user_data()?;
+        ensure!(status.state == UserDataState::Taken, "{status:?}");
+        Ok(())
+    })?;
     node.stops_at_the_power_button()
 }
 

@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use ampoule_machine::{HOST_SEEN_FROM_GUEST, free_port};
+use ampoule_machine::HOST_SEEN_FROM_GUEST;
 use anyhow::{Context, Result};
 use serde_json::json;
 
@@ -23,13 +23,13 @@ pub(crate) struct InstanceMetadata {
 }
 
 impl InstanceMetadata {
-    /// Starts one that gives this user data. `images` is the folder of recipes, `folder` for its files.
-    pub(crate) fn start(images: &Path, cache: &Path, folder: &Path, user_data: &str) -> Result<Self> {
+    /// Starts one at this port that gives this user data. `images` is the folder of recipes, `folder` for its files.
+    pub(crate) fn start(images: &Path, cache: &Path, folder: &Path, port: u16, user_data: &str) -> Result<Self> {
         let program = go::program(&images.join("instance-metadata"), PROGRAM, cache)?;
         fs::create_dir_all(folder)?;
         let config = folder.join("config.json");
         fs::write(&config, json!({ "userdata": { "values": { "userdata": base64(user_data.as_bytes()) } } }).to_string())?;
-        let (port, log) = (free_port()?, File::create(folder.join("log"))?);
+        let log = File::create(folder.join("log"))?;
         let child = Command::new(program)
             .args(["--hostname", "127.0.0.1", "--imdsv2", "--port", &port.to_string(), "--config-file"])
             .arg(&config)
@@ -45,9 +45,14 @@ impl InstanceMetadata {
 
     /// What a machine is told, so that it asks this service.
     pub(crate) fn machine_arguments(&self) -> [String; 2] {
-        let endpoint = format!("http://{HOST_SEEN_FROM_GUEST}:{}", self.port);
-        ["-fw_cfg".to_owned(), format!("name=opt/org.ampoule/imds-endpoint,string={endpoint}")]
+        metadata_at(self.port)
     }
+}
+
+/// The same for a service that may not be there yet.
+pub(crate) fn metadata_at(port: u16) -> [String; 2] {
+    let endpoint = format!("http://{HOST_SEEN_FROM_GUEST}:{port}");
+    ["-fw_cfg".to_owned(), format!("name=opt/org.ampoule/imds-endpoint,string={endpoint}")]
 }
 
 impl Drop for InstanceMetadata {
