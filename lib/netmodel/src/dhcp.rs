@@ -1,8 +1,10 @@
 //! A DHCPv4 client (RFC 2131) without sockets or clocks.
 //!
-//! A lease of an earlier life is asked for by name before anything else (INIT-REBOOT, 3.2 and 4.4.2).
+//! A lease of an earlier life is asked for by name before anything else (INIT-REBOOT, 3.2 and 4.4.2). After a restart of the machine only its address is known, not how long it holds: it is
+//! asked for in the same way and not used before a server says yes.
 //!
 //! ```text
+//! Asking ──ack: Bound──nak, silence: Selecting
 //! Rebooting ──ack, silence: Bound──nak, end: Selecting
 //! Selecting ──offer──▶ Requesting ──ack──▶ Bound ──T1──▶ Renewing ──T2──▶ Rebinding ──end──▶ Selecting
 //!     ▲                    │ nak, tries                      │ ack: Bound      │ nak: Selecting
@@ -25,6 +27,8 @@ const FIRST_WAIT: Millis = 1_000;
 const LONGEST_WAIT: Millis = 16_000;
 /// Requests for an offer before another offer is looked for, and for a lease of an earlier life before it is used without an answer.
 const REQUEST_TRIES: u32 = 4;
+/// Requests for the address of an earlier boot: a server that does not know it stays silent (RFC 2131, 4.3.2), and that must not keep the link without one for long.
+const ASKING_TRIES: u32 = 2;
 /// Longest wait between tries to renew (RFC 2131, 4.4.5 has half of what is left, but at least this).
 const RENEW_WAIT: Millis = 60_000;
 
@@ -62,6 +66,7 @@ impl Held {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
     Rebooting { held: Held, tries: u32 },
+    Asking { address: Ipv4Addr, tries: u32 },
     Selecting { tries: u32 },
     Requesting { offer: Lease, tries: u32 },
     Bound(Held),
@@ -105,6 +110,12 @@ impl Client {
         }
     }
 
+    /// A client that had this address before the machine was started anew.
+    #[must_use]
+    pub fn remembering(mac: [u8; 6], transaction: u32, address: Ipv4Addr, now: Millis) -> Self {
+        Self { state: State::Asking { address, tries: 0 }, ..Self::new(mac, transaction, now) }
+    }
+
     /// When [`Client::wake`] is to be called next.
     #[must_use]
     pub fn next_wake(&self) -> Millis {
@@ -116,7 +127,7 @@ impl Client {
     pub fn held(&self) -> Option<&Held> {
         match &self.state {
             State::Rebooting { held, .. } | State::Bound(held) | State::Renewing(held) | State::Rebinding(held) => Some(held),
-            State::Selecting { .. } | State::Requesting { .. } => None,
+            State::Asking { .. } | State::Selecting { .. } | State::Requesting { .. } => None,
         }
     }
 
@@ -130,7 +141,7 @@ impl Client {
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self.state {
-            State::Rebooting { .. } => "rebooting",
+            State::Rebooting { .. } | State::Asking { .. } => "rebooting",
             State::Selecting { .. } => "selecting",
             State::Requesting { .. } => "requesting",
             State::Bound(_) => "bound",
@@ -155,6 +166,7 @@ impl Client {
         }
         match self.state.clone() {
             State::Rebooting { held, tries } => self.reboot(now, held, tries),
+            State::Asking { address, tries } => self.ask(now, address, tries),
             State::Selecting { tries } => self.discover(now, tries),
             State::Requesting { offer, tries } => self.request(now, offer, tries),
             State::Bound(held) | State::Renewing(held) => self.renew(now, held),
@@ -173,7 +185,10 @@ impl Client {
             (MessageType::Ack, State::Rebooting { held, .. } | State::Renewing(held) | State::Rebinding(held)) => {
                 lease.map(|l| self.bind(now, l, Some(held.lease))).unwrap_or_default()
             }
-            (MessageType::Nak, State::Requesting { .. }) => self.start_over(now, None),
+            (MessageType::Ack, State::Asking { address, .. }) => {
+                lease.filter(|l| l.address == address).map(|l| self.bind(now, l, None)).unwrap_or_default()
+            }
+            (MessageType::Nak, State::Requesting { .. } | State::Asking { .. }) => self.start_over(now, None),
             (MessageType::Nak, State::Rebooting { held, .. } | State::Renewing(held) | State::Rebinding(held)) => {
                 self.start_over(now, Some(held.lease))
             }
@@ -197,6 +212,17 @@ impl Client {
         // At first also said to the link, which may have lost it since.
         let configured = (tries == 0).then_some(Action::Configure(rest));
         configured.into_iter().chain([asked]).collect()
+    }
+
+    /// Asks for the address of an earlier boot by name; nobody answers: as if new.
+    fn ask(&mut self, now: Millis, address: Ipv4Addr, tries: u32) -> Vec<Action> {
+        if tries >= ASKING_TRIES {
+            return self.discover(now, 0);
+        }
+        self.wake = now + backoff(tries);
+        self.state = State::Asking { address, tries: tries + 1 };
+        let ask = |m: &mut Message| _ = m.opts_mut().insert(DhcpOption::RequestedIpAddress(address));
+        vec![self.send(MessageType::Request, ask, Ipv4Addr::BROADCAST)]
     }
 
     fn discover(&mut self, now: Millis, tries: u32) -> Vec<Action> {

@@ -176,3 +176,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_address_of_an_earlier_boot_is_asked_for_and_used_only_when_granted() {
+    let mut client = Client::remembering(MAC, 7, OURS, 0);
+    let actions = client.wake(0);
+    let [Action::Send(bytes, Ipv4Addr::BROADCAST)] = &actions[..] else { panic!("{actions:?}") };
+    let asked = Message::from_bytes(bytes).expect("decodes");
+    assert_eq!(asked.opts().msg_type(), Some(MessageType::Request));
+    assert_eq!(asked.opts().get(OptionCode::RequestedIpAddress), Some(&DhcpOption::RequestedIpAddress(OURS)));
+    assert_eq!((asked.ciaddr(), asked.opts().get(OptionCode::ServerIdentifier)), (Ipv4Addr::UNSPECIFIED, None), "RFC 2131, 4.3.2");
+    assert_eq!((client.lease(), client.word()), (None, "rebooting"));
+    assert!(client.packet(1, &reply(MessageType::Offer, 7, MAC)).is_empty());
+    assert!(matches!(client.packet(2, &reply(MessageType::Ack, 7, MAC))[..], [Action::Configure(_)]));
+    assert_eq!(client.lease().map(|l| l.address), Some(OURS));
+}
+
+#[test]
+fn an_address_of_an_earlier_boot_that_is_refused_or_unknown_is_forgotten() {
+    let mut client = Client::remembering(MAC, 7, OURS, 0);
+    client.wake(0);
+    assert!(client.packet(1, &reply(MessageType::Nak, 7, MAC)).is_empty());
+    assert_eq!(client.word(), "selecting");
+
+    let mut client = Client::remembering(MAC, 7, OURS, 0);
+    while client.word() == "rebooting" {
+        client.wake(client.next_wake());
+    }
+    assert_eq!((client.word(), client.next_wake()), ("selecting", 1_000 + 2_000 + 1_000));
+
+    let mut client = Client::remembering(MAC, 7, Ipv4Addr::new(10, 0, 2, 99), 0);
+    client.wake(0);
+    assert!(client.packet(1, &reply(MessageType::Ack, 7, MAC)).is_empty(), "another address was granted than asked for");
+}

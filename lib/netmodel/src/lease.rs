@@ -130,7 +130,7 @@ pub(crate) fn lease_in(message: &Message) -> Option<Lease> {
     Some(lease)
 }
 
-fn is_usable(address: Ipv4Addr) -> bool {
+pub(crate) fn is_usable(address: Ipv4Addr) -> bool {
     !(address.is_unspecified() || address.is_loopback() || address.is_multicast() || address.is_broadcast())
 }
 

@@ -2,7 +2,9 @@
 
 use crate::dhcp::{Held, Millis};
 use crate::learned::Learned;
+use crate::lease::is_usable;
 use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
 
 /// Longest file, in bytes: a lease with the longest lists is far below.
 pub const MAX_BYTES: usize = 16 * 1024;
@@ -32,6 +34,33 @@ impl Saved {
         saved.held = saved.held.filter(|h| h.rest(now).is_some());
         saved.learned.expire(now);
         Some(saved)
+    }
+
+    /// The file's content.
+    #[must_use]
+    pub fn render(&self) -> Vec<u8> {
+        // Plain values always serialise.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// What is known of a link after the machine was started anew: the clock of the lease is gone with the boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remembered {
+    /// As in [`Saved`].
+    pub mac: [u8; 6],
+    /// The address it had last.
+    pub address: Ipv4Addr,
+}
+
+impl Remembered {
+    /// Reads the address that the link of address `mac` had; `None`: damaged, of another link or none that a server gives.
+    #[must_use]
+    pub fn parse(bytes: &[u8], mac: [u8; 6]) -> Option<Ipv4Addr> {
+        let text = Some(bytes).filter(|b| b.len() <= MAX_BYTES)?;
+        let read: Self = serde_json::from_slice(text).ok()?;
+        Some(read.address).filter(|address| read.mac == mac && is_usable(*address))
     }
 
     /// The file's content.
@@ -97,6 +126,18 @@ mod tests {
         }
         assert_eq!(Saved::parse(&good.as_bytes()[..good.len() / 2], MAC, 2_000), None);
         assert_eq!(Saved::parse(format!("{good}{}", " ".repeat(MAX_BYTES)).as_bytes(), MAC, 2_000), None);
+    }
+
+    #[test]
+    fn an_address_is_remembered_for_its_own_card() {
+        let bytes = Remembered { mac: MAC, address: [10, 0, 2, 15].into() }.render();
+        assert_eq!(Remembered::parse(&bytes, MAC), Some([10, 0, 2, 15].into()));
+        assert_eq!(Remembered::parse(&bytes, [9; 6]), None);
+        assert_eq!(Remembered::parse(&bytes[..bytes.len() - 1], MAC), None);
+        for address in [[127, 0, 0, 1], [0, 0, 0, 0], [255, 255, 255, 255], [224, 0, 0, 1]] {
+            let bytes = Remembered { mac: MAC, address: address.into() }.render();
+            assert_eq!(Remembered::parse(&bytes, MAC), None, "{address:?}");
+        }
     }
 
     proptest! {

@@ -98,7 +98,13 @@ impl Link {
         if let Some(held) = &saved.held {
             log::info!("{}: goes on with {} and asks whether it may", self.name, held.lease.address);
         }
-        let client = Client::resume(self.mac, random()?, saved.held.clone(), clock::now());
+        let client = match (&saved.held, self.shelf.remembered(&self.name, self.mac)) {
+            (None, Some(address)) => {
+                log::info!("{}: asks for {address}, which it had in an earlier boot", self.name);
+                Client::remembering(self.mac, random()?, address, clock::now())
+            }
+            (held, _) => Client::resume(self.mac, random()?, held.clone(), clock::now()),
+        };
         Ok(Session { index, carrier: true, client, learned: saved.learned.clone(), saved })
     }
 
@@ -155,6 +161,9 @@ impl Link {
         // Only now: before there is an address, strict checks would drop the answers of DHCP servers.
         files::set("ipv4", &self.name, "rp_filter", "2");
         log::info!("{}: {}/{} for {} s from {}", self.name, lease.address, lease.prefix, lease.seconds, lease.server);
+        if let Err(error) = self.shelf.remember(&self.name, self.mac, lease.address) {
+            log::warn!("{}: the next boot will not ask for {}: {error}", self.name, lease.address);
+        }
         Ok(())
     }
 }

@@ -45,6 +45,7 @@ fn inside() {
 
 async fn live_and_die(router: Router) {
     let place = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(place.path().join("disk")).expect("a folder");
     let node = Node::start(place.path());
     node.eventually("the lease is in use", || node.says("nameserver 10.0.2.3") && !node.says("fec0::3")).await;
     assert_eq!(node.word(), "bound");
@@ -69,6 +70,18 @@ async fn live_and_die(router: Router) {
     assert_eq!(first.opts().get(OptionCode::RequestedIpAddress), Some(&DhcpOption::RequestedIpAddress(OURS)));
     assert!(node.says("nameserver 10.0.2.3") && node.says("nameserver fec0::3"), "what was announced before the restart still holds");
 
+    // A restart of the machine: what lies below /run and on the link is gone.
+    node.task.abort();
+    std::fs::remove_file(place.path().join("node.json")).expect("removed");
+    crate::testkit::ip("addr flush dev node");
+    router.asked();
+    let node = Node::start(place.path());
+    node.eventually("the lease is in use", || node.word() == "bound").await;
+    let kinds: Vec<_> = router.asked().iter().filter_map(|m| m.opts().msg_type()).collect();
+    assert_eq!(kinds, [MessageType::Request], "the address of the boot before was not asked for by name");
+    router.advertises(600);
+    node.eventually("the router's name server is in use", || node.says("nameserver fec0::3")).await;
+
     router.advertises(0);
     node.eventually("it is withdrawn", || !node.says("fec0::3")).await;
     router.advertises(2);
@@ -92,7 +105,7 @@ impl Node {
     fn start(place: &Path) -> Self {
         let state = Arc::new(State::new(place, |_| Ok(())));
         let kernel = Kernel::open().expect("opens");
-        let shelf = Shelf(place.to_owned());
+        let shelf = Shelf::new(place, place.join("disk"));
         recall("node", &state, &shelf);
         state.reload();
         let task = tokio::spawn(live("node".to_owned(), kernel.clone(), Arc::clone(&state), shelf));

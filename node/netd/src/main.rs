@@ -30,6 +30,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const STATUS: &str = "/run/ampoule/netd.status";
 /// Made by init.
 const SHELF: &str = "/run/ampoule/netd";
+/// Made by init, if there is a STATE.
+const MEMORY: &str = "/state/netd";
 
 fn main() -> ExitCode {
     init_logger();
@@ -49,7 +51,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let kernel = kernel::Kernel::open()?;
     kernel.up("lo").await?;
     let state = Arc::new(State::new("/etc", |name| Ok(rustix::system::sethostname(name.as_bytes())?)));
-    let shelf = Shelf(SHELF.into());
+    let shelf = Shelf::new(SHELF, MEMORY);
     files::physical_links().iter().for_each(|name| link::recall(name, &state, &shelf));
     state.reload();
     tokio::spawn(serve_status(status::bind(Path::new(STATUS))?, kernel.clone(), Arc::clone(&state)));

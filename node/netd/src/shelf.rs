@@ -1,15 +1,44 @@
-//! Where links' tasks leave what they know for their next life: below `/run`, so that it ends with the boot whose clock it uses.
+//! Where links' tasks leave what they know for their next life: below `/run` what ends with the boot whose clock it uses, on STATE the address alone.
 
 use crate::files::{read_bounded, write_whole};
-use ampoule_netmodel::saved::{MAX_BYTES, Saved};
+use ampoule_netmodel::saved::{MAX_BYTES, Remembered, Saved};
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-/// A folder with a file for each link.
+/// Two folders with a file for each link.
 #[derive(Clone)]
-pub(crate) struct Shelf(pub(crate) PathBuf);
+pub(crate) struct Shelf {
+    boot: PathBuf,
+    disk: PathBuf,
+}
 
 impl Shelf {
+    /// `boot`: for as long as the machine runs; `disk`: for longer. That one may be missing.
+    pub(crate) fn new(boot: impl Into<PathBuf>, disk: impl Into<PathBuf>) -> Self {
+        Self { boot: boot.into(), disk: disk.into() }
+    }
+
+    /// The address that a link had in an earlier boot.
+    pub(crate) fn remembered(&self, link: &str, mac: [u8; 6]) -> Option<Ipv4Addr> {
+        Remembered::parse(&read_bounded(&self.file(link), MAX_BYTES).ok()??, mac)
+    }
+
+    /// Remembers it for the next boot. Not synced: a server gives the same address anyway, most often, and this comes with each new lease.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(crate) fn remember(&self, link: &str, mac: [u8; 6], address: Ipv4Addr) -> io::Result<()> {
+        if self.remembered(link, mac) == Some(address) {
+            return Ok(());
+        }
+        write_whole(&self.file(link), &Remembered { mac, address }.render())
+    }
+
+    fn file(&self, link: &str) -> PathBuf {
+        self.disk.join(format!("{link}.json"))
+    }
+
     /// What is there for a link; nothing if it is damaged, which is logged.
     pub(crate) fn load(&self, link: &str, mac: [u8; 6], now: u64) -> Saved {
         let fresh = Saved { mac, ..Saved::default() };
@@ -42,7 +71,7 @@ impl Shelf {
     }
 
     fn path(&self, link: &str) -> PathBuf {
-        self.0.join(format!("{link}.json"))
+        self.boot.join(format!("{link}.json"))
     }
 }
 
@@ -55,7 +84,7 @@ mod tests {
     #[test]
     fn what_is_stored_comes_back_and_damage_does_not() {
         let place = tempfile::tempdir().expect("a folder");
-        let (shelf, mac) = (Shelf(place.path().to_owned()), [2, 0, 0, 0, 0, 1]);
+        let (shelf, mac) = (Shelf::new(place.path(), place.path().join("disk")), [2, 0, 0, 0, 0, 1]);
         let mut learned = Learned::default();
         learned.take(0, &Announcement { link: 2, lifetime: 60, content: Content::Domains(vec!["lan".into()]) });
         let saved = Saved { mac, held: None, learned };

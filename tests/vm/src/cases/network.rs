@@ -35,6 +35,13 @@ pub(super) const CASES: &[Case] = &[
         run: a_restart_of_netd_is_no_gap,
     },
     Case {
+        name: "a_reboot_asks_for_the_same_address",
+        about: "after a reboot netd asks by name for the address it had, and gets it",
+        limit: within(300),
+        soak: false,
+        run: a_reboot_asks_for_the_same_address,
+    },
+    Case {
         name: "workloads_reach_published_ports",
         about: "a workload reaches its own published port and another's through the node's address",
         limit: within(900),
@@ -104,6 +111,18 @@ fn ipv6_is_learned_and_told(context: &Context) -> Result<()> {
     node.eventually("the settings' choice is in use", within(30), |node| uses(node, &["192.0.2.53"]))?;
     let status = node.client()?.network()?;
     ensure!(status.search_list == ["a.example", "b.example"], "{status:?}");
+    Ok(())
+}
+
+fn a_reboot_asks_for_the_same_address(context: &Context) -> Result<()> {
+    let mut node = context.node().start()?;
+    node.boots()?;
+    let asks = format!("asks for {NODE}, which it had in an earlier boot");
+    let has_asked = |node: &Node| -> Result<bool> { Ok(node.log_of("netd")?.iter().any(|line| line.text.contains(&asks))) };
+    ensure!(!has_asked(&node)?, "there was no earlier boot");
+    node.reboots()?;
+    ensure!(has_asked(&node)?, "netd did not ask for its address");
+    ensure!(addresses(&node)?.contains(NODE), "it has another address");
     Ok(())
 }
 
