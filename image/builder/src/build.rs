@@ -33,7 +33,7 @@ pub fn build(request: &BuildRequest, progress: &dyn Progress) -> anyhow::Result<
     let workshop = Workshop { repo: &repo, cache: &cache, lock: &lock, locked: request.locked, version };
     let packages = packages(&workshop, &variant, progress)?;
     let services = root::services(&repo, &variant)?;
-    let identity = Identity::new(&release, &variant, &packages, &services)?;
+    let identity = Identity::new(&repo, &release, &variant, &packages, &services)?;
     let plan =
         Plan { repo: &repo, cache: &cache, variant: &variant, packages: &packages, services: &services, identity: &identity, progress };
     publish(&plan, &request.out)

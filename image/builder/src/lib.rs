@@ -27,6 +27,7 @@ mod request;
 mod root;
 mod rules;
 mod sbom;
+mod seccomp;
 mod stage;
 mod tool;
 mod uki;

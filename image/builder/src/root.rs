@@ -2,7 +2,9 @@
 
 use crate::hash::{self, Facts};
 use crate::package::{Built, make_parent};
+use crate::seccomp;
 use crate::variant::Variant;
+use ampoule_supervise::identity;
 use anyhow::Context;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -51,7 +53,13 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// The identity of an image: its build id names everything that the root is made from.
-    pub(crate) fn new(release: &Release, variant: &Variant, packages: &[Built], services: &[(String, PathBuf)]) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        repo: &Path,
+        release: &Release,
+        variant: &Variant,
+        packages: &[Built],
+        services: &[(String, PathBuf)],
+    ) -> anyhow::Result<Self> {
         let mut facts = Facts::default();
         facts.add("variant", variant.text()?).add("release-date", &release.date);
         for built in packages {
@@ -60,6 +68,7 @@ impl Identity {
         for (name, path) in services {
             facts.add_file(name, path)?;
         }
+        facts.add_tree(&repo.join("policy/seccomp"), &|_| true)?;
         let build_id = facts.finish()[..16].to_owned();
         Ok(Self { version: release.version.clone(), release_date: release.date.clone(), build_id, variant: variant.name.clone() })
     }
@@ -105,6 +114,9 @@ pub(crate) fn fill(
     for (name, path) in services {
         place(root, &format!("usr/lib/ampoule/services/{name}.toml"), &std::fs::read(path)?)?;
     }
+    for (name, program) in seccomp::compile(repo, services, variant.seccomp)? {
+        place(root, &format!("usr/share/ampoule/seccomp/{name}.bpf"), &program)?;
+    }
     place(root, "usr/lib/ampoule/variant.toml", variant.text()?.as_bytes())?;
     place(root, "usr/lib/os-release", identity.os_release().as_bytes())?;
     fill_etc(root)?;
@@ -118,15 +130,17 @@ fn fill_etc(root: &Path) -> anyhow::Result<()> {
         // What tools for Bottlerocket read a node's version from; the same format.
         ("bottlerocket-release", "/usr/lib/os-release"),
         ("ssl/certs/ca-certificates.crt", "/usr/share/ca-certificates/ca-bundle.crt"),
+        // The network daemon writes it among its own files, and nothing else in /etc.
+        ("resolv.conf", "/run/ampoule/netd/resolv.conf"),
     ];
     for (name, target) in links {
         let path = root.join(ETC).join(name);
         make_parent(&path)?;
         symlink(target, path)?;
     }
-    // Go programs ask for users and protocols by number only, but complain when the files are missing.
-    place(root, &format!("{ETC}/passwd"), b"root:x:0:0:root:/:/dev/null\n")?;
-    place(root, &format!("{ETC}/group"), b"root:x:0:\n")?;
+    // For who asks for names: the programs of a node know each other by number.
+    place(root, &format!("{ETC}/passwd"), identity::passwd().as_bytes())?;
+    place(root, &format!("{ETC}/group"), identity::group().as_bytes())?;
     place(root, &format!("{ETC}/nsswitch.conf"), b"hosts: files dns\n")
 }
 

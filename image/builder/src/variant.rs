@@ -16,6 +16,9 @@ struct Written {
     /// Whether there are only its settings, so that no image can be built; variants that extend it say so themselves.
     #[serde(default)]
     model_only: bool,
+    /// What happens to a program that makes a system call which is not on its list.
+    #[serde(default)]
+    seccomp: Option<Enforcement>,
     #[serde(default)]
     packages: Vec<String>,
     #[serde(default)]
@@ -24,6 +27,17 @@ struct Written {
     namespaces: Vec<String>,
     #[serde(default)]
     settings: toml::Table,
+}
+
+/// What happens to a program that makes a system call which is not on its list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Enforcement {
+    /// It is killed.
+    #[default]
+    Kill,
+    /// The kernel's log has it: how a list is found. Never for use.
+    Log,
 }
 
 /// A variant with everything it extends; also what the node reads at `/usr/lib/ampoule/variant.toml`.
@@ -35,6 +49,9 @@ pub(crate) struct Variant {
     /// Whether there are only its settings, and no image.
     #[serde(skip)]
     pub(crate) model_only: bool,
+    /// What happens to a program that makes a system call which is not on its list.
+    #[serde(skip)]
+    pub(crate) seccomp: Enforcement,
     /// Recipes, each once, those of the base first.
     pub(crate) packages: Vec<String>,
     /// Services to install.
@@ -102,6 +119,7 @@ fn resolve(name: &str, chain: Vec<(String, Written)>) -> Variant {
         name: name.to_owned(),
         summary: String::new(),
         model_only: false,
+        seccomp: Enforcement::Kill,
         packages: Vec::new(),
         services: Vec::new(),
         namespaces: Vec::new(),
@@ -110,6 +128,7 @@ fn resolve(name: &str, chain: Vec<(String, Written)>) -> Variant {
     for (_, written) in chain.into_iter().rev() {
         variant.summary = written.summary;
         variant.model_only = written.model_only;
+        variant.seccomp = written.seccomp.unwrap_or(variant.seccomp);
         append(&mut variant.packages, written.packages);
         append(&mut variant.services, written.services);
         append(&mut variant.namespaces, written.namespaces);
@@ -195,6 +214,7 @@ mod tests {
         for name in ["base", "standalone"] {
             let variant = Variant::read(&dir, name).expect("a variant");
             assert!(variant.packages.contains(&"kernel".to_owned()), "{name}");
+            assert_eq!(variant.seccomp, Enforcement::Kill, "{name}");
         }
     }
 
@@ -202,7 +222,7 @@ mod tests {
         #[test]
         fn what_the_node_reads_is_what_was_resolved(name in "[a-z]{1,9}", items in prop::collection::vec("[a-z]{1,5}", 0..5), motd in "\\PC{0,20}") {
             let settings = [("motd".to_owned(), toml::Value::String(motd))].into_iter().collect();
-            let variant = Variant { name: name.clone(), summary: String::new(), model_only: false, packages: items.clone(), services: items.clone(), namespaces: items, settings };
+            let variant = Variant { name: name.clone(), summary: String::new(), model_only: false, seccomp: Enforcement::Kill, packages: items.clone(), services: items.clone(), namespaces: items, settings };
             let read: toml::Table = variant.text().expect("text").parse().expect("TOML");
             prop_assert_eq!(read["name"].as_str(), Some(name.as_str()));
             prop_assert_eq!(read["settings"].as_table(), Some(&variant.settings));

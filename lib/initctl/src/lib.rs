@@ -35,6 +35,9 @@ pub enum InitError {
     /// The machine is going down.
     #[error("The node is shutting down")]
     ShuttingDown,
+    /// Only root and the API server may command.
+    #[error("init takes commands from root and from the API server alone; ask the API, as with `ampctl`")]
+    NotAllowed,
 }
 
 /// A connection to `init`.
@@ -154,6 +157,7 @@ impl InitClient {
             Reply::Done => Ok(()),
             Reply::Refused(Refusal::UnknownService) => Err(InitError::UnknownService { name: name.to_owned() }),
             Reply::Refused(Refusal::ShuttingDown) => Err(InitError::ShuttingDown),
+            Reply::Refused(Refusal::NotAllowed) => Err(InitError::NotAllowed),
             _ => Err(InitError::Unexpected),
         }
     }

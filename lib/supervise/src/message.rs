@@ -35,6 +35,14 @@ pub enum Request {
     PowerOff,
 }
 
+impl Request {
+    /// Whether it changes anything, rather than asking how things are.
+    #[must_use]
+    pub fn commands(&self) -> bool {
+        !matches!(self, Self::Service(_) | Self::Timeline(_))
+    }
+}
+
 /// What `init` answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
@@ -59,6 +67,8 @@ pub enum Refusal {
     UnknownService,
     /// The machine is going down.
     ShuttingDown,
+    /// Only root and the API server may command; the others may ask.
+    NotAllowed,
 }
 
 /// A service as it stands.
@@ -244,11 +254,12 @@ fn refusal_code(why: Refusal) -> u64 {
         Refusal::Malformed => 1,
         Refusal::UnknownService => 2,
         Refusal::ShuttingDown => 3,
+        Refusal::NotAllowed => 4,
     }
 }
 
 fn refusal(code: u64) -> Option<Refusal> {
-    [Refusal::Malformed, Refusal::UnknownService, Refusal::ShuttingDown].into_iter().find(|r| refusal_code(*r) == code)
+    [Refusal::Malformed, Refusal::UnknownService, Refusal::ShuttingDown, Refusal::NotAllowed].into_iter().find(|r| refusal_code(*r) == code)
 }
 
 struct Writer<const N: usize> {

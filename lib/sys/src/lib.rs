@@ -5,5 +5,8 @@ pub mod nfnetlink;
 pub mod block;
 pub mod clock;
 pub mod inherited;
+pub mod privilege;
+pub mod seccomp;
 pub mod signals;
 pub mod spawn;
+pub mod view;

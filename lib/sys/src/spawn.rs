@@ -1,5 +1,9 @@
 //! Making a service's process: everything that happens between fork and exec.
 
+use crate::privilege::{self, Privilege};
+use crate::seccomp::Filter;
+use crate::view::{self, Mounts};
+use rustix::process::{Gid, Resource, Rlimit};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
@@ -14,41 +18,69 @@ pub struct Confinement {
     pub open_files: Option<u64>,
     /// Written to `/proc/self/oom_score_adj`.
     pub oom_score_adjust: Option<i16>,
-    /// Capabilities that leave the bounding set, by number. As the program runs as root, what is left is what it has.
-    pub capabilities_dropped: Vec<u8>,
+    /// Whether it stays in the network of who starts it.
+    pub network: bool,
+    /// Its view of the file systems; `None`: that of who starts it.
+    pub mounts: Option<Mounts>,
+    /// Whom it runs as and what it may do.
+    pub privilege: Privilege,
     /// `PR_SET_NO_NEW_PRIVS`
     pub no_new_privileges: bool,
+    /// The system calls it may make; `None`: all.
+    pub seccomp: Option<Filter>,
     /// Becomes descriptor 3 of the new process.
     pub descriptor_3: Option<OwnedFd>,
 }
 
-/// Starts `command` confined. Its session, control group, limits and rights are set before its first instruction.
+/// Starts `command` confined. Its session, control group, limits, view and rights are set before its first instruction.
 ///
 /// # Errors
-/// The first step that failed, as the kernel names it; then no process remains.
+/// The step that failed, as the kernel names it; then no process remains. Which step it was stands in the service's own output.
 pub fn spawn_confined(command: &mut Command, confinement: Confinement) -> io::Result<Child> {
+    let groups: Vec<Gid> = confinement.privilege.groups.iter().map(|id| Gid::from_raw(*id)).collect();
     // SAFETY: the closure runs in the child between fork and exec. It only makes system calls on values moved into it: no allocation, no lock, nothing of the parent's other
     // threads (init has none).
-    unsafe { command.pre_exec(move || confine(&confinement)) };
+    unsafe { command.pre_exec(move || confine(&confinement, &groups)) };
     command.spawn()
 }
 
-fn confine(to: &Confinement) -> io::Result<()> {
-    rustix::process::setsid()?;
-    rustix::io::write(&to.cgroup_procs, b"0")?;
-    clear_signal_mask()?;
-    if let Some(most) = to.open_files {
-        let limit = rustix::process::Rlimit { current: Some(most), maximum: Some(most) };
-        rustix::process::setrlimit(rustix::process::Resource::Nofile, limit)?;
+fn confine(to: &Confinement, groups: &[Gid]) -> io::Result<()> {
+    step("session", rustix::process::setsid().map(drop).map_err(Into::into))?;
+    step("control group", rustix::io::write(&to.cgroup_procs, b"0").map(drop).map_err(Into::into))?;
+    step("signals", clear_signal_mask())?;
+    step("limits", set_limits(to))?;
+    if !to.network {
+        step("network", view::leave_network())?;
     }
-    if let Some(score) = to.oom_score_adjust {
-        write_oom_score(score)?;
-    }
-    to.capabilities_dropped.iter().try_for_each(|number| drop_bounding(*number))?;
+    step("view", to.mounts.as_ref().map_or(Ok(()), view::enter))?;
+    step("descriptor 3", to.descriptor_3.as_ref().map_or(Ok(()), |fd| duplicate_to(fd.as_raw_fd(), 3)))?;
+    step("privileges", privilege::drop_to(&to.privilege, groups))?;
     if to.no_new_privileges {
-        rustix::thread::set_no_new_privs(true)?;
+        step("no new privileges", rustix::thread::set_no_new_privs(true).map_err(Into::into))?;
     }
-    to.descriptor_3.as_ref().map_or(Ok(()), |fd| duplicate_to(fd.as_raw_fd(), 3))
+    // The last step: the list allows what the service needs, not what the steps above do.
+    step("list of system calls", to.seccomp.as_ref().map_or(Ok(()), Filter::load))
+}
+
+/// Says on the service's own output which step failed: the parent hears a number only.
+fn step(name: &'static str, done: io::Result<()>) -> io::Result<()> {
+    if done.is_err() {
+        // What cannot be said is not said; the error itself goes to the parent.
+        for part in ["<3>init could not confine this service: ", name, "\n"] {
+            let _ = rustix::io::write(rustix::stdio::stderr(), part.as_bytes());
+        }
+    }
+    done
+}
+
+fn set_limits(to: &Confinement) -> io::Result<()> {
+    let set = |resource, most| rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
+    // Its memory may hold secrets, and a core file would outlive it.
+    set(Resource::Core, 0)?;
+    if let Some(most) = to.open_files {
+        set(Resource::Nofile, most)?;
+    }
+    to.oom_score_adjust.map_or(Ok(()), write_oom_score)
 }
 
 /// Decimal without allocation.
@@ -71,16 +103,6 @@ fn write_oom_score(score: i16) -> io::Result<()> {
     let file = rustix::fs::open(c"/proc/self/oom_score_adj", rustix::fs::OFlags::WRONLY, rustix::fs::Mode::empty())?;
     rustix::io::write(&file, &text[at..])?;
     Ok(())
-}
-
-fn drop_bounding(number: u8) -> io::Result<()> {
-    // SAFETY: PR_CAPBSET_DROP takes a number and touches no memory.
-    let answer = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, libc::c_ulong::from(number), 0, 0, 0) };
-    // EINVAL: this kernel does not know the capability, so the process cannot have it.
-    match answer {
-        0 => Ok(()),
-        _ => Some(io::Error::last_os_error()).filter(|e| e.raw_os_error() != Some(libc::EINVAL)).map_or(Ok(()), Err),
-    }
 }
 
 fn duplicate_to(from: RawFd, to: RawFd) -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 fn path(options: &Options) -> PathBuf {
     // On a tmpfs: gone with the boot, as the files in /etc are.
-    options.run.join("apid.applied")
+    options.run.join("apid/applied")
 }
 
 /// The number left in this boot; `None`: nothing was applied in it yet.

@@ -37,7 +37,7 @@ fn refusal(error: &InitError) -> Refusal {
     match error {
         InitError::UnknownService { .. } => Refusal::not_found(error.to_string()),
         InitError::ShuttingDown => Refusal::new(StatusCode::CONFLICT, ampoule_api_types::v1::ErrorCode::NotAvailable, error.to_string()),
-        InitError::Unreachable { .. } | InitError::Unexpected => Refusal::unreachable(chain(error)),
+        InitError::Unreachable { .. } | InitError::Unexpected | InitError::NotAllowed => Refusal::unreachable(chain(error)),
     }
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn state(phase: Phase) -> ServiceState {
 /// # Errors
 /// The service is not there, or writes no JSON.
 pub(crate) async fn status(run: &Path, name: &str) -> Result<serde_json::Value, Refusal> {
-    let path = run.join(format!("{name}.status"));
+    let path = run.join(name).join("status");
     let read = async {
         let mut text = Vec::new();
         UnixStream::connect(&path).await?.take(MAX_STATUS).read_to_end(&mut text).await?;
@@ -97,7 +97,7 @@ pub(crate) async fn status(run: &Path, name: &str) -> Result<serde_json::Value, 
 pub(crate) async fn logs(run: &Path, query: LogQuery) -> Result<UnixStream, Refusal> {
     let query = log_query(query).map_err(|e| Refusal::bad_request(e).typed())?;
     let ask = async {
-        let mut stream = UnixStream::connect(run.join("logd.sock")).await?;
+        let mut stream = UnixStream::connect(run.join("logd/query.sock")).await?;
         let mut line = ampoule_logwire::encode(&query);
         if !line.ends_with(b"\n") {
             line.push(b'\n');

@@ -44,7 +44,7 @@ pub(crate) struct UnknownOption(String);
 impl Default for Options {
     fn default() -> Self {
         Self {
-            socket: "/run/api.sock".into(),
+            socket: "/run/ampoule/apid/api.sock".into(),
             state: "/state/settings".into(),
             root: "/".into(),
             user_data: vec!["/run/ampoule/provision/user-data".into()],

@@ -39,8 +39,8 @@ impl Default for Options {
             hosts: "/etc/containerd/certs.d".into(),
             run: "/run/ampoule/hostd".into(),
             volumes: "/var/lib/ampoule/volumes".into(),
-            status: "/run/ampoule/hostd.status".into(),
-            log: "/run/ampoule/log-ingest.sock".into(),
+            status: "/run/ampoule/hostd/status".into(),
+            log: "/run/ampoule/logd/ingest.sock".into(),
             resolver: "/etc/resolv.conf".into(),
         }
     }

@@ -1,8 +1,10 @@
 //! The control socket: fixed-size requests, answered at once, never waited for.
 
+use crate::folders;
+use ampoule_supervise::identity::User;
 use ampoule_supervise::message::{REQUEST_SIZE, Refusal, Reply, Request, SOCKET};
 use rustix::fs::Mode;
-use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, listen, socket_with};
+use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, listen, socket_with, sockopt};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -21,7 +23,7 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Opens the socket, for root alone.
+    /// Opens the socket, for root and the group of those who may ask.
     ///
     /// # Errors
     /// It cannot be bound.
@@ -32,6 +34,7 @@ impl Control {
         let bound = bind(&listener, &SocketAddrUnix::new(SOCKET)?);
         rustix::process::umask(old);
         bound?;
+        User::named("init").map_or(Ok(()), |readers| folders::open_socket(SOCKET, readers))?;
         listen(&listener, 16)?;
         Ok(Self { listener, clients: VecDeque::new() })
     }
@@ -64,10 +67,21 @@ fn serve_one(client: &OwnedFd, answer: &mut impl FnMut(Request) -> Reply) -> boo
             Err(rustix::io::Errno::AGAIN) => return true,
             Err(_) => return false,
         };
-        let reply = Request::decode(&bytes[..size]).map_or(Reply::Refused(Refusal::Malformed), &mut *answer);
+        let reply = match Request::decode(&bytes[..size]) {
+            None => Reply::Refused(Refusal::Malformed),
+            Some(request) if request.commands() && !may_command(client) => Reply::Refused(Refusal::NotAllowed),
+            Some(request) => answer(request),
+        };
         if rustix::net::send(client, &reply.encode(), SendFlags::NOSIGNAL).is_err() {
             return false;
         }
     }
     true
+}
+
+/// Root and the API server, as the kernel knew who connected.
+fn may_command(client: &OwnedFd) -> bool {
+    let commanders = [Some(User::ROOT), User::named("apid")];
+    let caller = sockopt::socket_peercred(client).map(|peer| peer.uid.as_raw());
+    caller.is_ok_and(|uid| commanders.iter().flatten().any(|user| user.id() == uid))
 }

@@ -8,6 +8,7 @@ mod console;
 mod control;
 mod environment;
 mod etc;
+mod folders;
 mod halt;
 mod load;
 mod mounts;

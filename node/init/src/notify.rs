@@ -20,6 +20,8 @@ pub(crate) fn open(path: &str) -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
     bind(&socket, &SocketAddrUnix::new(path)?)?;
+    // Every service may say how it is; which one says it is the kernel's to tell.
+    rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(0o666))?;
     sockopt::set_socket_passcred(&socket, true)?;
     Ok(socket)
 }
@@ -28,6 +30,8 @@ pub(crate) fn open(path: &str) -> io::Result<OwnedFd> {
 pub(crate) enum Next {
     /// This service says that it is ready.
     Ready(String),
+    /// This service says how the node is called.
+    HostName(String, String),
     /// Something else, or from nobody we know.
     Other,
     /// No message waits.
@@ -44,8 +48,11 @@ pub(crate) fn next(socket: &OwnedFd) -> Next {
     // Descriptors that someone sent along are closed by the drain.
     let sender = ancillary.drain().filter_map(sender_of).next();
     let whole = !got.flags.contains(ReturnFlags::TRUNC);
-    match sender.filter(|_| whole && says_ready(&bytes[..got.bytes])).and_then(cgroup::service_of) {
-        Some(service) => Next::Ready(service),
+    let Some(service) = sender.filter(|_| whole).and_then(cgroup::service_of) else { return Next::Other };
+    let message = &bytes[..got.bytes];
+    match host_name(message) {
+        Some(name) => Next::HostName(service, name),
+        None if says_ready(message) => Next::Ready(service),
         None => Next::Other,
     }
 }
@@ -59,4 +66,29 @@ fn sender_of(message: RecvAncillaryMessage<'_>) -> Option<u32> {
 
 fn says_ready(message: &[u8]) -> bool {
     message.split(|b| *b == b'\n').any(|line| line == b"READY=1")
+}
+
+/// Longest host name the kernel takes (`__NEW_UTS_LEN`).
+const MAX_HOST_NAME: usize = 64;
+
+/// The name in a line `HOSTNAME=`, if it can be one.
+fn host_name(message: &[u8]) -> Option<String> {
+    let name = message.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(b"HOSTNAME="))?;
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
+    let fine = (1..=MAX_HOST_NAME).contains(&name.len()) && name.iter().all(plain);
+    fine.then(|| String::from_utf8_lossy(name).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_names_are_plain_and_bounded() {
+        assert_eq!(host_name(b"HOSTNAME=node-1.example"), Some("node-1.example".to_owned()));
+        assert_eq!(host_name(b"X=1\nHOSTNAME=a\n"), Some("a".to_owned()));
+        for wrong in [&b"READY=1"[..], b"HOSTNAME=", b"HOSTNAME=a b", b"HOSTNAME=\xff", &[b"HOSTNAME=".as_slice(), &[b'a'; 65]].concat()] {
+            assert_eq!(host_name(wrong), None);
+        }
+    }
 }

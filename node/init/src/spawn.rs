@@ -1,11 +1,13 @@
 //! From a service file to a running process.
 
-use crate::{cgroup, environment, output::Output};
-use ampoule_supervise::service::{Readiness, ServiceFile};
+use crate::{cgroup, environment, folders, output::Output};
+use ampoule_supervise::service::{self, Network, Processes, Readiness, ServiceFile};
+use ampoule_sys::privilege::Privilege;
+use ampoule_sys::seccomp::Filter;
 use ampoule_sys::spawn::{Confinement, spawn_confined};
-use std::fs::DirBuilder;
-use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use ampoule_sys::view::Mounts;
+use std::ffi::CString;
+use std::io::{self, Read};
 use std::process::{Command, Stdio};
 
 /// The service that takes everyone's output.
@@ -13,12 +15,17 @@ const LOG_SERVICE: &str = "logd";
 /// Where services say that they are ready.
 pub(crate) const NOTIFY_SOCKET: &str = "/run/ampoule/notify.sock";
 
+/// Lists of system calls, compiled when the image was built.
+const LISTS: &str = "/usr/share/ampoule/seccomp";
+/// Longest one, in bytes: what the kernel takes at most.
+const MAX_LIST: u64 = 32 * 1024;
+
 /// Starts a service and returns its process number.
 ///
 /// # Errors
 /// The step that failed.
 pub(crate) fn start(name: &str, file: &ServiceFile, output: &mut Output) -> io::Result<u32> {
-    make_directories(file)?;
+    folders::make(file)?;
     remove_old_socket(file);
     let confinement = confinement(name, file, output)?;
     let mut command = command(file);
@@ -43,10 +50,44 @@ fn confinement(name: &str, file: &ServiceFile, output: &mut Output) -> io::Resul
         cgroup_procs: cgroup::prepare(name, file)?,
         open_files: file.limits.open_files,
         oom_score_adjust: file.limits.oom_score_adjust,
-        capabilities_dropped: file.rights.capabilities.absent().collect(),
+        network: file.view.network == Network::Host,
+        mounts: mounts(file),
+        privilege: privilege(file),
         no_new_privileges: file.rights.no_new_privileges,
+        seccomp: file.rights.seccomp.as_deref().map(filter).transpose()?,
         descriptor_3: if name == LOG_SERVICE { Some(output.connect_logd()?) } else { None },
     })
+}
+
+fn mounts(file: &ServiceFile) -> Option<Mounts> {
+    // A service file's paths hold no NUL: `lib/supervise` has refused those.
+    let path = |text: &str| CString::new(text).ok();
+    let own = || Mounts {
+        hidden: file.hidden().into_iter().filter_map(path).collect(),
+        writable: file.writable().iter().filter_map(|text| path(text)).collect(),
+        own_processes: file.view.processes == Processes::Own,
+    };
+    (file.view.mounts == service::Mounts::Own).then(own)
+}
+
+fn privilege(file: &ServiceFile) -> Privilege {
+    Privilege {
+        user: file.rights.user.id(),
+        groups: file.rights.groups.iter().map(|group| group.id()).collect(),
+        capabilities: file.rights.capabilities.bits(),
+        // Only an engine, whose children set `no_new_privs` by themselves, counts on what being root gives.
+        root_is_special: !file.rights.no_new_privileges,
+    }
+}
+
+/// A service whose list cannot be read does not start: it never runs wider than its file says.
+fn filter(name: &str) -> io::Result<Filter> {
+    let path = format!("{LISTS}/{name}.bpf");
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"));
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(&path).map_err(named)?;
+    file.take(MAX_LIST).read_to_end(&mut bytes).map_err(named)?;
+    Filter::read(&bytes).map_err(named)
 }
 
 /// A socket that an earlier life left behind must not say that this one is ready.
@@ -55,12 +96,6 @@ fn remove_old_socket(file: &ServiceFile) {
         // There is none at the first start.
         let _ = std::fs::remove_file(path);
     }
-}
-
-fn make_directories(file: &ServiceFile) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true).mode(0o700);
-    file.directories.run.iter().try_for_each(|folder| builder.create(format!("/run/{folder}")))
 }
 
 #[cfg(test)]

@@ -228,6 +228,7 @@ impl Supervisor {
         if cause.is_empty() {
             *cause = match (status.exit_status(), status.terminating_signal()) {
                 (Some(code), _) => format!("ended with status {code}"),
+                (_, Some(libc::SIGSYS)) => "was killed by its list of system calls; `ampctl logs kernel` has the number".to_owned(),
                 (_, signal) => format!("was ended by signal {}", signal.unwrap_or_default()),
             };
         }
@@ -238,6 +239,7 @@ impl Supervisor {
         for _ in 0..=self.running.len() {
             match notify::next(socket) {
                 notify::Next::Ready(name) => self.ready(&name),
+                notify::Next::HostName(service, name) => self.name_the_node(&service, &name),
                 notify::Next::Other => {}
                 notify::Next::Nothing => return,
             }
@@ -248,6 +250,15 @@ impl Supervisor {
         let id = self.machine.graph().find(name).filter(|id| self.machine.graph().file(*id).readiness == Readiness::Notify);
         if let Some(id) = id {
             self.handle(Event::Ready(id));
+        }
+    }
+
+    /// So that no service needs the capability for it, which opens far more.
+    fn name_the_node(&self, service: &str, name: &str) {
+        let graph = self.machine.graph();
+        match graph.find(service).is_some_and(|id| graph.file(id).rights.host_name) {
+            true => drop(note("Host name", rustix::system::sethostname(name.as_bytes()))),
+            false => log(Level::Error, &format!("Service `{service}` wants to name the node and may not")),
         }
     }
 

@@ -28,10 +28,10 @@ use console::Console;
 use journal::{Journal, Writer};
 use service::{Service, listen};
 
-const QUERY_SOCKET: &str = "logd.sock";
-const INGEST_SOCKET: &str = "log-ingest.sock";
-const KERNEL_MEMORY: &str = "logd/kernel";
-const RUN: &str = "/run/ampoule";
+const QUERY_SOCKET: &str = "query.sock";
+const INGEST_SOCKET: &str = "ingest.sock";
+const KERNEL_MEMORY: &str = "kernel";
+const RUN: &str = "/run/ampoule/logd";
 /// SIGTERM and SIGINT (signal(7)).
 const STOP_SIGNALS: [i32; 2] = [15, 2];
 
@@ -53,7 +53,7 @@ fn start(run: &Path, place: store::Place) -> io::Result<Service> {
     umask(Mode::from_raw_mode(0o077));
     // Before any thread is started: threads inherit it.
     let stop = ampoule_sys::signals::signal_descriptor(&STOP_SIGNALS)?;
-    std::fs::create_dir_all(run.join("logd"))?;
+    std::fs::create_dir_all(run)?;
     let journal = Journal::new(store::Store::open(place), syncer::Syncer::start()?);
     Ok(Service {
         writer: Writer::new(journal.clone(), Console::open()),

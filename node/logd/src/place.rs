@@ -10,7 +10,7 @@ use std::{
 use crate::store::Place;
 
 const DISK: &str = "/var/log/ampoule";
-const MEMORY: &str = "/run/ampoule/log";
+const MEMORY: &str = "/run/ampoule/logd/log";
 /// On a disk: days of a quiet node, and no more than a small disk can spare.
 const DISK_TOTAL: u64 = 64 * 1024 * 1024;
 /// In memory: the node has better uses for it.

@@ -19,10 +19,6 @@ use library::{Library, ModloadError};
 use loader::Loader;
 use settings::Settings;
 
-/// What the kernel starts when it wants a module; the same program.
-const HELPER_PATH: &str = "/usr/bin/modload";
-const HELPER_SETTING: &str = "/proc/sys/kernel/modprobe";
-
 fn main() -> ExitCode {
     ampoule_report::init_logger();
     let arguments: Vec<String> = env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
@@ -62,9 +58,6 @@ fn serve() -> Result<(), ModloadError> {
     let settings = Settings::of_this_node();
     // Listen first: a device that appears during the walk is then seen at least once, and so are settings.
     let events = uevent::Events::listen().map_err(ModloadError::Listen)?;
-    if let Err(error) = std::fs::write(HELPER_SETTING, HELPER_PATH) {
-        log::warn!("{HELPER_SETTING}: {error}; modules wanted by the kernel itself will not be loaded");
-    }
     let mut loader = Loader::new(Library::of_this_kernel(settings.at_start())?);
     loader.load_all();
     ampoule_report::ready();

@@ -103,7 +103,7 @@ struct Node {
 
 impl Node {
     fn start(place: &Path) -> Self {
-        let state = Arc::new(State::new(place, |_| Ok(())));
+        let state = Arc::new(State::new(place, place, |_| Ok(())));
         let kernel = Kernel::open().expect("opens");
         let shelf = Shelf::new(place, place.join("disk"));
         recall("node", &state, &shelf);

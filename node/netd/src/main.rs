@@ -27,9 +27,11 @@ use tokio::task::JoinHandle;
 
 /// How often new links are looked for. Links come by a person's hand or a cloud's: a second is soon.
 const LOOK: Duration = Duration::from_secs(1);
-const STATUS: &str = "/run/ampoule/netd.status";
+/// Made by init; its group may read what is in it.
+const RUN: &str = "/run/ampoule/netd";
+const STATUS: &str = "/run/ampoule/netd/status";
 /// Made by init.
-const SHELF: &str = "/run/ampoule/netd";
+const SHELF: &str = "/run/ampoule/netd/links";
 /// Made by init, if there is a STATE.
 const MEMORY: &str = "/state/netd";
 
@@ -50,7 +52,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let kernel = kernel::Kernel::open()?;
     kernel.up("lo").await?;
-    let state = Arc::new(State::new("/etc", |name| Ok(rustix::system::sethostname(name.as_bytes())?)));
+    let state = Arc::new(State::new("/etc", RUN, tell_host_name));
     let shelf = Shelf::new(SHELF, MEMORY);
     files::physical_links().iter().for_each(|name| link::recall(name, &state, &shelf));
     state.reload();
@@ -71,6 +73,12 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
             _ = terminate.recv() => return Ok(()),
         }
     }
+}
+
+/// init sets it: the right to do so is one to do far more.
+fn tell_host_name(name: &str) -> std::io::Result<()> {
+    ampoule_report::notify(&format!("HOSTNAME={name}"));
+    Ok(())
 }
 
 async fn serve_status(listener: UnixListener, kernel: kernel::Kernel, state: Arc<State>) {

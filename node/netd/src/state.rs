@@ -22,6 +22,7 @@ const MAX_NAME: usize = 1024;
 /// What each link came to.
 pub(crate) struct State {
     etc: PathBuf,
+    run: PathBuf,
     set_host_name: fn(&str) -> io::Result<()>,
     links: Mutex<BTreeMap<String, Known>>,
     settings: Mutex<resolver::Settings>,
@@ -51,10 +52,10 @@ struct Written {
 }
 
 impl State {
-    /// Nothing known yet; files are in `etc`.
-    pub(crate) fn new(etc: impl Into<PathBuf>, set_host_name: fn(&str) -> io::Result<()>) -> Self {
+    /// Nothing known yet; what settings say is in `etc`, the resolver file goes into `run`.
+    pub(crate) fn new(etc: impl Into<PathBuf>, run: impl Into<PathBuf>, set_host_name: fn(&str) -> io::Result<()>) -> Self {
         let (links, settings, written) = Default::default();
-        Self { etc: etc.into(), set_host_name, links, settings, written }
+        Self { etc: etc.into(), run: run.into(), set_host_name, links, settings, written }
     }
 
     /// Takes in what a link was before; makes no file.
@@ -97,7 +98,7 @@ impl State {
         let mut written = lock(&self.written);
         let mut outcome = Ok(());
         if written.resolver.as_ref() != Some(&resolver) {
-            let done = write_whole(&self.etc.join("resolv.conf"), resolver.as_bytes()).map_err(|e| format!("write resolv.conf: {e}"));
+            let done = write_whole(&self.run.join("resolv.conf"), resolver.as_bytes()).map_err(|e| format!("write resolv.conf: {e}"));
             written.resolver = done.is_ok().then_some(resolver);
             outcome = outcome.and(done);
         }

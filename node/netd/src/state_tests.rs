@@ -37,7 +37,7 @@ fn settings_come_before_the_lease_and_a_bad_file_changes_nothing() {
     let place = place();
     let settings = place.path().join("ampoule/resolver.json");
     let text = || fs::read_to_string(place.path().join("resolv.conf")).expect("the file");
-    let state = State::new(place.path(), named);
+    let state = State::new(place.path(), place.path(), named);
     state.reload();
     state.set("eth0", leased());
     assert!(text().contains("search lan\nnameserver 10.0.2.3\n"), "{}", text());
@@ -61,7 +61,7 @@ fn settings_come_before_the_lease_and_a_bad_file_changes_nothing() {
 fn announced_servers_come_behind_leased_ones_and_go_when_they_end() {
     let place = place();
     let text = || fs::read_to_string(place.path().join("resolv.conf")).expect("the file");
-    let state = State::new(place.path(), named);
+    let state = State::new(place.path(), place.path(), named);
     let mut known = leased();
     let hear = |known: &mut Known, lifetime, content| known.learned.take(0, &Announcement { link: 2, lifetime, content });
     hear(&mut known, 60, Content::Servers(vec!["fec0::3".parse().expect("address"), "fe80::1".parse().expect("address")]));
@@ -78,7 +78,7 @@ fn announced_servers_come_behind_leased_ones_and_go_when_they_end() {
 #[test]
 fn the_status_has_the_kernels_addresses_of_each_link() {
     let place = place();
-    let state = State::new(place.path(), named);
+    let state = State::new(place.path(), place.path(), named);
     state.set("eth0", Known { index: 2, ..leased() });
     state.set("eth1", Known { index: 3, ..Known::default() });
     let seen = BTreeMap::from([(2, Seen { addresses: vec!["10.0.2.15/24".into(), "fec0::5/64".into()], routes: vec![] })]);
@@ -91,7 +91,7 @@ fn the_status_has_the_kernels_addresses_of_each_link() {
 fn a_write_that_failed_is_tried_again() {
     let place = place();
     let etc = place.path().join("later");
-    let state = State::new(&etc, named);
+    let state = State::new(&etc, &etc, named);
     state.set("eth0", leased());
     state.retry();
     fs::create_dir(&etc).expect("a folder");
@@ -106,7 +106,7 @@ fn a_host_name_that_was_refused_is_tried_again_and_then_left_alone() {
         if CALLS.fetch_add(1, SeqCst) == 0 { Err(io::Error::other("busy")) } else { Ok(()) }
     }
     let place = place();
-    let state = State::new(place.path(), second_time_lucky);
+    let state = State::new(place.path(), place.path(), second_time_lucky);
     state.refresh();
     state.retry();
     state.retry();

@@ -75,7 +75,7 @@ fn noise_on_notify_socket(report: &mut Report) {
 
 fn noise_on_streams(report: &mut Report) {
     use std::io::Write;
-    for path in ["/run/api.sock", "/run/ampoule/logd.sock", "/run/ampoule/log-ingest.sock"] {
+    for path in ["/run/api.sock", "/run/ampoule/logd/query.sock", "/run/ampoule/logd/ingest.sock"] {
         let mut taken = 0;
         for number in 0..50 {
             let Ok(mut stream) = UnixStream::connect(path) else {

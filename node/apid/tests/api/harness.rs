@@ -36,7 +36,7 @@ pub(crate) struct Apid {
 impl Place {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        for below in ["state", "root", "run"] {
+        for below in ["state", "root", "run/apid"] {
             fs::create_dir_all(folder.path().join(below)).expect("a folder");
         }
         let place = Self { folder };
@@ -58,6 +58,8 @@ impl Place {
         fs::write(self.path("boot-id"), format!("{name}\n")).expect("boot id");
         for below in ["root", "run"] {
             let _ = fs::remove_dir_all(self.path(below));
+        }
+        for below in ["root", "run/apid"] {
             fs::create_dir_all(self.path(below)).expect("a folder");
         }
     }

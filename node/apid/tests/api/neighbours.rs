@@ -127,6 +127,7 @@ fn answer(bytes: &[u8], init: &mut Inner) -> Reply {
 
 /// A status socket: `document` to whoever connects.
 pub(crate) fn status(path: &Path, document: &'static str) {
+    make_parent(path);
     let listener = UnixListener::bind(path).expect("a socket");
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
@@ -137,6 +138,7 @@ pub(crate) fn status(path: &Path, document: &'static str) {
 
 /// A log service that answers each query with `lines` and, when following, keeps the connection. The queries it saw.
 pub(crate) fn logs(path: &Path, lines: &'static str) -> Arc<Mutex<Vec<String>>> {
+    make_parent(path);
     let listener = UnixListener::bind(path).expect("a socket");
     let queries = Arc::new(Mutex::new(Vec::new()));
     let seen = queries.clone();
@@ -179,4 +181,10 @@ pub(crate) fn web(document: &'static str) -> u16 {
         }
     });
     port
+}
+
+/// Each program's sockets are in a folder of its own.
+fn make_parent(path: &Path) {
+    let folder = path.parent().expect("a path in a folder");
+    std::fs::create_dir_all(folder).expect("a folder");
 }

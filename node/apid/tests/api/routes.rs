@@ -41,10 +41,10 @@ fn services_and_boot_come_from_init() {
 fn workloads_and_network_come_from_their_programs() {
     let place = Place::new();
     neighbours::status(
-        &place.path("run/hostd.status"),
+        &place.path("run/hostd/status"),
         r#"{"workloads":[{"name":"web","image":"demo","state":"running","pid":7,"address":"10.88.0.2","restarts":0,"started-at":null,"exit-code":null,"message":"","pull":null}]}"#,
     );
-    neighbours::status(&place.path("run/netd.status"), r#"{"interfaces":[],"name-servers":["10.0.2.3"],"hostname":"n"}"#);
+    neighbours::status(&place.path("run/netd/status"), r#"{"interfaces":[],"name-servers":["10.0.2.3"],"hostname":"n"}"#);
     let apid = place.start();
     assert_eq!(apid.client().workloads().expect("workloads").workloads[0].state, WorkloadState::Running);
     assert_eq!(apid.client().network().expect("network").hostname, "n");
@@ -62,7 +62,7 @@ fn an_absent_program_is_said_to_be_absent() {
 #[test]
 fn a_neighbour_that_talks_rubbish_does_no_harm() {
     let place = Place::new();
-    neighbours::status(&place.path("run/hostd.status"), "not JSON");
+    neighbours::status(&place.path("run/hostd/status"), "not JSON");
     let apid = place.start();
     let answer = apid.send(Method::Get, "/v1/workloads", None);
     assert!(answer.status >= 500 && answer.text().contains("hostd"), "{}", answer.text());
@@ -73,7 +73,7 @@ const RECORDS: &str = "{\"seq\":1,\"time_ms\":1,\"monotonic_ms\":1,\"source\":\"
 #[test]
 fn logs_are_asked_for_as_the_caller_says() {
     let place = Place::new();
-    let queries = neighbours::logs(&place.path("run/logd.sock"), RECORDS);
+    let queries = neighbours::logs(&place.path("run/logd/query.sock"), RECORDS);
     let apid = place.start();
     let query = LogQuery { sources: vec!["apid".into(), "workload/".into()], level: Some(3), tail: Some(9), ..LogQuery::default() };
     let lines: Vec<_> = apid.client().logs(&query).expect("logs").map(|line| line.expect("a line")).collect();
@@ -89,7 +89,7 @@ fn logs_are_asked_for_as_the_caller_says() {
 #[test]
 fn a_follower_gets_lines_at_once_and_its_going_is_noticed() {
     let place = Place::new();
-    let queries = neighbours::logs(&place.path("run/logd.sock"), RECORDS);
+    let queries = neighbours::logs(&place.path("run/logd/query.sock"), RECORDS);
     let apid = place.start();
     let mut following = apid.client().logs(&LogQuery { follow: true, ..LogQuery::default() }).expect("logs");
     assert!(following.next().expect("a line").expect("a line").contains("one"));

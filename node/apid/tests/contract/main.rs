@@ -39,9 +39,9 @@ fn every_answer_is_as_the_document_says() {
     let tool = schemathesis().unwrap_or_else(|error| panic!("schemathesis cannot be had: {error}"));
     let place = Place::new();
     let _init = neighbours::init(&place.path("init.sock"));
-    neighbours::status(&place.path("run/hostd.status"), r#"{"workloads":[]}"#);
-    neighbours::status(&place.path("run/netd.status"), r#"{"interfaces":[],"name-servers":["10.0.2.3"],"hostname":"n"}"#);
-    neighbours::logs(&place.path("run/logd.sock"), RECORD);
+    neighbours::status(&place.path("run/hostd/status"), r#"{"workloads":[]}"#);
+    neighbours::status(&place.path("run/netd/status"), r#"{"interfaces":[],"name-servers":["10.0.2.3"],"hostname":"n"}"#);
+    neighbours::logs(&place.path("run/logd/query.sock"), RECORD);
     let apid = place.start();
     let port = bridge(place.path("api.sock"));
     let passed = run(&tool, port, place.path("reports"));

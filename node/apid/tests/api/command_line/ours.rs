@@ -138,7 +138,7 @@ fn services_boot_and_logs_are_tables_for_people() {
     assert!(parsed(&typed(&client, "services -o json").out)["services"].is_array());
     assert!(typed(&client, "boot").out.contains("settings generation 1\n"));
     let record = "{\"seq\":1,\"time_ms\":1,\"monotonic_ms\":1500,\"source\":\"apid\",\"level\":3,\"text\":\"one\"}\n";
-    neighbours::logs(&place.path("run/logd.sock"), record);
+    neighbours::logs(&place.path("run/logd/query.sock"), record);
     assert_eq!(typed(&client, "logs apid -n 5"), prints("    1.500 apid: ERROR one\n"));
     assert_eq!(typed(&client, "logs -o json"), prints(record));
 }
