@@ -129,9 +129,10 @@ fn next_steps(what: Option<&Workload>, served: &[u16], args: &RunArgs) -> String
     if what.is_some_and(|what| what.publish.is_empty()) {
         lines.push("\n  No port leads to it; stop and add `--publish 8080:80` to reach port 80 of the container.".into());
     }
-    let stop = if args.behind { "`./ampoule stop` ends it." } else { "Ctrl-C stops it." };
+    let name = if args.node.name == "default" { String::new() } else { format!(" --name {}", args.node.name) };
+    let stop = if args.behind { format!("`./ampoule stop{name}` ends it.") } else { "Ctrl-C stops it.".to_owned() };
     lines.push(format!(
-        "\n  Try   ./ampoule ps    ./ampoule logs -f\n        ./ampoule ctl get settings    ./ampoule console\n\n  {stop} It keeps its state; `--fresh` begins anew."
+        "\n  Try   ./ampoule ps{name}    ./ampoule logs{name} -f\n        ./ampoule ctl{name} get settings    ./ampoule console{name}\n\n  {stop} It keeps its state; `--fresh` begins anew."
     ));
     lines.join("\n")
 }
