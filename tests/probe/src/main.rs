@@ -2,6 +2,8 @@
 
 mod attack;
 mod bomb;
+mod boxed;
+mod confinement;
 mod daemons;
 mod hardening;
 mod kernel;
@@ -16,9 +18,10 @@ use report::Report;
 /// An attack: its name in the message of the day, and what it does.
 type Attack = (&'static str, fn(&mut Report));
 
-const ATTACKS: [Attack; 6] = [
+const ATTACKS: [Attack; 7] = [
     ("attack", attack::run),
     ("bomb", bomb::run),
+    ("box", confinement::look),
     ("hardening", hardening::look),
     ("init", noise::run),
     ("kernel", kernel::look),
@@ -30,6 +33,9 @@ fn main() -> ExitCode {
         None => serve(),
         // Roles this program gives to copies of itself.
         Some("parent-of-orphan") => return noise::leave_an_orphan(),
+        Some("boxed") if boxed::is_wanted() => boxed::attack(),
+        // It has nothing to do, and stays.
+        Some("boxed") => thread::sleep(Duration::MAX),
         Some("long-life") => thread::sleep(Duration::from_secs(60)),
         Some(_) => {}
     }

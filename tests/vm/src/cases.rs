@@ -3,6 +3,7 @@
 mod attacks;
 mod boot;
 mod command_line;
+mod daemons;
 mod demo;
 mod hardening;
 mod integrity;
@@ -26,6 +27,7 @@ pub(crate) fn all() -> Vec<Case> {
         software::CASES,
         pulling::CASES,
         attacks::CASES,
+        daemons::CASES,
         power::CASES,
         settings::CASES,
         workloads::CASES,
