@@ -232,6 +232,23 @@ pub(crate) enum BenchWhat {
         #[arg(long)]
         write: bool,
     },
+    /// Boot and memory of this checkout's image beside another one that lies built in a folder: what a change costs
+    Image {
+        /// Where the other image is, such as another checkout's out/standalone
+        folder: std::path::PathBuf,
+        /// Boots of each image; the median counts
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
+        runs: u32,
+        /// Memory of each machine in MiB
+        #[arg(long, default_value_t = 1024)]
+        memory: u32,
+        /// Processors of each machine
+        #[arg(long, default_value_t = 2)]
+        cpus: u32,
+        /// Write the table to this file in docs/
+        #[arg(long, value_name = "NAME", value_parser = file_name)]
+        write: Option<String>,
+    },
 }
 
 /// `logs`.
@@ -288,6 +305,12 @@ pub(crate) enum LockWhat {
         /// Name of the input, as in image/lock.toml
         name: String,
     },
+}
+
+/// A page of the documentation, by its name alone.
+fn file_name(text: &str) -> Result<String, String> {
+    let is_page = text.strip_suffix(".md").is_some_and(|stem| stem.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
+    if is_page { Ok(text.to_owned()) } else { Err("a name such as `benchmarks-confinement.md`".to_owned()) }
 }
 
 /// It becomes a folder name.

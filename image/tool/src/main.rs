@@ -51,6 +51,9 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Inspect(args) => inspect::run(&args)?,
         Command::Bench(args) => match args.what {
             BenchWhat::Boot { runs, memory, cpus, write } => bench::boot(runs, memory, cpus, write)?,
+            BenchWhat::Image { folder, runs, memory, cpus, write } => {
+                bench::images::run(&folder, runs, bench::Conditions { memory, cpus }, write.as_deref())?;
+            }
             BenchWhat::Api { runs, memory, cpus, write } => bench::api::run(runs, memory, cpus, write)?,
         },
         Command::Doctor => return doctor::run(),
