@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use ampoule_api_client::Client;
-use ampoule_api_types::v1::{Plan, PlanRequest, PlannedKey, PlannedReason};
+use ampoule_api_types::v1::{Plan, PlanRequest, PlannedKey, PlannedReason, PlannedWorkload};
 use clap::Args;
 use serde_json::{Map, Value};
 
@@ -56,7 +56,7 @@ pub(crate) fn show(out: &mut dyn Write, plan: &Plan, format: OutputFormat) -> Re
     section(out, "settings", plan.keys.iter().map(key))?;
     section(out, "files", plan.files.iter().map(|file| format!("{} {}", file.change, file.path)))?;
     section(out, "services", plan.services.iter().map(|s| format!("{} {} ({})", s.action, s.service, s.because.join(", "))))?;
-    section(out, "workloads", plan.workloads.iter().map(|w| format!("{} {}", w.change, w.name)))?;
+    section(out, "workloads", plan.workloads.iter().map(workload))?;
     section(out, "remote API", plan.remote_api.then(|| "opened, closed or changed".to_owned()).into_iter())?;
     section(out, "effect at the next boot only", plan.reboot.iter().map(reason))?;
     section(out, "may cut off whoever changes it", plan.access.iter().map(reason))?;
@@ -82,6 +82,11 @@ pub(crate) fn key(key: &PlannedKey) -> String {
         None => "(none)".to_owned(),
     };
     format!("{}: {} → {}", key.key, shown(&key.old), shown(&key.new))
+}
+
+fn workload(workload: &PlannedWorkload) -> String {
+    let notes: String = workload.notes.iter().map(|note| format!("; {note}")).collect();
+    format!("{} {}{notes}", workload.change, workload.name)
 }
 
 fn reason(reason: &PlannedReason) -> String {

@@ -2,7 +2,10 @@
 
 use crate::file::{Action, File, Files, Reader, json};
 use crate::{Effect, Image};
+use ampoule_base::WorkloadName;
 use ampoule_settings::Settings;
+use ampoule_settings::workloads::Workload;
+use ampoule_workload::Domain;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +26,9 @@ pub struct WorkloadChange {
     pub name: String,
     /// What happens to its container.
     pub change: WorkloadFate,
+    /// Where, once it runs, it is less apart from the node or the others than a workload is by itself; a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// What happens to a workload's container.
@@ -39,6 +45,23 @@ pub enum WorkloadFate {
     Stored,
 }
 
+fn notes(name: &WorkloadName, settings: &Settings) -> Vec<String> {
+    let Some(workload) = settings.workloads.get(name).filter(|w| w.enabled) else { return Vec::new() };
+    let wider = (workload.selinux != Domain::Container).then(|| format!("runs in the wider domain {}", workload.selinux.type_name()));
+    let root = (!workload.user_namespace).then(|| "uid 0 inside is uid 0 on the node".to_owned());
+    wider.into_iter().chain(root).chain(sharers(name, workload, settings)).collect()
+}
+
+/// Said of each other workload that runs and has a volume of this one.
+fn sharers(name: &WorkloadName, workload: &Workload, settings: &Settings) -> BTreeSet<String> {
+    let has = |other: &Workload, volume: &str| other.volumes.iter().any(|v| v.name == volume);
+    let others = |volume: &str| {
+        let with = settings.workloads.iter().filter(|(n, w)| *n != name && w.enabled && has(w, volume));
+        with.map(|(other, _)| format!("shares the volume {volume} with {other}")).collect::<Vec<_>>()
+    };
+    workload.volumes.iter().flat_map(|v| others(&v.name)).collect()
+}
+
 pub(crate) fn changes(old: &Settings, new: &Settings) -> Vec<WorkloadChange> {
     let names: BTreeSet<_> = old.workloads.keys().chain(new.workloads.keys()).collect();
     let differ = names.into_iter().filter(|n| old.workloads.get(*n) != new.workloads.get(*n));
@@ -51,7 +74,7 @@ pub(crate) fn changes(old: &Settings, new: &Settings) -> Vec<WorkloadChange> {
                 (true, false) => WorkloadFate::Stopped,
                 (false, false) => WorkloadFate::Stored,
             };
-            WorkloadChange { name: name.to_string(), change }
+            WorkloadChange { name: name.to_string(), change, notes: notes(name, new) }
         })
         .collect()
 }

@@ -87,6 +87,21 @@ fn workloads_reach_hostd_resolved_and_unreadable_for_others() {
 }
 
 #[test]
+fn a_plan_says_where_a_workload_is_less_apart() {
+    let notes = |text: &str| {
+        let plan = Plan::between(&image(), Some(&state("")), &state(text));
+        plan.workloads.into_iter().map(|w| w.notes).collect::<Vec<_>>().concat()
+    };
+    let of = |line: &str| notes(&format!("[settings.workloads.web]\nimage = \"x\"\n{line}\n"));
+    assert!(of("").is_empty());
+    assert_eq!(of("selinux = \"control\""), ["runs in the wider domain control_t"]);
+    assert_eq!(of("user-namespace = false"), ["uid 0 inside is uid 0 on the node"]);
+    assert!(of("enabled = false\nuser-namespace = false").is_empty(), "what does not run is as apart as can be");
+    let both = "[settings.workloads.a]\nimage = \"x\"\nvolumes = [\"v:/v:shared\"]\n[settings.workloads.b]\nimage = \"x\"\nvolumes = [\"v:/w:shared\"]\n";
+    assert_eq!(notes(both), ["shares the volume v with b", "shares the volume v with a"]);
+}
+
+#[test]
 fn no_secret_shows_in_a_plan() {
     let text = "container-registry.credentials = [{ registry = \"r.example\", username = \"u\", password = \"hunter2\" }]\nnetwork.https-proxy = \"http://u:hunter2@p:1\"\nworkloads.w = { image = \"x\", env = { P = \"hunter2\" } }\n";
     let s = state(text);

@@ -4,7 +4,7 @@ use ampoule_base::{
     ByteSize, Cpus, EnvironmentName, HostName, HttpUrl, Identifier, ImageReference, PemCertificates, PemPrivateKey, PlainText, Port,
     RegistryHost, RegistryPattern, Secret, SingleLine, WorkloadName,
 };
-use ampoule_workload::{Publish, RestartPolicy, Volume};
+use ampoule_workload::{Domain, Publish, RestartPolicy, Volume};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -54,7 +54,7 @@ described_text! {
     SingleLine = "a text on one line";
     WorkloadName = "1 to 63 small letters, digits and single `-` between them, for example \"web-1\"";
     Publish = "\"HOSTPORT:PORT\", maybe with \"/udp\" behind it, for example \"8080:80\"";
-    Volume = "\"NAME:/path\", maybe with \":ro\" behind it";
+    Volume = "\"NAME:/path\", maybe with \":ro\", \":shared\" or \":ro,shared\" behind it";
     String = "a text";
     IpAddr = "an IPv4 or IPv6 address";
     Ipv4Addr = "an IPv4 address";
@@ -104,6 +104,14 @@ impl Described for RestartPolicy {
 
     fn schema() -> Value {
         json!({ "enum": ["always", "on-failure", "never"] })
+    }
+}
+
+impl Described for Domain {
+    const ALLOWED: &'static str = "one of \"container\", \"control\", \"super\"";
+
+    fn schema() -> Value {
+        json!({ "enum": ["container", "control", "super"] })
     }
 }
 

@@ -120,6 +120,7 @@ impl Settings {
         dns::check_together(&self.dns, errors);
         kernel::check_together(&self.kernel, errors);
         workloads::check_together(&self.workloads, self.api.remote.open_port(), errors);
+        workloads::check_volumes(&self.workloads, errors);
         oci_defaults::check_together(&self.oci_defaults, errors);
         host_containers::check_together(&self.host_containers, errors);
         bootstrap_containers::check_together(&self.bootstrap_containers, errors);

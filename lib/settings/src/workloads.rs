@@ -3,7 +3,7 @@
 use crate::key::Key;
 use crate::{Described, SettingError};
 use ampoule_base::{ByteSize, Cpus, EnvironmentName, ImageReference, WorkloadName};
-use ampoule_workload::{Publish, RestartPolicy, Volume, Workload as Resolved};
+use ampoule_workload::{Domain, Publish, RestartPolicy, Volume, Workload as Resolved};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -42,6 +42,12 @@ pub struct Workload {
     /// False: kept in the settings, not run.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Its SELinux domain.
+    #[serde(default)]
+    pub selinux: Domain,
+    /// False: uid 0 inside is uid 0 on the node.
+    #[serde(default = "yes")]
+    pub user_namespace: bool,
 }
 
 fn yes() -> bool {
@@ -63,6 +69,8 @@ impl Workload {
             cpus: self.cpus.map(Cpus::get),
             restart: self.restart,
             enabled: self.enabled,
+            selinux: self.selinux,
+            user_namespace: self.user_namespace,
         }
     }
 }
@@ -80,6 +88,22 @@ pub(crate) fn check_together(workloads: &Workloads, api_port: Option<u16>, error
             if let Some(other) = taken.insert((publish.protocol, port), name) {
                 let reason = format!("port {port} of the node is published twice, by `{other}` and by `{name}`");
                 errors.push(SettingError::value(&key, reason, "give one of them another port, or set `enabled = false`"));
+            }
+        }
+    }
+}
+
+/// A folder that two workloads name without both saying `shared`: the one would read and change what is the other's.
+pub(crate) fn check_volumes(workloads: &Workloads, errors: &mut Vec<SettingError>) {
+    let mut named: BTreeMap<&str, (&WorkloadName, bool)> = BTreeMap::new();
+    for (name, workload) in workloads.iter().filter(|(_, w)| w.enabled) {
+        for volume in &workload.volumes {
+            let (other, shared) = *named.entry(&volume.name).or_insert((name, volume.shared));
+            if other != name && !(shared && volume.shared) {
+                let reason = format!("the volume `{}` is `{other}`'s too, and not both say that they share it", volume.name);
+                let hint =
+                    format!("give one of them another name, or put `shared` behind both, like \"{}:{}:shared\"", volume.name, volume.path);
+                errors.push(SettingError::value(&format!("workloads.{name}.volumes"), reason, hint));
             }
         }
     }
@@ -104,12 +128,14 @@ pub(crate) const KEYS: &[Key] = &[
         .allowed("a list like [\"8080:80\", \"53:53/udp\"]"),
     key::<Vec<Volume>>(
         "workloads.*.volumes",
-        "Durable folders; those of one name are one folder.",
+        "Durable folders; those of one name are one folder, which several workloads have only if each says `shared`.",
         r#"["data:/var/lib/data", "conf:/etc/app:ro"]"#,
     )
-    .allowed("a list like [\"data:/var/lib/data\", \"conf:/etc/app:ro\"]"),
+    .allowed("a list like [\"data:/var/lib/data\", \"conf:/etc/app:ro\", \"pool:/pool:shared\"]"),
     key::<ByteSize>("workloads.*.memory", "Most memory it may use; more and the kernel ends it.", r#""256MiB""#),
     key::<Cpus>("workloads.*.cpus", "Most processor time, in processors.", "0.5"),
     key::<RestartPolicy>("workloads.*.restart", "What happens when it ends.", r#""always""#),
     key::<bool>("workloads.*.enabled", "False: kept in the settings, not run.", "true"),
+    key::<Domain>("workloads.*.selinux", "Its SELinux domain; all but `container` may do more than a container should.", r#""container""#),
+    key::<bool>("workloads.*.user-namespace", "False: uid 0 inside is uid 0 on the node, kept in by SELinux and seccomp alone.", "true"),
 ];

@@ -73,6 +73,10 @@ fn what_does_not_fit_together_is_refused() {
             "[settings.workloads.a]\nimage = \"x\"\npublish = [\"80:80\"]\n[settings.workloads.b]\nimage = \"x\"\npublish = [\"80:81\"]\n",
             "published twice",
         ),
+        (
+            "[settings.workloads.a]\nimage = \"x\"\nvolumes = [\"v:/v:shared\"]\n[settings.workloads.b]\nimage = \"x\"\nvolumes = [\"v:/w\"]\n",
+            "not both say that they share it",
+        ),
         ("[settings.workloads.\"a/b\"]\nimage = \"x\"\n", "a/b"),
         (&format!("[settings.dns]\nname-servers = [{}]\n", "\"1.1.1.1\", ".repeat(65)), "these are 65 entries"),
         ("[settings.motd]\nx = 1\n", "motd"),
@@ -87,6 +91,14 @@ fn what_does_not_fit_together_is_refused() {
 fn one_port_for_tcp_and_udp_and_for_a_disabled_workload_is_fine() {
     let text = "[settings.workloads.a]\nimage = \"x\"\npublish = [\"53:53/udp\", \"53:53\"]\n[settings.workloads.b]\nimage = \"x\"\nenabled = false\npublish = [\"53:53\"]\n";
     assert!(settings(text).is_ok(), "{:?}", settings(text));
+}
+
+#[test]
+fn a_volume_that_both_share_or_that_is_named_twice_by_one_is_fine() {
+    let both = "[settings.workloads.a]\nimage = \"x\"\nvolumes = [\"v:/v:shared\"]\n[settings.workloads.b]\nimage = \"x\"\nvolumes = [\"v:/w:ro,shared\"]\n";
+    assert!(settings(both).is_ok(), "{:?}", settings(both));
+    let one = "[settings.workloads.a]\nimage = \"x\"\nvolumes = [\"v:/v\", \"v:/w:ro\"]\n";
+    assert!(settings(one).is_ok(), "{:?}", settings(one));
 }
 
 #[test]

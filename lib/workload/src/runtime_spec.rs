@@ -11,13 +11,13 @@ use std::{
 use oci_spec::{
     OciSpecError,
     runtime::{
-        LinuxCpuBuilder, LinuxMemoryBuilder, LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, LinuxResources, LinuxSeccomp,
-        Mount, MountBuilder, Spec, UserBuilder,
+        LinuxCpuBuilder, LinuxIdMapping, LinuxIdMappingBuilder, LinuxMemoryBuilder, LinuxNamespace, LinuxNamespaceBuilder,
+        LinuxNamespaceType, LinuxResources, LinuxSeccomp, Mount, MountBuilder, Spec, UserBuilder,
     },
 };
 use thiserror::Error;
 
-use crate::{OciDefaults, Volume, Workload, image::ImageConfig, user::User};
+use crate::{Isolation, OciDefaults, Volume, Workload, domain::file_label, image::ImageConfig, user::User};
 
 const BASE: &str = include_str!("base-spec.json");
 const SECCOMP: &str = include_str!("seccomp.json");
@@ -53,8 +53,14 @@ pub struct Inputs<'a> {
     pub image: &'a ImageConfig,
     /// The image's user, resolved.
     pub user: &'a User,
+    /// What keeps it from the others.
+    pub isolation: Isolation,
+    /// Whether the node enforces SELinux, so that everything must have its label.
+    pub selinux: bool,
     /// File of the network namespace on the node.
     pub network_namespace: &'a Path,
+    /// File of the user namespace on the node, which maps the workload's ids to its range; `None`: ids inside are ids of the node.
+    pub user_namespace: Option<&'a Path>,
     /// Files of the node that appear in the container, read-only: path inside → path on the node.
     pub files: BTreeMap<&'static str, PathBuf>,
     /// Folder of the node with a folder per volume.
@@ -80,6 +86,7 @@ fn fill_process(spec: &mut Spec, inputs: &Inputs<'_>) -> Result<(), SpecError> {
     process.set_args(Some(arguments(inputs.workload, inputs.image)?));
     process.set_env(Some(environment(inputs)));
     process.set_cwd(PathBuf::from(inputs.image.working_dir()));
+    process.set_selinux_label(inputs.selinux.then(|| inputs.workload.selinux.process_label(inputs.isolation)));
     inputs.defaults.apply(&mut process)?;
     spec.set_process(Some(process));
     Ok(())
@@ -113,7 +120,7 @@ fn environment(inputs: &Inputs<'_>) -> Vec<String> {
 fn fill_mounts(spec: &mut Spec, inputs: &Inputs<'_>) -> Result<(), SpecError> {
     let mut mounts = spec.mounts().clone().unwrap_or_default();
     for volume in &inputs.workload.volumes {
-        mounts.push(volume_mount(volume, inputs.volumes_root)?);
+        mounts.push(volume_mount(volume, inputs)?);
     }
     for (inside, outside) in &inputs.files {
         mounts.push(bind(Path::new(inside), outside, &["rbind", "ro", "nosuid", "nodev", "noexec"])?);
@@ -122,10 +129,12 @@ fn fill_mounts(spec: &mut Spec, inputs: &Inputs<'_>) -> Result<(), SpecError> {
     Ok(())
 }
 
-fn volume_mount(volume: &Volume, root: &Path) -> Result<Mount, OciSpecError> {
+/// On disk, files of a volume have the ids that the workload knows: the mount maps them, so that its range may change.
+fn volume_mount(volume: &Volume, inputs: &Inputs<'_>) -> Result<Mount, OciSpecError> {
     let access = if volume.read_only { "ro" } else { "rw" };
-    let options = ["rbind", "rprivate", access, "nosuid", "nodev", "noexec"];
-    bind(Path::new(&volume.path), &root.join(&volume.name), &options)
+    let mut options = vec!["rbind", "rprivate", access, "nosuid", "nodev", "noexec"];
+    options.extend(inputs.user_namespace.map(|_| "idmap"));
+    bind(Path::new(&volume.path), &inputs.volumes_root.join(&volume.name), &options)
 }
 
 fn bind(inside: &Path, outside: &Path, options: &[&str]) -> Result<Mount, OciSpecError> {
@@ -136,23 +145,37 @@ fn bind(inside: &Path, outside: &Path, options: &[&str]) -> Result<Mount, OciSpe
 fn fill_linux(spec: &mut Spec, inputs: &Inputs<'_>) -> Result<(), SpecError> {
     let mut linux = spec.linux().clone().unwrap_or_default();
     linux.set_cgroups_path(Some(inputs.cgroup_parent.join(inputs.name)));
-    linux.set_namespaces(Some(namespaces(inputs.network_namespace)?));
+    linux.set_namespaces(Some(namespaces(inputs)?));
+    linux.set_mount_label(inputs.selinux.then(|| file_label(inputs.isolation)));
+    let mut groups = u32::MAX / 2;
+    if inputs.user_namespace.is_some() {
+        let mapping = vec![id_mapping(inputs.isolation)?];
+        linux.set_uid_mappings(Some(mapping.clone())).set_gid_mappings(Some(mapping));
+        // The kernel refuses groups that the namespace does not have.
+        groups = inputs.isolation.ids().size - 1;
+    }
     linux.set_resources(Some(limits(linux.resources().clone().unwrap_or_default(), inputs.workload)?));
     linux.set_seccomp(Some(serde_json::from_str::<LinuxSeccomp>(SECCOMP)?));
     // A container has its own network: low ports and ping need no privilege there.
     linux.set_sysctl(Some(HashMap::from([
         ("net.ipv4.ip_unprivileged_port_start".to_owned(), "0".to_owned()),
-        ("net.ipv4.ping_group_range".to_owned(), "0 2147483647".to_owned()),
+        ("net.ipv4.ping_group_range".to_owned(), format!("0 {groups}")),
     ])));
     spec.set_linux(Some(linux));
     Ok(())
 }
 
-fn namespaces(network: &Path) -> Result<Vec<LinuxNamespace>, OciSpecError> {
-    use LinuxNamespaceType::{Cgroup, Ipc, Mount, Network, Pid, Uts};
+fn id_mapping(isolation: Isolation) -> Result<LinuxIdMapping, OciSpecError> {
+    let ids = isolation.ids();
+    LinuxIdMappingBuilder::default().container_id(0u32).host_id(ids.first).size(ids.size).build()
+}
+
+fn namespaces(inputs: &Inputs<'_>) -> Result<Vec<LinuxNamespace>, OciSpecError> {
+    use LinuxNamespaceType::{Cgroup, Ipc, Mount, Network, Pid, User, Uts};
     let own = [Pid, Ipc, Uts, Mount, Cgroup].map(|typ| LinuxNamespaceBuilder::default().typ(typ).build());
-    let joined = LinuxNamespaceBuilder::default().typ(Network).path(network).build();
-    own.into_iter().chain([joined]).collect()
+    let joined = |typ, path: &Path| LinuxNamespaceBuilder::default().typ(typ).path(path).build();
+    let user = inputs.user_namespace.map(|path| joined(User, path));
+    own.into_iter().chain([joined(Network, inputs.network_namespace)]).chain(user).collect()
 }
 
 fn limits(mut resources: LinuxResources, workload: &Workload) -> Result<LinuxResources, OciSpecError> {

@@ -1,4 +1,4 @@
-//! Volumes: `"NAME:/path[:ro]"`.
+//! Volumes: `"NAME:/path[:OPTIONS]"`, options `ro` and `shared`, divided by a comma.
 
 use std::{fmt, str::FromStr};
 
@@ -15,12 +15,14 @@ pub struct Volume {
     pub path: String,
     /// True: the container may not write to it.
     pub read_only: bool,
+    /// True: other workloads may name the folder too, if they say the same.
+    pub shared: bool,
 }
 
 /// Why a text is not a volume.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(
-    "volume '{0}' is not NAME:/path[:ro]: NAME has letters, digits, '.', '_' and '-' and begins with a letter or digit; the path is absolute, is not '/' and has no '..'"
+    "volume '{0}' is not NAME:/path[:OPTIONS]: NAME has letters, digits, '.', '_' and '-' and begins with a letter or digit; the path is absolute, is not '/' and has no '..'; OPTIONS are `ro` and `shared`, divided by a comma"
 )]
 pub struct VolumeError(String);
 
@@ -34,13 +36,17 @@ impl FromStr for Volume {
 
 fn parse(text: &str) -> Option<Volume> {
     let (name, rest) = text.split_once(':')?;
-    let (path, read_only) = match rest.split_once(':') {
-        None => (rest, false),
-        Some((path, "ro")) => (path, true),
-        Some((path, "rw")) => (path, false),
-        Some(_) => return None,
-    };
-    (is_name(name) && is_path(path)).then(|| Volume { name: name.to_owned(), path: path.to_owned(), read_only })
+    let (path, options) = rest.split_once(':').map_or((rest, None), |(path, options)| (path, Some(options)));
+    let mut volume = Volume { name: name.to_owned(), path: path.to_owned(), read_only: false, shared: false };
+    for option in options.iter().flat_map(|options| options.split(',')) {
+        match option {
+            "ro" => volume.read_only = true,
+            "rw" => volume.read_only = false,
+            "shared" => volume.shared = true,
+            _ => return None,
+        }
+    }
+    (is_name(name) && is_path(path)).then_some(volume)
 }
 
 /// A name is used as one path component on the node: nothing in it may lead elsewhere.
@@ -74,7 +80,13 @@ impl From<Volume> for String {
 
 impl fmt::Display for Volume {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}{}", self.name, self.path, if self.read_only { ":ro" } else { "" })
+        let options = match (self.read_only, self.shared) {
+            (false, false) => "",
+            (true, false) => ":ro",
+            (false, true) => ":shared",
+            (true, true) => ":ro,shared",
+        };
+        write!(f, "{}:{}{options}", self.name, self.path)
     }
 }
 
@@ -84,14 +96,28 @@ mod tests {
 
     #[test]
     fn reads_and_prints() {
-        for text in ["data:/var/lib/data", "a.b-c_d:/x:ro"] {
+        for text in ["data:/var/lib/data", "a.b-c_d:/x:ro", "a:/x:shared", "a:/x:ro,shared"] {
             assert_eq!(text.parse::<Volume>().expect("valid").to_string(), text);
         }
     }
 
     #[test]
     fn refuses_paths_and_names_that_lead_elsewhere() {
-        for text in ["data", "../x:/a", ".x:/a", "a/b:/a", "a:b", "a:/x/../..", "a:/", "a:/.", ":/a", "a:/x:suid"] {
+        for text in [
+            "data",
+            "../x:/a",
+            ".x:/a",
+            "a/b:/a",
+            "a:b",
+            "a:/x/../..",
+            "a:/",
+            "a:/.",
+            ":/a",
+            "a:/x:suid",
+            "a:/x:",
+            "a:/x:ro,",
+            "a:/x:ro:shared",
+        ] {
             assert!(text.parse::<Volume>().is_err(), "{text}");
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Publish, Volume};
+use crate::{Domain, Publish, Volume};
 
 /// All workloads of a node by name.
 pub type Workloads = BTreeMap<String, Workload>;
@@ -44,11 +44,17 @@ pub struct Workload {
     #[serde(default)]
     pub restart: RestartPolicy,
     /// False: known, but not run.
-    #[serde(default = "enabled_by_default")]
+    #[serde(default = "yes")]
     pub enabled: bool,
+    /// Its SELinux domain.
+    #[serde(default)]
+    pub selinux: Domain,
+    /// False: uid 0 inside is uid 0 on the node.
+    #[serde(default = "yes")]
+    pub user_namespace: bool,
 }
 
-fn enabled_by_default() -> bool {
+fn yes() -> bool {
     true
 }
 
@@ -75,6 +81,8 @@ struct Fixed<'a> {
     volumes: &'a [Volume],
     memory: Option<u64>,
     cpus: Option<f64>,
+    selinux: Domain,
+    user_namespace: bool,
 }
 
 impl Workload {
@@ -89,6 +97,8 @@ impl Workload {
             volumes: &self.volumes,
             memory: self.memory,
             cpus: self.cpus,
+            selinux: self.selinux,
+            user_namespace: self.user_namespace,
         };
         // Serialising plain structs, strings and numbers cannot fail.
         let text = serde_json::to_vec(&fixed).unwrap_or_default();
@@ -117,6 +127,7 @@ pub(crate) mod tests {
         let workload = example();
         assert!(workload.enabled);
         assert_eq!(workload.restart, RestartPolicy::Always);
+        assert!(workload.user_namespace && workload.selinux == Domain::Container);
     }
 
     #[test]
@@ -134,7 +145,7 @@ pub(crate) mod tests {
 
     #[test]
     fn digest_sees_every_fixed_field() {
-        let edits: [fn(&mut Workload); 7] = [
+        let edits: [fn(&mut Workload); 9] = [
             |w| w.image.push('2'),
             |w| w.command.push("x".into()),
             |w| w.args.push("x".into()),
@@ -142,6 +153,8 @@ pub(crate) mod tests {
             |w| w.volumes.clear(),
             |w| w.memory = None,
             |w| w.cpus = Some(1.0),
+            |w| w.selinux = Domain::Control,
+            |w| w.user_namespace = false,
         ];
         for edit in edits {
             let mut other = example();

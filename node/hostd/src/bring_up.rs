@@ -6,7 +6,8 @@ use std::{
 };
 
 use ampoule_workload::{
-    OciDefaults, Reference, Workload,
+    Isolation, OciDefaults, Reference, Workload,
+    domain::file_label,
     image::ImageConfig,
     oci_defaults::MAX_OCI_DEFAULTS_BYTES,
     pull::PullProgress,
@@ -23,6 +24,7 @@ use crate::{
     network::Attachment,
     output::Output,
     rootfs::Rootfs,
+    selinux,
     status::{State, pull as pull_status},
     volumes,
 };
@@ -53,11 +55,18 @@ pub(crate) async fn bring_up(
     let image = ready_image(ground, name, &reference).await?;
     ground.board.update(name, |status| status.state = State::Creating);
     let folder = ground.folder(name)?;
-    let attachment = ground.network.attach(name, &folder).await?;
+    let isolation = ground.register.assign(name)?;
+    let ids = workload.user_namespace.then(|| isolation.ids());
+    let selinux = selinux::is_live()?;
+    let attachment = ground.network.attach(name, &folder, ids).await?;
     ground.network.publish(name, &workload.publish).await?;
-    let mounts = ground.engine.prepare_snapshot(name, &image.chain_id()?).await?;
-    let user = prepare_rootfs(ground, workload, &image, &mounts).await?;
+    let owner = selinux.then_some(isolation);
+    let mounts = ground.engine.prepare_snapshot(name, &image.chain_id()?, ids).await?;
+    let user = prepare_rootfs(ground, workload, &image, &mounts, owner).await?;
     let files = write_files(ground, name, &folder, &attachment).await?;
+    if let Some(owner) = owner {
+        files.values().try_for_each(|path| selinux::label(path, &file_label(owner)))?;
+    }
     let defaults = oci_defaults(ground, name).await?;
     let inputs = Inputs {
         name,
@@ -65,7 +74,10 @@ pub(crate) async fn bring_up(
         defaults: &defaults,
         image: &image,
         user: &user,
-        network_namespace: &attachment.namespace,
+        isolation,
+        selinux,
+        network_namespace: &attachment.namespaces.network,
+        user_namespace: attachment.namespaces.user.as_ref().map(|(path, _)| path.as_path()),
         files,
         volumes_root: &ground.options.volumes,
         cgroup_parent: Path::new(CGROUP),
@@ -75,13 +87,25 @@ pub(crate) async fn bring_up(
         image: reference.to_string(),
         digest: digest.to_owned(),
         stop_signal: image.stop_signal(),
+        isolation,
         spec: serde_json::to_vec(&runtime_spec::build(&inputs)?).unwrap_or_default(),
     };
     ground.engine.create_container(container).await?;
     let out = output.insert(Output::open(&folder, name, &ground.sink)?);
-    let pid = ground.engine.start_task(name, mounts, &out.stdout, &out.stderr).await?;
+    let root = ids.map_or(0, |ids| ids.first);
+    let mounts = labelled(mounts, owner);
+    let pid = ground.engine.start_task(name, mounts, [&out.stdout, &out.stderr], root).await?;
     log::info!("{name}: runs as process {pid} at {}", attachment.address);
     Ok(Started { pid, address: attachment.address.to_string() })
+}
+
+/// The mounts of a root file system in which everything has the label of `owner`, layers that others share too.
+fn labelled(mut mounts: Vec<Mount>, owner: Option<Isolation>) -> Vec<Mount> {
+    if let Some(owner) = owner {
+        // In quotes, because there is a comma in it.
+        mounts.iter_mut().for_each(|mount| mount.options.push(format!("context=\"{}\"", file_label(owner))));
+    }
+    mounts
 }
 
 /// What every workload has; read at each start, so a change is there for the next one that starts.
@@ -124,12 +148,18 @@ async fn local_image(engine: &Engine, reference: &Reference) -> Result<Option<Im
 }
 
 /// Everything that needs a look into the root file system; on a thread where waiting for a disk hurts nobody.
-async fn prepare_rootfs(ground: &Ground, workload: &Workload, image: &ImageConfig, mounts: &[Mount]) -> Result<User, HostError> {
+async fn prepare_rootfs(
+    ground: &Ground,
+    workload: &Workload,
+    image: &ImageConfig,
+    mounts: &[Mount],
+    owner: Option<Isolation>,
+) -> Result<User, HostError> {
     let (mounts, wanted, volumes) = (mounts.to_vec(), image.user().to_owned(), workload.volumes.clone());
     let root = ground.options.volumes.clone();
     let work = move || {
-        let rootfs = Rootfs::open(&mounts)?;
-        volumes::prepare(&root, &volumes, &rootfs)?;
+        let rootfs = Rootfs::open(&mounts, owner.map(file_label).as_deref())?;
+        volumes::prepare(&root, &volumes, &rootfs, owner)?;
         Ok(user::resolve(&wanted, &rootfs.read_text("etc/passwd")?, &rootfs.read_text("etc/group")?)?)
     };
     let died = |error| HostError::network("look into the root file system")(error);

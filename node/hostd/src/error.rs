@@ -53,6 +53,9 @@ pub(crate) enum HostError {
         /// Why not.
         reason: String,
     },
+    /// Every number is in use.
+    #[error("all {0} ranges of user ids are in use; remove workloads that are not needed")]
+    NoIsolation(u16),
     /// The image's reference.
     #[error(transparent)]
     Reference(#[from] ReferenceError),

@@ -8,7 +8,7 @@ use std::{
 
 use ampoule_workload::{Reference, Workloads};
 
-use crate::{engine::Engine, error::HostError, files, network::Network, options::Options, output::Sink, status::Board};
+use crate::{engine::Engine, error::HostError, files, network::Network, options::Options, output::Sink, register::Register, status::Board};
 
 /// What every worker uses.
 pub(crate) struct Ground {
@@ -18,6 +18,8 @@ pub(crate) struct Ground {
     pub(crate) engine: Engine,
     /// The workloads' network.
     pub(crate) network: Network,
+    /// What keeps each from the others.
+    pub(crate) register: Register,
     /// Their status.
     pub(crate) board: Board,
     /// Their output.
@@ -27,9 +29,9 @@ pub(crate) struct Ground {
 
 impl Ground {
     /// Puts the parts together.
-    pub(crate) fn new(options: Options, engine: Engine, network: Network, board: Board) -> Self {
+    pub(crate) fn new(options: Options, engine: Engine, network: Network, register: Register, board: Board) -> Self {
         let sink = Sink::start(options.log.clone());
-        Self { options, engine, network, board, sink, wanted_images: Mutex::default() }
+        Self { options, engine, network, register, board, sink, wanted_images: Mutex::default() }
     }
 
     /// A workload's own folder below `/run`, made if it is not there.

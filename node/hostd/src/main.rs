@@ -11,7 +11,9 @@ mod ground;
 mod network;
 mod options;
 mod output;
+mod register;
 mod rootfs;
+mod selinux;
 mod status;
 mod volumes;
 mod worker;
@@ -28,6 +30,7 @@ use crate::{
     ground::Ground,
     network::Network,
     options::Options,
+    register::Register,
     status::Board,
 };
 
@@ -78,8 +81,9 @@ async fn prepare(options: &Options, wanted: &Workloads, board: Board) -> Result<
     let engine = Engine::connect(&options.containerd).await;
     let enabled = wanted.iter().filter(|(_, workload)| workload.enabled);
     let published: BTreeMap<_, _> = enabled.map(|(name, workload)| (name.clone(), workload.publish.clone())).collect();
+    let register = Register::open(&options.isolations, &engine.container_isolations().await?).await?;
     let network = Network::start(&options.run, published).await?;
-    Ok(Ground::new(options.clone(), engine, network, board))
+    Ok(Ground::new(options.clone(), engine, network, register, board))
 }
 
 /// A file that cannot be read changes nothing: what runs goes on.

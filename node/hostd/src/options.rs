@@ -21,6 +21,8 @@ pub(crate) struct Options {
     pub(crate) run: PathBuf,
     /// The folder of all volumes.
     pub(crate) volumes: PathBuf,
+    /// Who has which isolation number.
+    pub(crate) isolations: PathBuf,
     /// The status socket we make.
     pub(crate) status: PathBuf,
     /// The log service's socket.
@@ -39,6 +41,7 @@ impl Default for Options {
             hosts: "/etc/containerd/certs.d".into(),
             run: "/run/ampoule/hostd".into(),
             volumes: "/var/lib/ampoule/volumes".into(),
+            isolations: "/var/lib/ampoule/hostd/isolations.json".into(),
             status: "/run/ampoule/hostd/status".into(),
             log: "/run/ampoule/logd/ingest.sock".into(),
             resolver: "/etc/resolv.conf".into(),
@@ -51,7 +54,7 @@ impl Default for Options {
 pub(crate) enum OptionsError {
     /// No such flag.
     #[error(
-        "unknown flag '{0}'; known: --containerd --workloads --credentials --oci-defaults --hosts --run --volumes --status --log --resolver, each with a path"
+        "unknown flag '{0}'; known: --containerd --workloads --credentials --oci-defaults --hosts --run --volumes --isolations --status --log --resolver, each with a path"
     )]
     Unknown(String),
     /// A flag at the end.
@@ -81,6 +84,7 @@ impl Options {
             "--hosts" => &mut self.hosts,
             "--run" => &mut self.run,
             "--volumes" => &mut self.volumes,
+            "--isolations" => &mut self.isolations,
             "--status" => &mut self.status,
             "--log" => &mut self.log,
             "--resolver" => &mut self.resolver,

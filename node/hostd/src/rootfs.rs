@@ -26,8 +26,9 @@ pub(crate) struct Rootfs {
 }
 
 impl Rootfs {
-    /// Opens the file system that `mounts` (as containerd gave them) describe.
-    pub(crate) fn open(mounts: &[Mount]) -> Result<Self, HostError> {
+    /// Opens the file system that `mounts` (as containerd gave them) describe, all in it with `label` if there is one. Its files
+    /// have the ids that the image gives them, whatever the mounts would map them to.
+    pub(crate) fn open(mounts: &[Mount], label: Option<&str>) -> Result<Self, HostError> {
         let fail = HostError::file("look into", "the container's root file system");
         let [mount] = mounts else {
             return Err(fail(unexpected("more than one mount")));
@@ -35,7 +36,7 @@ impl Rootfs {
         if mount.r#type != "overlay" {
             return Err(fail(unexpected(&mount.r#type)));
         }
-        open_overlay(&mount.options).map(|root| Self { root }).map_err(fail)
+        open_overlay(&mount.options, label).map(|root| Self { root }).map_err(fail)
     }
 
     /// The text of a file of the image; empty if there is none. What is not UTF-8 is replaced.
@@ -77,7 +78,7 @@ fn unexpected(what: &str) -> io::Error {
     io::Error::other(format!("containerd describes it in a way we do not know ({what})"))
 }
 
-fn open_overlay(options: &[String]) -> io::Result<OwnedFd> {
+fn open_overlay(options: &[String], label: Option<&str>) -> io::Result<OwnedFd> {
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
     for option in options {
         match option.split_once('=') {
@@ -85,9 +86,14 @@ fn open_overlay(options: &[String]) -> io::Result<OwnedFd> {
             Some(("lowerdir", layers)) => {
                 layers.split(':').try_for_each(|layer| fsconfig_set_string(&context, "lowerdir+", layer))?;
             }
+            // Not the kernel's: containerd's own words for mapping the layers.
+            Some(("uidmap" | "gidmap", _)) => {}
             Some((key, value)) => fsconfig_set_string(&context, key, value)?,
             None => fsconfig_set_flag(&context, option.as_str())?,
         }
+    }
+    if let Some(label) = label {
+        fsconfig_set_string(&context, "context", label)?;
     }
     fsconfig_create(&context)?;
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;

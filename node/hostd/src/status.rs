@@ -8,15 +8,25 @@ use std::{
 };
 
 pub(crate) use ampoule_api_types::v1::WorkloadState as State;
-use ampoule_api_types::v1::{PullProgress as Pull, WorkloadList, WorkloadStatus as Status};
+use ampoule_api_types::v1::{PullProgress as Pull, WorkloadIds, WorkloadIsolation, WorkloadList, WorkloadStatus as Status};
 use ampoule_report::status;
-use ampoule_workload::pull::PullProgress;
+use ampoule_workload::{Isolation, Workload, pull::PullProgress};
 
 use crate::error::HostError;
 
 /// How far a pull is, as the status document has it.
 pub(crate) fn pull(progress: &PullProgress) -> Pull {
     Pull { bytes: progress.bytes(), total: progress.total(), percent: progress.percent() }
+}
+
+/// What keeps a workload from the others, as the status document has it.
+pub(crate) fn isolation_of(workload: &Workload, isolation: Isolation) -> WorkloadIsolation {
+    let ids = workload.user_namespace.then(|| isolation.ids());
+    WorkloadIsolation {
+        level: isolation.level(),
+        domain: workload.selinux.type_name().to_owned(),
+        ids: ids.map(|ids| WorkloadIds { first: ids.first, size: ids.size }),
+    }
 }
 
 /// A point in time as the status document has it.
@@ -36,6 +46,7 @@ fn unknown_yet(name: &str) -> Status {
         exit_code: None,
         message: String::new(),
         pull: None,
+        isolation: None,
     }
 }
 

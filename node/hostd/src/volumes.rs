@@ -9,21 +9,28 @@ use std::{
     path::Path,
 };
 
-use ampoule_workload::Volume;
+use ampoule_workload::{
+    Isolation, Volume,
+    domain::{file_label, shared_file_label},
+};
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, fchmod, fchown, fstat, mkdirat, openat, readlinkat, statat,
     symlinkat, syncfs,
 };
 
-use crate::{error::HostError, files::make_folder, rootfs::Rootfs};
+use crate::{error::HostError, files::make_folder, rootfs::Rootfs, selinux};
 
 /// Folders deeper than this are not copied: no data folder of an image is, and the stack is finite.
 const MAX_DEPTH: usize = 64;
 
-/// Makes the folders of `volumes` below `root` that do not exist yet.
-pub(crate) fn prepare(root: &Path, volumes: &[Volume], image: &Rootfs) -> Result<(), HostError> {
+/// Makes the folders of `volumes` below `root` that do not exist yet, and gives all of them the label of `owner`, or that of what is
+/// shared. `owner` is `None` where there is no SELinux.
+pub(crate) fn prepare(root: &Path, volumes: &[Volume], image: &Rootfs, owner: Option<Isolation>) -> Result<(), HostError> {
     make_folder(root)?;
-    volumes.iter().filter(|volume| !root.join(&volume.name).exists()).try_for_each(|volume| make(root, volume, image))
+    volumes.iter().filter(|volume| !root.join(&volume.name).exists()).try_for_each(|volume| make(root, volume, image))?;
+    let Some(owner) = owner else { return Ok(()) };
+    let label = |volume: &Volume| if volume.shared { shared_file_label() } else { file_label(owner) };
+    volumes.iter().try_for_each(|volume| selinux::label_tree(&root.join(&volume.name), &label(volume)))
 }
 
 /// Filled beside its place and then renamed: a volume that exists is whole, whenever the power goes.

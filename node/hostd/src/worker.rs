@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use ampoule_workload::{Next, RestartPolicy, Restarts, Workload};
+use ampoule_workload::{Isolation, Next, RestartPolicy, Restarts, Workload};
 use tokio::sync::watch;
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     error::HostError,
     ground::Ground,
     output::Output,
-    status::{State, timestamp},
+    status::{State, isolation_of, timestamp},
 };
 
 /// Given to a process between being asked to end and being ended.
@@ -145,6 +145,7 @@ impl Worker {
         }
         self.clear().await?;
         let ground = Arc::clone(&self.ground);
+        self.tell_isolation(workload, ground.register.assign(&self.name)?);
         let started = bring_up(&ground, &self.name, workload, digest, &mut self.output).await?;
         self.tell_running(started.pid, &started.address, SystemTime::now());
         // Beside the process's life: containerd takes its time to free layers.
@@ -155,7 +156,10 @@ impl Worker {
 
     async fn adopt(&mut self, workload: &Workload, container: &Container, pid: u32) -> Result<Instant, HostError> {
         let folder = self.ground.folder(&self.name)?;
-        let attachment = self.ground.network.attach(&self.name, &folder).await?;
+        let isolation = self.ground.register.assign(&self.name)?;
+        let ids = workload.user_namespace.then(|| isolation.ids());
+        let attachment = self.ground.network.attach(&self.name, &folder, ids).await?;
+        self.tell_isolation(workload, isolation);
         self.ground.network.publish(&self.name, &workload.publish).await?;
         if self.output.is_none() {
             self.output = Some(Output::open(&folder, &self.name, &self.ground.sink)?);
@@ -240,6 +244,7 @@ impl Worker {
     async fn forget(&self) -> Result<(), HostError> {
         let folder = self.ground.folder(&self.name)?;
         self.ground.network.detach(&self.name, &folder).await?;
+        self.ground.register.release(&self.name);
         std::fs::remove_dir_all(&folder).map_err(HostError::file("remove", folder))
     }
 
@@ -252,6 +257,10 @@ impl Worker {
             status.pull = None;
             status.message.clear();
         });
+    }
+
+    fn tell_isolation(&self, workload: &Workload, isolation: Isolation) {
+        self.ground.board.update(&self.name, |status| status.isolation = Some(isolation_of(workload, isolation)));
     }
 
     fn tell_exit(&self, exit: Exit) {

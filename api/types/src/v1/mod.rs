@@ -26,4 +26,4 @@ pub use plan::{Plan, PlanRequest, PlannedFile, PlannedKey, PlannedReason, Planne
 pub use services::{ServiceList, ServiceState, ServiceStatus};
 pub use settings::{SettingList, SettingValue, ValueSource};
 pub use user_data::{UserDataRequest, UserDataState, UserDataStatus};
-pub use workloads::{PullProgress, WorkloadList, WorkloadState, WorkloadStatus};
+pub use workloads::{PullProgress, WorkloadIds, WorkloadIsolation, WorkloadList, WorkloadState, WorkloadStatus};

@@ -98,6 +98,9 @@ pub struct PlannedWorkload {
     pub name: String,
     /// `started`, `replaced`, `stopped` or `stored`.
     pub change: String,
+    /// Where, once it runs, it is less apart from the node or the others than a workload is by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// A setting with a reason beside it.

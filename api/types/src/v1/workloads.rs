@@ -38,6 +38,33 @@ pub struct WorkloadStatus {
     pub message: String,
     /// How far the pull of its image is.
     pub pull: Option<PullProgress>,
+    /// What keeps it from the node and the other workloads; absent until it was first made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<WorkloadIsolation>,
+}
+
+/// What keeps a workload from the node and the other workloads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub struct WorkloadIsolation {
+    /// The SELinux level of its processes and files, no other workload's: `s0:c1,c2`.
+    pub level: String,
+    /// The SELinux domain of its processes.
+    pub domain: String,
+    /// The ids of the node that its own from 0 on stand for; absent: its ids are the node's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ids: Option<WorkloadIds>,
+}
+
+/// A range of user and group ids of the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WorkloadIds {
+    /// What 0 inside is on the node.
+    pub first: u32,
+    /// How many there are.
+    pub size: u32,
 }
 
 /// How far a pull is.

@@ -10,10 +10,10 @@ fn image() -> ImageConfig {
 }
 
 fn built(workload: &Workload, image: &ImageConfig) -> serde_json::Value {
-    built_with(workload, image, &OciDefaults::default())
+    built_with(workload, image, &OciDefaults::default(), true)
 }
 
-fn built_with(workload: &Workload, image: &ImageConfig, defaults: &OciDefaults) -> serde_json::Value {
+fn built_with(workload: &Workload, image: &ImageConfig, defaults: &OciDefaults, selinux: bool) -> serde_json::Value {
     let user = User { uid: 33, gid: 34, groups: vec![99], home: Some("/srv".into()) };
     let inputs = Inputs {
         name: "web",
@@ -21,6 +21,9 @@ fn built_with(workload: &Workload, image: &ImageConfig, defaults: &OciDefaults) 
         defaults,
         image,
         user: &user,
+        isolation: Isolation::try_from(2).expect("a number"),
+        selinux,
+        user_namespace: workload.user_namespace.then_some(Path::new("/run/ns/user")),
         network_namespace: Path::new("/run/ns/web"),
         files: BTreeMap::from([("/etc/hosts", PathBuf::from("/run/x/hosts"))]),
         volumes_root: Path::new("/var/lib/ampoule/volumes"),
@@ -89,8 +92,47 @@ fn no_workload_may_gain_privilege() {
     }
     assert_eq!(spec["linux"]["seccomp"]["defaultAction"], "SCMP_ACT_ERRNO");
     let all = spec["linux"]["seccomp"].to_string();
-    for call in ["\"mount\"", "\"kexec_load\"", "\"init_module\"", "\"bpf\"", "\"unshare\"", "\"setns\""] {
-        assert!(!all.contains(call), "{call} is allowed");
+    for call in [
+        "mount",
+        "umount2",
+        "move_mount",
+        "open_tree",
+        "fsopen",
+        "mount_setattr",
+        "pivot_root",
+        "kexec_load",
+        "kexec_file_load",
+        "init_module",
+        "finit_module",
+        "delete_module",
+        "bpf",
+        "perf_event_open",
+        "userfaultfd",
+        "io_uring_setup",
+        "io_uring_enter",
+        "keyctl",
+        "add_key",
+        "request_key",
+        "unshare",
+        "setns",
+        "open_by_handle_at",
+        "reboot",
+        "swapon",
+        "acct",
+        "syslog",
+        "quotactl",
+        "iopl",
+        "ioperm",
+        "vhangup",
+        "settimeofday",
+        "clock_settime",
+        "sethostname",
+        "kcmp",
+        "lookup_dcookie",
+        "fanotify_init",
+        "nfsservctl",
+    ] {
+        assert!(!all.contains(&format!("\"{call}\"")), "{call} is allowed");
     }
 }
 
@@ -107,7 +149,7 @@ fn defaults_give_and_take_capabilities_and_set_limits() {
     let text = r#"{"capabilities":{"net-raw":false,"sys-ptrace":true,"sys-module":true},
         "resource-limits":{"max-open-files":{"soft":10,"hard":20},"max-processes":{"soft":null,"hard":null}}}"#;
     let defaults: OciDefaults = serde_json::from_str(text).expect("defaults");
-    let spec = built_with(&example(), &image(), &defaults);
+    let spec = built_with(&example(), &image(), &defaults, true);
     for set in ["bounding", "effective", "permitted"] {
         let names = spec["process"]["capabilities"][set].to_string();
         assert!(!names.contains("NET_RAW") && names.contains("SYS_PTRACE") && names.contains("CHOWN"), "{names}");
@@ -128,4 +170,65 @@ fn what_can_be_granted_is_what_the_engine_holds() {
     let list = &service[start..start + service[start..].find(']').expect("end")];
     let held: Vec<_> = list.split('"').skip(1).step_by(2).collect();
     assert_eq!(held, crate::oci_defaults::GRANTABLE);
+}
+
+#[test]
+fn root_in_a_workload_is_nobody_on_the_node() {
+    let spec = built(&example(), &image());
+    for ids in ["uidMappings", "gidMappings"] {
+        assert_eq!(spec["linux"][ids], serde_json::json!([{ "containerID": 0, "hostID": 655_360, "size": 65_536 }]));
+    }
+    let joined = serde_json::json!({ "type": "user", "path": "/run/ns/user" });
+    assert!(spec["linux"]["namespaces"].as_array().expect("namespaces").contains(&joined));
+    let volume = &spec["mounts"].as_array().expect("mounts").iter().find(|m| m["destination"] == "/data").expect("volume")["options"];
+    assert!(volume.as_array().expect("options").contains(&"idmap".into()), "its files would belong to nobody: {volume}");
+}
+
+#[test]
+fn ids_of_the_node_only_if_asked_for() {
+    let mut workload = example();
+    workload.user_namespace = false;
+    let text = built(&workload, &image()).to_string();
+    assert!(
+        !text.contains("idmap") && !text.contains("uidMappings") && !text.contains("\"user\",\"path\"") && !text.contains("/run/ns/user"),
+        "{text}"
+    );
+}
+
+#[test]
+fn labelled_exactly_where_selinux_is() {
+    let spec = built(&example(), &image());
+    assert_eq!(spec["process"]["selinuxLabel"], "system_u:system_r:container_t:s0:c1,c2");
+    assert_eq!(spec["linux"]["mountLabel"], "system_u:object_r:container_file_t:s0:c1,c2");
+    let bare = built_with(&example(), &image(), &OciDefaults::default(), false).to_string();
+    assert!(!bare.contains("selinuxLabel") && !bare.contains("mountLabel"), "the runtime refuses labels where there is no SELinux");
+}
+
+/// What the OCI's and Docker's defaults hide from containers; the list here may be longer, never shorter.
+#[test]
+fn the_kernels_files_are_hidden() {
+    let spec = built(&example(), &image());
+    let has = |list: &str, path: &str| spec["linux"][list].as_array().expect("a list").contains(&path.into());
+    for path in [
+        "/proc/acpi",
+        "/proc/asound",
+        "/proc/interrupts",
+        "/proc/kcore",
+        "/proc/keys",
+        "/proc/latency_stats",
+        "/proc/sched_debug",
+        "/proc/scsi",
+        "/proc/timer_list",
+        "/proc/timer_stats",
+        "/sys/devices/virtual/powercap",
+        "/sys/firmware",
+    ] {
+        assert!(has("maskedPaths", path), "{path} is not masked");
+    }
+    for path in ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"] {
+        assert!(has("readonlyPaths", path), "{path} is not read-only");
+    }
+    let devices = &spec["linux"]["resources"]["devices"];
+    assert_eq!(devices, &serde_json::json!([{ "allow": false, "access": "rwm" }]), "the runtime adds the harmless ones by itself");
+    assert!(spec["linux"]["resources"]["pids"]["limit"].as_i64().is_some_and(|limit| limit > 0 && limit <= 4096));
 }

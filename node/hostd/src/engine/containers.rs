@@ -1,7 +1,11 @@
 //! Containers: the records from which tasks are started.
 
-use std::{collections::HashMap, time::SystemTime};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::SystemTime,
+};
 
+use ampoule_workload::Isolation;
 use containerd_client::services::v1::{
     Container as Record, CreateContainerRequest, DeleteContainerRequest, GetContainerRequest, ListContainersRequest, container::Runtime,
 };
@@ -12,6 +16,8 @@ use crate::error::{HostError, ignore_missing};
 
 /// Label with [`ampoule_workload::Workload::container_digest`].
 const DIGEST: &str = "org.ampoule.workload-digest";
+/// Label with its [`Isolation`].
+const ISOLATION: &str = "org.ampoule.isolation";
 /// Label with the number of the image's stop signal.
 const STOP_SIGNAL: &str = "org.ampoule.stop-signal";
 const RUNTIME: &str = "io.containerd.runc.v2";
@@ -38,6 +44,8 @@ pub(crate) struct NewContainer<'a> {
     pub(crate) digest: String,
     /// Signal that asks it to end.
     pub(crate) stop_signal: u32,
+    /// What keeps it from the others.
+    pub(crate) isolation: Isolation,
     /// Runtime document as JSON.
     pub(crate) spec: Vec<u8>,
 }
@@ -55,9 +63,18 @@ impl Engine {
 
     /// The names of all containers.
     pub(crate) async fn container_names(&self) -> Result<Vec<String>, HostError> {
+        Ok(self.containers().await?.into_iter().map(|container| container.id).collect())
+    }
+
+    /// The isolation numbers of all containers that say one.
+    pub(crate) async fn container_isolations(&self) -> Result<BTreeMap<String, Isolation>, HostError> {
+        let number = |record: &Record| record.labels.get(ISOLATION)?.parse::<u16>().ok()?.try_into().ok();
+        Ok(self.containers().await?.into_iter().filter_map(|record| Some((record.id.clone(), number(&record)?))).collect())
+    }
+
+    async fn containers(&self) -> Result<Vec<Record>, HostError> {
         let call = self.client.containers().list(request(ListContainersRequest::default())).await;
-        let answer = call.map_err(failed("list containers"))?.into_inner();
-        Ok(answer.containers.into_iter().map(|container| container.id).collect())
+        Ok(call.map_err(failed("list containers"))?.into_inner().containers)
     }
 
     /// Makes the record of a container; its writable layer must be there already.
@@ -76,7 +93,11 @@ impl Engine {
 fn record(new: NewContainer<'_>) -> Record {
     Record {
         id: new.name.to_owned(),
-        labels: HashMap::from([(DIGEST.to_owned(), new.digest), (STOP_SIGNAL.to_owned(), new.stop_signal.to_string())]),
+        labels: HashMap::from([
+            (DIGEST.to_owned(), new.digest),
+            (STOP_SIGNAL.to_owned(), new.stop_signal.to_string()),
+            (ISOLATION.to_owned(), u16::from(new.isolation).to_string()),
+        ]),
         image: new.image,
         runtime: Some(Runtime { name: RUNTIME.to_owned(), options: None }),
         spec: Some(Any { type_url: SPEC_TYPE.to_owned(), value: new.spec }),

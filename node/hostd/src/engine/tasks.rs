@@ -6,6 +6,8 @@ use containerd_client::{
     services::v1::{CreateTaskRequest, DeleteTaskRequest, GetRequest, KillRequest, StartRequest, WaitRequest},
     types::{Mount, v1::Status},
 };
+use prost::Message;
+use prost_types::Any;
 use tonic::Code;
 
 use super::{Engine, failed, request};
@@ -15,6 +17,19 @@ use crate::error::{HostError, ignore_missing};
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
 /// Reported when a task vanished without anyone hearing its exit code.
 const UNKNOWN_EXIT: u32 = 255;
+
+/// containerd's `api/types/runc/options/oci.proto`, message `containerd.runc.v1.Options`: of it, what is used.
+#[derive(Clone, PartialEq, prost::Message)]
+struct RuncOptions {
+    /// Owner of the pipes that are the container's output.
+    #[prost(uint32, tag = "4")]
+    io_uid: u32,
+    /// Their group.
+    #[prost(uint32, tag = "5")]
+    io_gid: u32,
+}
+
+const RUNC_OPTIONS: &str = "containerd.runc.v1.Options";
 
 /// What a container's process is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,13 +70,17 @@ impl Engine {
         })
     }
 
-    /// Makes the container's process, its output going to two FIFOs, and lets it run. Gives its number.
-    pub(crate) async fn start_task(&self, name: &str, rootfs: Vec<Mount>, stdout: &Path, stderr: &Path) -> Result<u32, HostError> {
+    /// Makes the container's process, its output going to two FIFOs, and lets it run. Gives its number. `root` is what uid 0 inside is on
+    /// the node: its output is that user's, so that it can be opened again by name (`/dev/stdout`).
+    pub(crate) async fn start_task(&self, name: &str, rootfs: Vec<Mount>, output: [&Path; 2], root: u32) -> Result<u32, HostError> {
+        let [stdout, stderr] = output;
+        let options = RuncOptions { io_uid: root, io_gid: root };
         let create = CreateTaskRequest {
             container_id: name.to_owned(),
             rootfs,
             stdout: stdout.display().to_string(),
             stderr: stderr.display().to_string(),
+            options: Some(Any { type_url: RUNC_OPTIONS.to_owned(), value: options.encode_to_vec() }),
             ..Default::default()
         };
         let made = self.client.tasks().create(request(create)).await;

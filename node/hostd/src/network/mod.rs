@@ -14,9 +14,12 @@ use std::{
 use ampoule_workload::{
     Publish,
     address::{Leases, Subnet},
+    isolation::IdRange,
     publish::{Forward, forwards},
 };
 use tokio::sync::Mutex;
+
+pub(crate) use namespace::Namespaces;
 
 use crate::{error::HostError, files};
 
@@ -33,8 +36,8 @@ const MAX_LEASES_BYTES: u64 = 8 * 1024 * 1024;
 pub(crate) struct Attachment {
     /// Its address.
     pub(crate) address: Ipv4Addr,
-    /// File of its network namespace.
-    pub(crate) namespace: PathBuf,
+    /// Its namespaces.
+    pub(crate) namespaces: Namespaces,
 }
 
 /// The network of workloads.
@@ -64,11 +67,11 @@ impl Network {
         Ok(Self { run: run.to_owned(), links, state: Mutex::new(state) })
     }
 
-    /// Attaches a workload whose files are in `folder`; the same again changes nothing.
-    pub(crate) async fn attach(&self, name: &str, folder: &Path) -> Result<Attachment, HostError> {
+    /// Attaches a workload whose files are in `folder`, in a user namespace for `ids` if it has some; the same again changes nothing.
+    pub(crate) async fn attach(&self, name: &str, folder: &Path, ids: Option<IdRange>) -> Result<Attachment, HostError> {
         let address = self.lease(name).await?;
-        let attachment = Attachment { address, namespace: folder.join("netns") };
-        let is_new = namespace::ensure(&attachment.namespace).await?;
+        let attachment = Attachment { address, namespaces: Namespaces::of(folder, ids) };
+        let is_new = attachment.namespaces.ensure(folder).await?;
         let outside = links::outside_name(name);
         if is_new || !self.links.exists(&outside).await? {
             self.links.remove(&outside).await?;
@@ -78,7 +81,7 @@ impl Network {
     }
 
     async fn connect(&self, outside: &str, attachment: &Attachment) -> Result<(), HostError> {
-        let file = namespace::open(&attachment.namespace)?;
+        let file = namespace::open(&attachment.namespaces.network)?;
         self.links.add_pair(outside, BRIDGE, &file).await?;
         let address = attachment.address;
         namespace::run_inside(
@@ -111,7 +114,7 @@ impl Network {
     pub(crate) async fn detach(&self, name: &str, folder: &Path) -> Result<(), HostError> {
         self.publish(name, &[]).await?;
         self.links.remove(&links::outside_name(name)).await?;
-        namespace::remove(&folder.join("netns"))?;
+        namespace::remove_all(folder)?;
         let mut state = self.state.lock().await;
         state.published.remove(name);
         state.leases.release(name);

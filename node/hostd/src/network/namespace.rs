@@ -1,4 +1,4 @@
-//! Network namespaces, kept alive by a file each.
+//! Network namespaces, and the user namespaces that own them, kept alive by a file each.
 //!
 //! A namespace belongs to a thread. Each of these functions that needs one makes a thread for it
 //! that ends with the function, so no other work ever runs in a workload's namespace by mistake.
@@ -12,6 +12,8 @@ use std::{
     thread,
 };
 
+use ampoule_sys::netns::NamespaceHolder;
+use ampoule_workload::isolation::IdRange;
 use rustix::{
     fs::statfs,
     mount::{UnmountFlags, mount_bind, unmount},
@@ -24,20 +26,64 @@ use crate::error::HostError;
 /// The file system type of a namespace's file (`NSFS_MAGIC`, linux/magic.h).
 const NAMESPACE_MAGIC: i64 = 0x6e73_6673;
 
-/// Makes a network namespace that lives as long as the mount on `path`. False: it was there.
-pub(crate) async fn ensure(path: &Path) -> Result<bool, HostError> {
-    if is_namespace(path) {
-        return Ok(false);
-    }
-    File::create(path).map_err(HostError::file("make", path))?;
-    let target = path.to_owned();
-    on_own_thread(move || make(&target)).await.map_err(HostError::file("make the network namespace", path))?;
-    Ok(true)
+/// The files of a workload's namespaces. Their names say which ids they are for, so that none is taken for another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Namespaces {
+    /// Its network.
+    pub(crate) network: PathBuf,
+    /// Its user namespace, which owns the network: root inside may then do there what root does. `None`: that of the node.
+    pub(crate) user: Option<(PathBuf, IdRange)>,
 }
 
-fn make(target: &Path) -> io::Result<()> {
-    ampoule_sys::netns::enter_new_network_namespace()?;
-    Ok(mount_bind("/proc/thread-self/ns/net", target)?)
+impl Namespaces {
+    /// Those in `folder` for these ids.
+    pub(crate) fn of(folder: &Path, ids: Option<IdRange>) -> Self {
+        let name = |kind: &str| folder.join(ids.map_or_else(|| kind.to_owned(), |ids| format!("{kind}-{}", ids.first)));
+        Self { network: name("netns"), user: ids.map(|ids| (name("userns"), ids)) }
+    }
+
+    fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.network].into_iter().chain(self.user.as_ref().map(|(path, _)| path))
+    }
+
+    /// Makes namespaces that live as long as the mounts on their files. False: they were there.
+    pub(crate) async fn ensure(&self, folder: &Path) -> Result<bool, HostError> {
+        if self.paths().all(|path| is_namespace(path)) {
+            return Ok(false);
+        }
+        remove_all(folder)?;
+        for path in self.paths() {
+            File::create(path).map_err(HostError::file("make", path))?;
+        }
+        let (target, wanted) = (self.network.clone(), self.clone());
+        on_own_thread(move || wanted.make()).await.map_err(HostError::file("make the namespaces of", target))?;
+        Ok(true)
+    }
+
+    fn make(&self) -> io::Result<()> {
+        let Some((user, ids)) = &self.user else {
+            ampoule_sys::netns::enter_new_network_namespace()?;
+            return Ok(mount_bind("/proc/thread-self/ns/net", &self.network)?);
+        };
+        let holder = NamespaceHolder::new()?;
+        let of = |what: &str| format!("/proc/{}/{what}", holder.pid());
+        for map in ["uid_map", "gid_map"] {
+            std::fs::write(of(map), format!("0 {} {}\n", ids.first, ids.size))?;
+        }
+        mount_bind(of("ns/user"), user)?;
+        Ok(mount_bind(of("ns/net"), &self.network)?)
+    }
+}
+
+/// Lets every namespace in `folder` go; each ends with the last process in it.
+pub(crate) fn remove_all(folder: &Path) -> Result<(), HostError> {
+    let entries = std::fs::read_dir(folder).map_err(HostError::file("read", folder))?;
+    let names = entries.flatten().filter(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        name.starts_with("netns") || name.starts_with("userns")
+    });
+    names.map(|entry| entry.path()).try_for_each(|path| remove(&path))
 }
 
 fn is_namespace(path: &Path) -> bool {
@@ -49,8 +95,7 @@ pub(crate) fn open(path: &Path) -> Result<File, HostError> {
     File::open(path).map_err(HostError::file("open", path))
 }
 
-/// Lets a namespace go; it ends with the last process in it.
-pub(crate) fn remove(path: &PathBuf) -> Result<(), HostError> {
+fn remove(path: &Path) -> Result<(), HostError> {
     if is_namespace(path) {
         unmount(path, UnmountFlags::DETACH).map_err(HostError::file("unmount", path))?;
     }
