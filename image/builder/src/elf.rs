@@ -2,8 +2,8 @@
 
 use crate::manifest::Executable;
 use anyhow::Context;
-use goblin::elf::program_header::{PF_X, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP};
-use goblin::elf::{Elf, dynamic, header};
+use goblin::elf::program_header::{PF_W, PF_X, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP, PT_LOAD};
+use goblin::elf::{Elf, ProgramHeader, dynamic, header};
 
 /// Whether the bytes are an ELF file.
 pub(crate) fn is_elf(bytes: &[u8]) -> bool {
@@ -22,8 +22,19 @@ pub(crate) fn judge(path: &str, bytes: &[u8], mode: u32) -> anyhow::Result<Execu
         pie: elf.header.e_type == header::ET_DYN,
         full_relro: has(PT_GNU_RELRO) && binds_now(&elf),
         nx: stack.is_some_and(|p| p.p_flags & PF_X == 0),
+        fixed_code: !elf.program_headers.iter().any(is_writable_code) && !relocates_code(&elf),
         setuid: mode & 0o6000 != 0,
     })
+}
+
+fn is_writable_code(part: &ProgramHeader) -> bool {
+    part.p_type == PT_LOAD && part.p_flags & (PF_W | PF_X) == PF_W | PF_X
+}
+
+/// Whether the loader would have to write to code (`DT_TEXTREL`).
+fn relocates_code(elf: &Elf) -> bool {
+    let mut entries = elf.dynamic.iter().flat_map(|d| &d.dyns);
+    entries.any(|d| d.d_tag == dynamic::DT_TEXTREL || d.d_tag == dynamic::DT_FLAGS && d.d_val & dynamic::DF_TEXTREL != 0)
 }
 
 /// Whether all relocations are done before the program runs, so that RELRO covers them all.
@@ -48,7 +59,15 @@ mod tests {
         let bytes = std::fs::read(path).expect("read");
         assert!(is_elf(&bytes));
         let found = judge("/usr/bin/x", &bytes, 0o104755).expect("judged");
-        assert!(found.pie && found.nx && found.full_relro && found.setuid && !found.is_static, "{found:?}");
+        assert!(found.pie && found.nx && found.full_relro && found.fixed_code && found.setuid && !found.is_static, "{found:?}");
+    }
+
+    #[test]
+    fn code_that_can_be_written_is_seen() {
+        let mut part = ProgramHeader { p_type: PT_LOAD, p_flags: PF_X, ..ProgramHeader::default() };
+        assert!(!is_writable_code(&part));
+        part.p_flags |= PF_W;
+        assert!(is_writable_code(&part));
     }
 
     #[test]

@@ -74,6 +74,9 @@ pub struct Executable {
     pub full_relro: bool,
     /// Its stack is not executable.
     pub nx: bool,
+    /// No part of it is both writable and executable, and its code is loaded as it is.
+    #[serde(default)]
+    pub fixed_code: bool,
     /// Has the set-user-id or set-group-id bit.
     pub setuid: bool,
 }

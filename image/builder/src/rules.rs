@@ -93,6 +93,7 @@ fn broken_by_program(program: &Executable) -> Vec<String> {
         (program.pie, "runs at a fixed address"),
         (program.full_relro, "has writable relocations"),
         (program.nx, "has an executable stack"),
+        (program.fixed_code, "has code that can be written"),
     ];
     rules.iter().filter(|(kept, _)| !kept).map(|(_, rule)| format!("{name} {rule}")).collect()
 }
