@@ -56,7 +56,7 @@ const BOXES: [Boxed; 6] = [
         groups: "",
         capabilities: NET_BIND_SERVICE | NET_ADMIN | NET_RAW,
         network: "host",
-        writable: "/proc/sys/net,/run/ampoule/netd,/run/ampoule/netd/links",
+        writable: "/proc/sys/net,/run/ampoule/netd,/run/ampoule/netd/links,/state/netd",
     },
     Boxed { name: "logd", user: 60_602, groups: "", capabilities: SYSLOG, network: "own", writable: "/run/ampoule/logd,/var/log/ampoule" },
     Boxed { name: "clock", user: 60_603, groups: "", capabilities: SYS_TIME, network: "own", writable: "/state/clock" },
