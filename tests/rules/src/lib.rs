@@ -11,6 +11,7 @@ pub const PURE: &[&str] = &[
     "base",
     "cis",
     "confirm",
+    "denials",
     "kernel",
     "layout",
     "logwire",

@@ -1,0 +1,129 @@
+//! One line of the kernel's log about something refused, as it writes it where no audit daemon listens (kernel/audit.c,
+//! security/selinux/avc.c, security/lsm_audit.c, kernel/auditsc.c).
+
+use crate::Context;
+
+/// Longest name of a process or object that is kept, in characters. Whoever is refused chooses them.
+const MAX_NAME: usize = 256;
+/// Most permissions of one class (kernel's `security/selinux/include/classmap.h` allows 32).
+const MAX_PERMISSIONS: usize = 32;
+/// Longest name of a class or permission, in bytes.
+const MAX_WORD: usize = 64;
+
+/// Something that the kernel refused, or would have (`permissive`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// When: milliseconds since 1970, by the node's clock at that time.
+    pub time_ms: u64,
+    /// The process.
+    pub pid: Option<u32>,
+    /// Its name, which it chooses itself: any text.
+    pub command: String,
+    /// Whose it is; `None` where no policy is loaded.
+    pub source: Option<Context>,
+    /// What was refused to it.
+    pub refused: Refused,
+}
+
+/// What was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// By the SELinux policy.
+    Access {
+        /// Whose the target is.
+        target: Context,
+        /// Name or path of the target, as far as the kernel tells; any text.
+        object: Option<String>,
+        /// What kind of thing it is: `file`, `tcp_socket`, …
+        class: String,
+        /// What was wanted of it, in the order of the kernel.
+        permissions: Vec<String>,
+        /// It was only noted, not refused.
+        permissive: bool,
+    },
+    /// By a list of system calls; the process was ended.
+    SystemCall {
+        /// Its number on the processor's architecture.
+        number: u32,
+        /// `AUDIT_ARCH_…` of linux/audit.h.
+        architecture: u32,
+    },
+}
+
+/// Reads a line without its priority. `None`: it tells of nothing refused, or was cut short.
+pub fn parse(line: &str) -> Option<Denial> {
+    let record = line.strip_prefix("audit: type=")?;
+    let (kind, rest) = record.split_once(" audit(")?;
+    let (stamp, body) = rest.split_once("): ")?;
+    let refused = match kind {
+        "1400" => access(body)?,
+        "1326" => system_call(body)?,
+        _ => return None,
+    };
+    let source = field(body, "scontext").or_else(|| field(body, "subj")).and_then(Context::parse);
+    // A policy's refusal without whose it was is none that can be told.
+    if source.is_none() && matches!(refused, Refused::Access { .. }) {
+        return None;
+    }
+    let pid = field(body, "pid").and_then(|pid| pid.parse().ok());
+    Some(Denial { time_ms: time(stamp)?, pid, command: field(body, "comm").map(text).unwrap_or_default(), source, refused })
+}
+
+/// `1700000000.123:45`
+fn time(stamp: &str) -> Option<u64> {
+    let (seconds, rest) = stamp.split_once('.')?;
+    let (millis, _) = rest.split_once(':')?;
+    let (seconds, millis): (u64, u64) = (seconds.parse().ok()?, millis.parse().ok()?);
+    seconds.checked_mul(1000)?.checked_add(millis)
+}
+
+/// `avc:  denied  { read write } for  pid=…`
+fn access(body: &str) -> Option<Refused> {
+    let (permissions, _) = body.strip_prefix("avc:  denied  { ")?.split_once(" } for ")?;
+    let permissions: Vec<String> = permissions.split(' ').map(str::to_owned).collect();
+    if permissions.is_empty() || permissions.len() > MAX_PERMISSIONS || !permissions.iter().all(|p| is_word(p)) {
+        return None;
+    }
+    let class = field(body, "tclass").filter(|class| is_word(class))?.to_owned();
+    let object = field(body, "path").or_else(|| field(body, "name")).map(text);
+    let target = field(body, "tcontext").and_then(Context::parse)?;
+    Some(Refused::Access { target, object, class, permissions, permissive: field(body, "permissive") == Some("1") })
+}
+
+fn system_call(body: &str) -> Option<Refused> {
+    let number = field(body, "syscall")?.parse().ok()?;
+    let architecture = u32::from_str_radix(field(body, "arch")?, 16).ok()?;
+    Some(Refused::SystemCall { number, architecture })
+}
+
+fn is_word(word: &str) -> bool {
+    !word.is_empty() && word.len() <= MAX_WORD && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// The value of the first `KEY=`. No value has a space in it: the kernel writes what others choose as hexadecimal if it has anything but
+/// letters, digits and harmless marks (`audit_log_n_untrustedstring`), so nobody can put a field of their own into a line.
+fn field<'a>(body: &'a str, key: &str) -> Option<&'a str> {
+    body.split(' ').find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+}
+
+/// What others choose: in quotes, or hexadecimal.
+fn text(value: &str) -> String {
+    let plain = value.strip_prefix('"').map(|rest| rest.strip_suffix('"').unwrap_or(rest).to_owned());
+    let decoded = plain.or_else(|| unhex(value)).unwrap_or_else(|| value.to_owned());
+    decoded.chars().take(MAX_NAME).collect()
+}
+
+fn unhex(value: &str) -> Option<String> {
+    let digits = value.as_bytes();
+    if digits.is_empty() || digits.len() % 2 != 0 {
+        return None;
+    }
+    let pair =
+        |two: &[u8]| u8::from_str_radix(std::str::from_utf8(two).ok().filter(|two| two.bytes().all(|b| b.is_ascii_hexdigit()))?, 16).ok();
+    let bytes: Option<Vec<u8>> = digits.chunks(2).map(pair).collect();
+    bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+#[path = "line_tests.rs"]
+mod tests;
