@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 use crate::schemas;
 
 const DESCRIPTION: &str = "What a node can be asked and told. Paths outside `/v1` have the shapes of Bottlerocket's API; a refusal there is text, \
-    or JSON if the request says `Accept: application/json`. Below `/v1` every refusal is JSON.";
+    or JSON if the request says `Accept: application/json`. Below `/v1` every refusal is JSON. `x-role` is the least role that an operation takes: `reader` reads all but \
+    secrets, `operator` runs the node, `admin` may do everything. Settings below `api`, `pki`, `updates`, `host-containers`, `bootstrap-containers` and `bootstrap-commands`, and changes after which \
+    management access may be lost, take `admin` too.";
 
 /// The document of this source.
 #[must_use]
@@ -32,6 +34,7 @@ fn described(operation: &Operation) -> Value {
     let mut members = json!({
         "operationId": identifier(operation),
         "summary": operation.about,
+        "x-role": operation.role.name(),
         "responses": responses(operation),
     });
     if !operation.parameters.is_empty() {

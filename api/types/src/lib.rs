@@ -8,6 +8,7 @@ mod metadata;
 pub mod operation;
 pub mod operations;
 mod os;
+mod role;
 mod settings;
 mod storage;
 pub mod time;
@@ -16,6 +17,7 @@ pub mod v1;
 
 pub use metadata::{ConfigurationFile, Generator, PendingValue, PendingValues, ServiceMetadata, Strength};
 pub use os::OsInfo;
+pub use role::{ADMIN_SETTINGS, Role};
 pub use settings::{DEFAULT_TRANSACTION, Keypairs, WholeModel};
 pub use storage::{EphemeralStorageBind, EphemeralStorageInit, Filesystem, Report};
 pub use updates::{CommandResult, StagedImage, UpdateImage, UpdateState, UpdateStatus};

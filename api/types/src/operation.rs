@@ -3,6 +3,7 @@
 //! [`crate::operations`] lists all of them. The node serves operations of that list and nothing else, and the OpenAPI
 //! document is made from it, so that neither can promise what the other does not have.
 
+use crate::Role;
 use std::fmt;
 
 /// A kind of request.
@@ -14,6 +15,8 @@ pub struct Operation {
     pub path: &'static str,
     /// What it does, in one sentence.
     pub about: &'static str,
+    /// The least role that may ask for it.
+    pub role: Role,
     /// Query and path parameters.
     pub parameters: &'static [Parameter],
     /// What its body is, if it takes one.
@@ -138,10 +141,22 @@ impl Parameter {
 }
 
 impl Operation {
-    /// One that answers 200 and nothing yet.
+    /// One that answers 200 and nothing yet; reading is for readers, all else for operators.
     #[must_use]
     pub const fn new(method: Method, path: &'static str, about: &'static str) -> Self {
-        Self { method, path, about, parameters: &[], body: None, body_optional: false, status: 200, answer: Shape::Nothing, refusals: &[] }
+        let role = if matches!(method, Method::Get) { Role::Reader } else { Role::Operator };
+        Self {
+            method,
+            path,
+            about,
+            role,
+            parameters: &[],
+            body: None,
+            body_optional: false,
+            status: 200,
+            answer: Shape::Nothing,
+            refusals: &[],
+        }
     }
 
     /// One that reads.
@@ -154,6 +169,13 @@ impl Operation {
     #[must_use]
     pub const fn post(path: &'static str, about: &'static str) -> Self {
         Self::new(Method::Post, path, about).silent()
+    }
+
+    /// For this role and those above it.
+    #[must_use]
+    pub const fn by(mut self, role: Role) -> Self {
+        self.role = role;
+        self
     }
 
     /// With parameters.

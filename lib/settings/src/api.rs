@@ -65,7 +65,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key::of::<PemPrivateKey>("api.remote.key", "Private key of the node's certificate.", KEY).secret(),
     Key::of::<PemCertificates>(
         "api.remote.client-ca",
-        "Authorities that sign clients' certificates. A client's organisational unit (OU) is its role: `reader`, `operator` or `admin`.",
+        "Authorities that sign clients' certificates. A client's organisational unit (OU) is its role: `reader` (all but secrets), `operator` (runs the node, and keeps its management as it is) or `admin`.",
         CERTIFICATE,
     ),
 ];

@@ -3,6 +3,7 @@
 use crate::Shared;
 use crate::engine::{self, What, Wish};
 use crate::options::Options;
+use crate::role::Caller;
 use crate::user_data::{self, Seen};
 use ampoule_api_types::v1::ApplyState;
 use ampoule_provision::SourceReport;
@@ -74,7 +75,7 @@ async fn take(node: &Arc<Shared>) {
         return user_data::keep(&node.options, &seen);
     }
     let what = What::Change { transaction: None, change: Change::setting(late) };
-    let wish = Wish::new(what, AUTHOR, node.options.probation());
+    let wish = Wish::new(what, &Caller::node(AUTHOR), node.options.probation());
     let wish = Wish { origin: Origin::UserData, message: "User data that the first boot had to do without".to_owned(), ..wish };
     match engine::apply(node, wish).await {
         Ok(report) if report.state == ApplyState::RolledBack => {

@@ -6,6 +6,7 @@ use crate::clock::unix_ms;
 use crate::core::{About, Core, Prepared};
 use crate::generated::Found;
 use crate::health::Watch;
+use crate::role::Caller;
 use crate::transactions::{ChangeError, prefixed};
 use crate::{Shared, generation, remote, trial};
 use ampoule_api_types::v1::{ApplyReport, ApplyState, EventKind};
@@ -76,13 +77,13 @@ pub(crate) struct Wish {
     /// Where it comes from.
     pub(crate) origin: Origin,
     /// Who.
-    pub(crate) author: String,
+    pub(crate) by: Caller,
 }
 
 impl Wish {
     /// A plain one, through the API.
-    pub(crate) fn new(what: What, author: &str, trial: Trial) -> Self {
-        Self { what, plan: None, trial, message: String::new(), origin: Origin::Api, author: author.to_owned() }
+    pub(crate) fn new(what: What, by: &Caller, trial: Trial) -> Self {
+        Self { what, plan: None, trial, message: String::new(), origin: Origin::Api, by: by.clone() }
     }
 }
 
@@ -104,14 +105,15 @@ pub(crate) async fn apply(node: &Arc<Shared>, wish: Wish) -> Result<ApplyReport,
 ///
 /// # Errors
 /// It was refused; nothing changed.
-pub(crate) async fn commit(node: &Arc<Shared>, transaction: &str, author: &str) -> Result<Vec<String>, Refusal> {
+pub(crate) async fn commit(node: &Arc<Shared>, transaction: &str, by: &Caller) -> Result<Vec<String>, Refusal> {
     let mut turn = node.turn.lock().await;
     trial::tick(node, &mut turn).await;
     let mut core = node.core.lock().await;
     let change = core.transactions.pending(transaction)?;
     let prepared = core.prepare(&change)?;
+    by.may_do(&Plan::between(&core.image, Some(core.state()), &prepared.state))?;
     if !core.is_in_force(&prepared) {
-        commit_prepared(node, &mut core, prepared, &Wish::new(What::Again, author, node.options.probation()), &prefixed(&change))?;
+        commit_prepared(node, &mut core, prepared, &Wish::new(What::Again, by, node.options.probation()), &prefixed(&change))?;
         turn.watched.is_applied = false;
         turn.watched.is_settled = false;
     }
@@ -152,6 +154,10 @@ async fn decide(node: &Arc<Shared>, turn: &Turn, wish: &Wish) -> Result<(Plan, A
         What::Again => everything(&core, turn),
         _ => Plan::between(&core.image, Some(&turn.applied), &prepared.state),
     };
+    // What is in force already is nobody's change any more.
+    if !matches!(wish.what, What::Again) {
+        wish.by.may_do(&plan)?;
+    }
     if wish.plan.as_ref().is_some_and(|id| *id != plan.id) {
         return Err(Refusal::conflict("The node is not as it was when this plan was made; nothing was changed").hint("make a new plan"));
     }
@@ -200,7 +206,7 @@ fn everything(core: &Core, turn: &Turn) -> Plan {
 }
 
 fn commit_prepared(node: &Shared, core: &mut Core, prepared: Prepared, wish: &Wish, keys: &[String]) -> Result<(), Refusal> {
-    let Wish { author, message, origin, trial, .. } = wish;
+    let Wish { by: Caller { name: author, .. }, message, origin, trial, .. } = wish;
     let about = About { author: author.clone(), message: message.clone(), origin: origin.clone(), trial: *trial };
     let generation = core.commit(prepared, about)?;
     log::info!("{author} made generation {generation}: {}", keys.join(" "));
@@ -213,7 +219,7 @@ fn report(core: &Core, wish: &Wish, plan: &Plan, state: ApplyState, keys: Vec<St
         id: 0,
         state,
         generation: core.generation(),
-        author: wish.author.clone(),
+        author: wish.by.name.clone(),
         message: wish.message.clone(),
         plan: plan.id.clone(),
         keys: shortened(&keys),

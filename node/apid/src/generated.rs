@@ -2,6 +2,7 @@
 
 use crate::Shared;
 use crate::engine::{self, What, Wish};
+use crate::role::Caller;
 use ampoule_settings::{Fragment, Model, path};
 use ampoule_store::{Generated, Origin, Strength};
 use std::collections::BTreeMap;
@@ -87,7 +88,7 @@ async fn take_over(node: &Arc<Shared>) {
         }
         found
     };
-    let wish = Wish::new(What::Generated(found), "provision", node.options.probation());
+    let wish = Wish::new(What::Generated(found), &Caller::node("provision"), node.options.probation());
     if let Err(refused) = engine::apply(node, Wish { origin: Origin::Generated, ..wish }).await {
         log::error!("Generated values have no effect: {}", refused.text());
     }

@@ -1,6 +1,7 @@
 //! What Bottlerocket's API does to a node: restart, update, report, disks, containers.
 
 use super::NOT_HERE;
+use crate::Role;
 use crate::operation::{Kind, Operation, Parameter, Shape};
 
 const GOING_DOWN: (u16, &str) = (409, "The node is going down already.");
@@ -16,21 +17,24 @@ const BENCHMARK: Parameter = Parameter::text("type", "Which benchmark.").of(Kind
 pub const REBOOT: Operation = Operation::post("/actions/reboot", "Restarts the node in an orderly way.").refuses(&[GOING_DOWN]);
 
 /// `POST /actions/lockdown`
-pub const LOCKDOWN: Operation = Operation::post("/actions/lockdown", "Locks the settings until the next boot.").refuses(&[NOT_HERE]);
+pub const LOCKDOWN: Operation =
+    Operation::post("/actions/lockdown", "Locks the settings until the next boot.").by(Role::Admin).refuses(&[NOT_HERE]);
 
 /// `POST /actions/refresh-updates`
-pub const REFRESH_UPDATES: Operation = Operation::post("/actions/refresh-updates", "Looks for updates.").refuses(&[NOT_HERE, BUSY]);
+pub const REFRESH_UPDATES: Operation =
+    Operation::post("/actions/refresh-updates", "Looks for updates.").by(Role::Admin).refuses(&[NOT_HERE, BUSY]);
 
 /// `POST /actions/prepare-update`
-pub const PREPARE_UPDATE: Operation = Operation::post("/actions/prepare-update", "Writes the update to the idle slot.").refuses(UPDATE);
+pub const PREPARE_UPDATE: Operation =
+    Operation::post("/actions/prepare-update", "Writes the update to the idle slot.").by(Role::Admin).refuses(UPDATE);
 
 /// `POST /actions/activate-update`
 pub const ACTIVATE_UPDATE: Operation =
-    Operation::post("/actions/activate-update", "Makes the update what the next boot runs.").refuses(UPDATE);
+    Operation::post("/actions/activate-update", "Makes the update what the next boot runs.").by(Role::Admin).refuses(UPDATE);
 
 /// `POST /actions/deactivate-update`
 pub const DEACTIVATE_UPDATE: Operation =
-    Operation::post("/actions/deactivate-update", "Takes the activation of an update back.").refuses(UPDATE);
+    Operation::post("/actions/deactivate-update", "Takes the activation of an update back.").by(Role::Admin).refuses(UPDATE);
 
 /// `GET /updates/status`
 pub const UPDATE_STATUS: Operation = Operation::get("/updates/status", "What the updater knows and what it did last.")
@@ -41,7 +45,7 @@ pub const UPDATE_STATUS: Operation = Operation::get("/updates/status", "What the
 pub const EXEC: Operation = Operation {
     status: 101,
     answer: Shape::Socket,
-    ..Operation::get("/exec", "Runs a command in a host container, over a WebSocket.").refuses(&[NOT_HERE])
+    ..Operation::get("/exec", "Runs a command in a host container, over a WebSocket.").by(Role::Admin).refuses(&[NOT_HERE])
 };
 
 /// `GET /report`
@@ -62,6 +66,7 @@ pub const REPORT_FIPS: Operation = Operation::get("/report/fips", "Checks whethe
 /// `POST /actions/network/configure`
 pub const NETWORK_CONFIGURE: Operation =
     Operation::post("/actions/network/configure", "Stores the network configuration (TOML) that the next boot uses.")
+        .by(Role::Admin)
         .text_body()
         .refuses(&[NOT_HERE]);
 
@@ -70,10 +75,10 @@ macro_rules! ephemeral_storage {
     ($($init:ident $bind:ident $disks:ident $dirs:ident $volumes:ident $prefix:literal;)*) => {$(
         #[doc = concat!("`POST ", $prefix, "/init`")]
         pub const $init: Operation =
-            Operation::post(concat!($prefix, "/init"), "Makes one file system of the ephemeral disks.").body("EphemeralStorageInit").refuses(&[NOT_HERE]);
+            Operation::post(concat!($prefix, "/init"), "Makes one file system of the ephemeral disks.").by(Role::Admin).body("EphemeralStorageInit").refuses(&[NOT_HERE]);
         #[doc = concat!("`POST ", $prefix, "/bind`")]
         pub const $bind: Operation =
-            Operation::post(concat!($prefix, "/bind"), "Binds folders to the ephemeral disks.").body("EphemeralStorageBind").refuses(&[NOT_HERE]);
+            Operation::post(concat!($prefix, "/bind"), "Binds folders to the ephemeral disks.").by(Role::Admin).body("EphemeralStorageBind").refuses(&[NOT_HERE]);
         #[doc = concat!("`GET ", $prefix, "/list-disks`")]
         pub const $disks: Operation = Operation::get(concat!($prefix, "/list-disks"), "The ephemeral disks.")
             .takes(&[FORMAT]).answers(Shape::Text("application/text")).refuses(&[NOT_HERE]);

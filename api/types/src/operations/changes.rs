@@ -1,5 +1,6 @@
 //! Ours: changes with all that the node does for them.
 
+use crate::Role;
 use crate::operation::{Kind, Operation, Parameter, Shape};
 
 const NUMBER: Parameter = Parameter::text("number", "Number of the generation.").of(Kind::Number(0, i64::MAX as u64)).required();
@@ -11,6 +12,7 @@ const FULL: (u16, &str) = (507, "The settings cannot be stored.");
 
 /// `POST /v1/plan`
 pub const PLAN: Operation = Operation::post("/v1/plan", "What a change would do; nothing is done.")
+    .by(Role::Reader)
     .takes(&[Parameter::text("tx", "A transaction whose changes are taken first.")])
     .optional_body("PlanRequest")
     .answers(Shape::Json("Plan"))

@@ -38,7 +38,7 @@ async fn apply(State(node): Node, Extension(caller): Extension<Caller>, body: Bo
     let ApplyRequest { plan, settings, unset, tx, confirm_seconds, message } = json(body).await?;
     let change = transactions::change(&node.core.lock().await.model, settings.as_ref(), &unset)?;
     let what = What::Change { transaction: tx, change };
-    let wish = Wish { plan, message: line(message)?, ..Wish::new(what, &caller.name, trial_of(&node, confirm_seconds)?) };
+    let wish = Wish { plan, message: line(message)?, ..Wish::new(what, &caller, trial_of(&node, confirm_seconds)?) };
     engine::apply(&node, wish).await.map(Json)
 }
 

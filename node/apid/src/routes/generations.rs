@@ -62,7 +62,7 @@ async fn restore(State(node): Node, Extension(caller): Extension<Caller>, Path(o
         let found = get_generation(&mut core, of)?;
         Fragment::from_json(&core.model, &found.chosen).map_err(crate::transactions::ChangeError::Settings)?
     };
-    let wish = Wish::new(What::Whole(chosen), &caller.name, trial_of(&node, confirm_seconds)?);
+    let wish = Wish::new(What::Whole(chosen), &caller, trial_of(&node, confirm_seconds)?);
     engine::apply(&node, Wish { origin: Origin::Restore { of }, message: line(message)?, ..wish }).await.map(Json)
 }
 

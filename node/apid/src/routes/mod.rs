@@ -17,12 +17,13 @@ mod user_data;
 
 use crate::Shared;
 use crate::answer::Refusal;
-use crate::role::{Caller, Role};
-use ampoule_api_types::operations::PLAN;
+use crate::role::{Caller, Role, forbidden};
+use ampoule_api_types::operation::Operation;
+use ampoule_api_types::operations;
 use ampoule_api_types::v1::{ErrorBody, ErrorCode};
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json, Router};
@@ -74,23 +75,29 @@ fn served() -> Served {
     nouns.into_iter().fold(node::routes(), Served::and)
 }
 
-/// A reader's certificate changes nothing. A plan changes nothing either. What others do is logged with who did it.
+/// Each operation takes a role. What is more than reading is logged with who did it.
 async fn permit(Extension(caller): Extension<Caller>, request: Request, next: Next) -> Response {
-    let method = request.method().clone();
+    // No operation: the answer is that there is none.
+    let Some(operation) = operation(&request) else { return next.run(request).await };
     // As much as a log line needs; what a client sends may be long.
     let path: String = request.uri().path().chars().take(LOGGED_PATH).collect();
-    let changes_nothing = Role::Reader.may(&method) || path == PLAN.path;
-    if changes_nothing {
-        return next.run(request).await;
+    let method = operation.method.as_str();
+    if caller.role < operation.role {
+        log::warn!("{}: {method} {path}: refused, its role is {}", caller.name, caller.role);
+        return forbidden(caller.role, &format!("do this ({method} {path})"), operation.role).typed().into_response();
     }
-    if caller.role.may(&method) {
-        let answer = next.run(request).await;
+    let answer = next.run(request).await;
+    if operation.role != Role::Reader {
         log::info!("{}: {method} {path}: {}", caller.name, answer.status().as_u16());
-        return answer;
     }
-    log::warn!("{}: {method} {path}: refused, a reader may only read", caller.name);
-    let text = "A certificate with the role `reader` may only read";
-    Refusal::new(StatusCode::FORBIDDEN, ErrorCode::Forbidden, text).hint("use one with the role operator or admin").typed().into_response()
+    answer
+}
+
+fn operation(request: &Request) -> Option<&'static Operation> {
+    let path = request.extensions().get::<MatchedPath>()?;
+    // A GET route answers HEAD too (RFC 9110, section 9.3.2).
+    let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
+    operations::all().find(|operation| operation.path == path.as_str() && operation.method.as_str() == method)
 }
 
 /// Below `/v1` every mistake is JSON, also those that the framework finds; elsewhere for whoever asks for JSON.

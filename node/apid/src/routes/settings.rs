@@ -5,11 +5,11 @@ use super::transactions::Transaction;
 use super::{Answer, Node, json, metadata};
 use crate::answer::Refusal;
 use crate::core::Core;
-use crate::role::{Caller, Role};
+use crate::role::Caller;
 use crate::{transactions, tree};
 use ampoule_api_types::operations::{PATCH_PAIRS, PATCH_SETTINGS, SETTINGS, UNSET, WHOLE};
 use ampoule_api_types::{Keypairs, WholeModel};
-use ampoule_settings::Fragment;
+use ampoule_settings::{Change, Fragment};
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -35,7 +35,7 @@ struct Selection {
 /// What this caller may see of the settings.
 fn visible(core: &Core, caller: &Caller) -> Fragment {
     let all = core.state().whole.clone();
-    if caller.role == Role::Reader { tree::without_secrets(&all) } else { all }
+    if caller.sees_secrets() { all } else { tree::without_secrets(&all) }
 }
 
 async fn settings(State(node): Node, Extension(caller): Extension<Caller>, Query(wanted): Query<Selection>) -> Answer<Json<Value>> {
@@ -53,20 +53,30 @@ async fn settings(State(node): Node, Extension(caller): Extension<Caller>, Query
     Ok(Json(part.to_json()))
 }
 
-async fn set(State(node): Node, Query(tx): Query<Transaction>, body: Body) -> Answer<StatusCode> {
+async fn set(State(node): Node, Extension(caller): Extension<Caller>, Query(tx): Query<Transaction>, body: Body) -> Answer<StatusCode> {
     let settings: Value = json(body).await?;
     let mut core = node.core.lock().await;
     let change = transactions::change(&core.model, Some(&settings), &[])?;
-    core.transactions.add(tx.name(), change)?;
+    add(&mut core, &caller, tx.name(), change)
+}
+
+/// What somebody may not change does not even wait: whoever commits the transaction would be refused.
+fn add(core: &mut Core, caller: &Caller, transaction: &str, change: Change) -> Answer<StatusCode> {
+    caller.may_set(change.keys().iter().map(String::as_str))?;
+    core.transactions.add(transaction, change)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn set_pairs(State(node): Node, Query(tx): Query<Transaction>, body: Body) -> Answer<StatusCode> {
+async fn set_pairs(
+    State(node): Node,
+    Extension(caller): Extension<Caller>,
+    Query(tx): Query<Transaction>,
+    body: Body,
+) -> Answer<StatusCode> {
     let pairs: Keypairs = json(body).await?;
     let mut core = node.core.lock().await;
     let change = transactions::pairs(&core.model, &pairs.request_payload)?;
-    core.transactions.add(tx.name(), change)?;
-    Ok(StatusCode::NO_CONTENT)
+    add(&mut core, &caller, tx.name(), change)
 }
 
 #[derive(Deserialize)]
@@ -76,14 +86,13 @@ struct Removal {
 }
 
 /// Marks keys for removal: what people chose at or below them goes back to what the image says, once the transaction is committed.
-async fn unset(State(node): Node, Query(Removal { keys, tx }): Query<Removal>) -> Answer<StatusCode> {
+async fn unset(State(node): Node, Extension(caller): Extension<Caller>, Query(Removal { keys, tx }): Query<Removal>) -> Answer<StatusCode> {
     if keys.is_empty() {
         return Err(Refusal::bad_request("An empty `keys` removes nothing").hint("name keys, divided by commas"));
     }
     let mut core = node.core.lock().await;
     let change = transactions::change(&core.model, None, &tree::keys(&keys))?;
-    core.transactions.add(Transaction { tx }.name(), change)?;
-    Ok(StatusCode::NO_CONTENT)
+    add(&mut core, &caller, Transaction { tx }.name(), change)
 }
 
 /// The whole model: settings, services, files and what the node runs. A prefix here has its kind in front; what it leaves empty is absent.

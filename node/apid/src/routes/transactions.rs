@@ -4,7 +4,7 @@ use super::served::Served;
 use super::{Answer, Node};
 use crate::answer::Refusal;
 use crate::engine::{self, What, Wish};
-use crate::role::{Caller, Role};
+use crate::role::Caller;
 use crate::{transactions, tree};
 use ampoule_api_types::DEFAULT_TRANSACTION;
 use ampoule_api_types::operations::{APPLY, COMMIT, COMMIT_AND_APPLY, DISCARD, PENDING, TRANSACTIONS};
@@ -41,7 +41,7 @@ impl Transaction {
 async fn pending(State(node): Node, Extension(caller): Extension<Caller>, Query(tx): Query<Transaction>) -> Json<Value> {
     let change = node.core.lock().await.transactions.get(tx.name());
     let all = change.set();
-    Json(if caller.role == Role::Reader { tree::without_secrets(all).to_json() } else { all.to_json() })
+    Json(if caller.sees_secrets() { all.to_json() } else { tree::without_secrets(all).to_json() })
 }
 
 async fn discard(State(node): Node, Query(tx): Query<Transaction>) -> Json<Vec<String>> {
@@ -53,12 +53,12 @@ async fn list(State(node): Node) -> Json<Vec<String>> {
 }
 
 async fn commit(State(node): Node, Extension(caller): Extension<Caller>, Query(tx): Query<Transaction>) -> Answer<Json<Vec<String>>> {
-    engine::commit(&node, tx.name(), &caller.name).await.map(Json)
+    engine::commit(&node, tx.name(), &caller).await.map(Json)
 }
 
 /// Everything that the live settings lead to, again: every file and every service that reads one.
 async fn apply(State(node): Node, Extension(caller): Extension<Caller>) -> Answer<StatusCode> {
-    let wish = Wish::new(What::Again, &caller.name, node.options.probation());
+    let wish = Wish::new(What::Again, &caller, node.options.probation());
     as_status(&engine::apply(&node, wish).await?)?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -70,7 +70,7 @@ async fn commit_and_apply(
 ) -> Answer<Json<Vec<String>>> {
     let keys = transactions::prefixed(&node.core.lock().await.transactions.pending(tx.name())?);
     let what = What::Change { transaction: Some(tx.name().to_owned()), change: Change::default() };
-    as_status(&engine::apply(&node, Wish::new(what, &caller.name, node.options.probation())).await?)?;
+    as_status(&engine::apply(&node, Wish::new(what, &caller, node.options.probation())).await?)?;
     Ok(Json(keys))
 }
 

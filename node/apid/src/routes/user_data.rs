@@ -78,7 +78,7 @@ async fn apply(State(node): Node, Extension(caller): Extension<Caller>, body: Bo
         let text = "The user data is what was taken last; there is nothing to change";
         return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::NothingPending, text));
     }
-    let wish = Wish::new(What::Change { transaction: None, change }, &caller.name, trial_of(&node, confirm_seconds)?);
+    let wish = Wish::new(What::Change { transaction: None, change }, &caller, trial_of(&node, confirm_seconds)?);
     let report = engine::apply(&node, Wish { plan, message: "Changed user data".to_owned(), ..wish }).await?;
     if report.state != ApplyState::RolledBack {
         user_data::keep(&node.options, &seen);

@@ -1,8 +1,11 @@
 //! The API over the network.
 
 use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
 
 use ampoule_api_client::{Client, ClientError, Method};
+use ampoule_api_types::operation::{self, Operation};
+use ampoule_api_types::{Role, operations};
 use serde_json::{Value, json};
 
 use crate::{
@@ -22,8 +25,12 @@ pub(crate) fn connect(port: u16, trusted: &Authority, own: &Pair) -> Client {
 
 /// A node whose remote API is open, with the authority of both sides and the port.
 fn open() -> (Apid, Authority, u16) {
+    open_in(Place::new())
+}
+
+fn open_in(place: Place) -> (Apid, Authority, u16) {
     let (authority, port) = (Authority::new(), free_port());
-    let apid = Place::new().start_once();
+    let apid = place.start_once();
     apid.change(&remote_settings(port, &authority.server(), &authority));
     eventually("the port is open", || TcpStream::connect(("127.0.0.1", port)).is_ok());
     (apid, authority, port)
@@ -71,6 +78,75 @@ fn a_reader_sees_plans_and_no_secret_that_is_pending() {
     for path in ["/v1/apply", "/v1/confirm", "/v1/rollback", "/v1/generations/1/restore"] {
         assert_eq!(client.request(Method::Post, path, Some(b"{}")).expect("an answer").status, 403, "{path}");
     }
+}
+
+fn method(operation: &Operation) -> Method {
+    match operation.method {
+        operation::Method::Get => Method::Get,
+        operation::Method::Patch => Method::Patch,
+        operation::Method::Post => Method::Post,
+        operation::Method::Put => Method::Put,
+        operation::Method::Delete => Method::Delete,
+    }
+}
+
+/// Every operation with every role; bodies are wrong on purpose, so that what is let through does nothing.
+#[test]
+fn each_operation_is_for_its_role_and_those_above() {
+    let (_apid, authority, port) = open();
+    for role in Role::ALL {
+        let client = connect(port, &authority, &authority.client(role.name())).with_timeout(Duration::from_secs(3));
+        for operation in operations::all() {
+            let path = operation.path.replace("{name}", "none").replace("{id}", "9").replace("{number}", "9");
+            let answer = match client.request(method(operation), &path, operation.body.map(|_| b"nonsense".as_slice())) {
+                Ok(answer) => answer,
+                // It goes on as long as the client wants.
+                Err(ClientError::Timeout(_)) if path == "/v1/events" => continue,
+                Err(error) => panic!("{role}: {operation}: {error}"),
+            };
+            assert_eq!(answer.status == 403, role < operation.role, "{role}: {operation}: {} {}", answer.status, answer.text());
+        }
+    }
+}
+
+#[test]
+fn an_operator_runs_the_node_and_changes_neither_its_management_nor_its_trust() {
+    let place = Place::new();
+    let variant = "namespaces = [\"motd\", \"api\", \"dns\", \"pki\", \"updates\", \"host-containers\"]\n";
+    std::fs::write(place.path("variant.toml"), variant).expect("a variant");
+    let (apid, authority, port) = open_in(place);
+    let client = connect(port, &authority, &authority.client("operator"));
+    client.change_settings(&json!({ "motd": "by an operator" })).expect("changed");
+    assert_eq!(apid.settings()["motd"], "by an operator");
+    let shown: Value = client.get_json("/settings").expect("settings");
+    assert!(shown["api"]["remote"].get("key").is_none(), "an operator sees the node's key: {shown}");
+    let refused = |method: Method, path: &str, body: &Value| {
+        let answer = client.request(method, path, Some(body.to_string().as_bytes())).expect("an answer");
+        assert!(answer.status == 403 && answer.text().contains("admin"), "{path} {body}: {} {}", answer.status, answer.text());
+        answer.text()
+    };
+    for settings in [
+        json!({ "api": { "remote": { "enabled": false } } }),
+        json!({ "pki": { "mine": { "trusted": true } } }),
+        json!({ "host-containers": { "admin": { "enabled": true, "source": "r.example/admin:1", "superpowered": true } } }),
+        json!({ "updates": { "ignore-waves": true } }),
+    ] {
+        refused(Method::Patch, "/settings", &settings);
+        refused(Method::Post, "/v1/apply", &json!({ "settings": settings }));
+    }
+    let risky = refused(Method::Post, "/v1/apply", &json!({ "settings": { "dns": { "name-servers": ["192.0.2.1"] } } }));
+    assert!(risky.contains("management access may be lost"), "{risky}");
+    assert_eq!(client.request(Method::Delete, "/v1/settings?keys=api.remote.port", None).expect("an answer").status, 403);
+
+    // What an administrator has left in a transaction does not pass through an operator's hands.
+    let pending = json!({ "api": { "remote": { "enabled": false } } });
+    assert_eq!(apid.send(Method::Patch, "/settings?tx=t", Some(&pending)).status, 204);
+    for path in ["/tx/commit?tx=t", "/tx/commit_and_apply?tx=t"] {
+        refused(Method::Post, path, &json!({}));
+    }
+    // Nor does an earlier generation in which the remote API was closed.
+    refused(Method::Post, "/v1/generations/1/restore", &json!({}));
+    assert_eq!(apid.settings()["api"]["remote"]["enabled"], true);
 }
 
 #[test]
