@@ -174,22 +174,29 @@ impl Client {
         }
     }
 
-    /// A packet came. One that is not a server's answer to our own question does nothing.
+    /// A packet came: what it says is read and taken in one. A daemon has the reading done by a process without rights ([`crate::parser`]).
     pub fn packet(&mut self, now: Millis, bytes: &[u8]) -> Vec<Action> {
-        let Some((kind, lease)) = self.answer(bytes) else { return Vec::new() };
+        answer(bytes).map(|answer| self.take(now, answer)).unwrap_or_default()
+    }
+
+    /// A server answered. An answer to another's question does nothing.
+    pub fn take(&mut self, now: Millis, Answer { transaction, mac, kind, lease }: Answer) -> Vec<Action> {
+        if (transaction, mac) != (self.transaction, self.mac) {
+            return Vec::new();
+        }
         match (kind, self.state.clone()) {
-            (MessageType::Offer, State::Selecting { .. }) => lease.map(|offer| self.request(now, offer, 0)).unwrap_or_default(),
-            (MessageType::Ack, State::Requesting { offer, .. }) => {
+            (Kind::Offer, State::Selecting { .. }) => lease.map(|offer| self.request(now, offer, 0)).unwrap_or_default(),
+            (Kind::Ack, State::Requesting { offer, .. }) => {
                 lease.filter(|l| l.server == offer.server).map(|l| self.bind(now, l, None)).unwrap_or_default()
             }
-            (MessageType::Ack, State::Rebooting { held, .. } | State::Renewing(held) | State::Rebinding(held)) => {
+            (Kind::Ack, State::Rebooting { held, .. } | State::Renewing(held) | State::Rebinding(held)) => {
                 lease.map(|l| self.bind(now, l, Some(held.lease))).unwrap_or_default()
             }
-            (MessageType::Ack, State::Asking { address, .. }) => {
+            (Kind::Ack, State::Asking { address, .. }) => {
                 lease.filter(|l| l.address == address).map(|l| self.bind(now, l, None)).unwrap_or_default()
             }
-            (MessageType::Nak, State::Requesting { .. } | State::Asking { .. }) => self.start_over(now, None),
-            (MessageType::Nak, State::Rebooting { held, .. } | State::Renewing(held) | State::Rebinding(held)) => {
+            (Kind::Nak, State::Requesting { .. } | State::Asking { .. }) => self.start_over(now, None),
+            (Kind::Nak, State::Rebooting { held, .. } | State::Renewing(held) | State::Rebinding(held)) => {
                 self.start_over(now, Some(held.lease))
             }
             _ => Vec::new(),
@@ -293,14 +300,52 @@ impl Client {
         // A message made from these parts always encodes.
         Action::Send(message.to_vec().unwrap_or_default(), to)
     }
+}
 
-    /// Kind and lease of a server's answer to our question.
-    fn answer(&self, bytes: &[u8]) -> Option<(MessageType, Option<Lease>)> {
-        let message = Message::from_bytes(&plain(bytes)?).ok()?;
-        let ours = message.opcode() == Opcode::BootReply && message.xid() == self.transaction && message.chaddr() == self.mac;
-        let kind = message.opts().msg_type().filter(|_| ours)?;
-        Some((kind, lease_in(&message)))
+/// What a server says to a question of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// One could have this lease.
+    Offer,
+    /// One has it.
+    Ack,
+    /// One has it no longer, or never had.
+    Nak,
+}
+
+/// A server's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// Number of the question that it answers.
+    pub transaction: u32,
+    /// Whose question it was.
+    pub mac: [u8; 6],
+    /// What it says.
+    pub kind: Kind,
+    /// About which lease.
+    pub lease: Option<Lease>,
+}
+
+impl Answer {
+    /// Whether a server could have said this: for what another process has read.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.lease.as_ref().is_none_or(|lease| lease.is_sound() && lease.is_bounded())
     }
+}
+
+/// Reads a packet to the port of DHCP clients; `None`: it is no server's answer.
+#[must_use]
+pub fn answer(packet: &[u8]) -> Option<Answer> {
+    let message = Message::from_bytes(&plain(packet)?).ok()?;
+    let kind = match message.opts().msg_type().filter(|_| message.opcode() == Opcode::BootReply)? {
+        MessageType::Offer => Kind::Offer,
+        MessageType::Ack => Kind::Ack,
+        MessageType::Nak => Kind::Nak,
+        _ => return None,
+    };
+    Some(Answer { transaction: message.xid(), mac: message.chaddr().try_into().ok()?, kind, lease: lease_in(&message) })
 }
 
 fn backoff(tries: u32) -> Millis {

@@ -43,6 +43,18 @@ impl Lease {
     }
 }
 
+/// An option of a packet holds no more bytes (RFC 2132, 2), and no more addresses.
+const LONGEST_OPTION: usize = 255;
+const MOST_ADDRESSES: usize = LONGEST_OPTION / 4;
+
+impl Lease {
+    /// Whether a packet could hold this.
+    pub(crate) fn is_bounded(&self) -> bool {
+        let mut names = self.domain.iter().chain(&self.host_name);
+        self.name_servers.len() <= MOST_ADDRESSES && names.all(|name| name.len() <= LONGEST_OPTION)
+    }
+}
+
 /// Header of a BOOTP message before its options, in bytes (RFC 2131, figure 1), and what stands between.
 const HEADER: usize = 236;
 const COOKIE: [u8; 4] = [99, 130, 83, 99];

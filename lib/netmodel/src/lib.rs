@@ -4,5 +4,6 @@ pub mod dhcp;
 pub mod learned;
 mod lease;
 pub mod ndisc;
+pub mod parser;
 pub mod resolver;
 pub mod saved;

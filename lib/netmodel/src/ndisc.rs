@@ -3,6 +3,7 @@
 //! The kernel has checked checksum, hop limit and the router's link-local address (RFC 4861, 6.1.2); what is inside is still whoever's on the link.
 
 use crate::resolver::is_domain;
+use serde::{Deserialize, Serialize};
 use std::net::Ipv6Addr;
 
 /// `RTM_NEWNDUSEROPT` (linux/rtnetlink.h).
@@ -19,7 +20,8 @@ const SEARCH_LIST: u8 = 31;
 const MAX_ENTRIES: usize = 16;
 
 /// One option of a router.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Announcement {
     /// Number of the link it came over.
     pub link: u32,
@@ -30,12 +32,23 @@ pub struct Announcement {
 }
 
 /// What a router announces.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Content {
     /// Addresses of name servers.
     Servers(Vec<Ipv6Addr>),
     /// Domains for the search list.
     Domains(Vec<String>),
+}
+
+impl Announcement {
+    /// Whether a router could have announced this: for what another process has read.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        match &self.content {
+            Content::Servers(servers) => servers.len() <= MAX_ENTRIES,
+            Content::Domains(domains) => domains.len() <= MAX_ENTRIES && domains.iter().all(|domain| is_domain(domain)),
+        }
+    }
 }
 
 /// The announcements in a datagram of the kernel's; what is no such thing, or malformed, is passed over.

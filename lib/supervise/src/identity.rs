@@ -7,7 +7,7 @@
 use serde::{Deserialize, Deserializer, de::Error};
 
 /// Everyone but root: names and numbers. Never renumber, never use a number again.
-pub const USERS: [(&str, u32); 13] = [
+pub const USERS: [(&str, u32); 14] = [
     ("apid", 60_600),
     ("netd", 60_601),
     ("logd", 60_602),
@@ -21,6 +21,7 @@ pub const USERS: [(&str, u32); 13] = [
     // Who may ask init about services; only root and apid may tell it to do anything.
     ("init", 60_609),
     ("updated", 60_610),
+    ("netd-parser", 60_611),
     // A service file that names no user.
     ("nobody", 65_534),
     // For the service that attacks a node in tests.

@@ -1,6 +1,7 @@
 //! The life of one link: up, carrier, DHCP, router advertisements.
 
 use crate::kernel::Kernel;
+use crate::parser::Parser;
 use crate::shelf::Shelf;
 use crate::state::{Known, State};
 use crate::{clock, files, ndisc};
@@ -26,6 +27,7 @@ struct Link {
     kernel: Kernel,
     state: Arc<State>,
     shelf: Shelf,
+    parser: Parser,
 }
 
 /// What is known about a link from when it was turned on.
@@ -49,12 +51,12 @@ pub(crate) fn recall(name: &str, state: &State, shelf: &Shelf) {
 }
 
 /// Follows a link until it is gone (then the task is aborted).
-pub(crate) async fn live(name: String, kernel: Kernel, state: Arc<State>, shelf: Shelf) {
+pub(crate) async fn live(name: String, kernel: Kernel, state: Arc<State>, shelf: Shelf, parser: Parser) {
     let Some(mac) = files::mac(&name) else {
         log::info!("{name} is no Ethernet link and is left alone");
         return std::future::pending().await;
     };
-    let link = Link { name, mac, kernel, state, shelf };
+    let link = Link { name, mac, kernel, state, shelf, parser };
     loop {
         if let Err(error) = link.run().await {
             log::error!("{}: {}", link.name, chain(error.as_ref()));
@@ -75,8 +77,8 @@ impl Link {
             let mut actions = Vec::new();
             tokio::select! {
                 _ = look.tick() => self.look(&mut session),
-                received = socket.recv(&mut packet) => actions = session.client.packet(clock::now(), &packet[..received?]),
-                heard = listener.hear() => session.hear(&heard?),
+                received = socket.recv(&mut packet) => actions = self.answered(&mut session, &packet[..received?]).await,
+                heard = listener.hear() => session.hear(&ndisc::read(&heard?, &self.parser).await),
                 () = tokio::time::sleep(wake), if session.carrier => actions = session.client.wake(clock::now()),
             };
             for action in actions {
@@ -84,6 +86,12 @@ impl Link {
             }
             self.tell(&mut session);
         }
+    }
+
+    /// What a packet makes the client do; it is read elsewhere.
+    async fn answered(&self, session: &mut Session, packet: &[u8]) -> Vec<Action> {
+        let answer = self.parser.dhcp(packet).await;
+        answer.map(|answer| session.client.take(clock::now(), answer)).unwrap_or_default()
     }
 
     /// Turns the link on, and goes on where an earlier life of this daemon was.

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::ndisc;
+use crate::parser::tests::stand_in;
 use dhcproto::v4::{DhcpOption, Message, MessageType, Opcode, OptionCode};
 use dhcproto::{Decodable, Encodable};
 use std::path::Path;
@@ -108,7 +109,7 @@ impl Node {
         let shelf = Shelf::new(place, place.join("disk"));
         recall("node", &state, &shelf);
         state.reload();
-        let task = tokio::spawn(live("node".to_owned(), kernel.clone(), Arc::clone(&state), shelf));
+        let task = tokio::spawn(live("node".to_owned(), kernel.clone(), Arc::clone(&state), shelf, stand_in(place)));
         Self { place: place.to_owned(), state, kernel, task }
     }
 

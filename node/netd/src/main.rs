@@ -7,6 +7,7 @@ mod files;
 mod kernel;
 mod link;
 mod ndisc;
+mod parser;
 mod seen;
 mod shelf;
 mod state;
@@ -14,6 +15,7 @@ mod state;
 mod testkit;
 
 use ampoule_report::{chain, init_logger, status};
+use parser::Parser;
 use shelf::Shelf;
 use state::State;
 use std::collections::BTreeMap;
@@ -57,7 +59,8 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     files::physical_links().iter().for_each(|name| link::recall(name, &state, &shelf));
     state.reload();
     tokio::spawn(serve_status(status::bind(Path::new(STATUS))?, kernel.clone(), Arc::clone(&state)));
-    let mut links = Links { kernel, state: Arc::clone(&state), shelf, tasks: BTreeMap::new() };
+    let parser = Parser::at(ampoule_netmodel::parser::SOCKET);
+    let mut links = Links { kernel, state: Arc::clone(&state), shelf, parser, tasks: BTreeMap::new() };
     links.follow();
     // A lease is not waited for: a node without a network still has an API.
     ampoule_report::ready();
@@ -98,6 +101,7 @@ struct Links {
     kernel: kernel::Kernel,
     state: Arc<State>,
     shelf: Shelf,
+    parser: Parser,
     tasks: BTreeMap<String, JoinHandle<()>>,
 }
 
@@ -116,7 +120,15 @@ impl Links {
             stays
         });
         for name in there {
-            let live = || tokio::spawn(link::live(name.clone(), self.kernel.clone(), Arc::clone(&self.state), self.shelf.clone()));
+            let live = || {
+                tokio::spawn(link::live(
+                    name.clone(),
+                    self.kernel.clone(),
+                    Arc::clone(&self.state),
+                    self.shelf.clone(),
+                    self.parser.clone(),
+                ))
+            };
             self.tasks.entry(name.clone()).or_insert_with(live);
         }
     }

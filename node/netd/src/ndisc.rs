@@ -1,6 +1,7 @@
 //! Name servers in router advertisements: heard through the kernel, which receives the advertisements themselves; and the question that brings one at once.
 
-use ampoule_netmodel::ndisc::{Announcement, announcements};
+use crate::parser::Parser;
+use ampoule_netmodel::ndisc::Announcement;
 use rtnetlink::MulticastGroup;
 use rtnetlink::sys::{AsyncSocket, AsyncSocketExt, TokioSocket, protocols::NETLINK_ROUTE};
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, ipproto, sockopt};
@@ -34,12 +35,17 @@ impl Listener {
     ///
     /// # Errors
     /// The kernel's; `ENOBUFS` if some were lost because this daemon was too slow.
-    pub(crate) async fn hear(&self) -> io::Result<Vec<Announcement>> {
+    pub(crate) async fn hear(&self) -> io::Result<Vec<u8>> {
         let mut datagram = Vec::with_capacity(DATAGRAM);
         let sender = self.0.recv_from(&mut datagram).await?;
         // Port 0 is the kernel; other programs can send to this socket too.
-        Ok(if sender.port_number() == 0 { announcements(&datagram) } else { Vec::new() })
+        Ok(if sender.port_number() == 0 { datagram } else { Vec::new() })
     }
+}
+
+/// What routers announce in a message of [`Listener::hear`].
+pub(crate) async fn read(message: &[u8], parser: &Parser) -> Vec<Announcement> {
+    if message.is_empty() { Vec::new() } else { parser.announcements(message).await }
 }
 
 /// Asks the routers of a link for an advertisement. The kernel does so when a link comes up, but a daemon that was started anew missed the answer.

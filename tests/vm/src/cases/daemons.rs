@@ -41,7 +41,7 @@ const SYS_MODULE: u64 = 1 << 16;
 const SYS_TIME: u64 = 1 << 25;
 const SYSLOG: u64 = 1 << 34;
 
-const BOXES: [Boxed; 6] = [
+const BOXES: [Boxed; 7] = [
     Boxed {
         name: "apid",
         user: 60_600,
@@ -53,11 +53,12 @@ const BOXES: [Boxed; 6] = [
     Boxed {
         name: "netd",
         user: 60_601,
-        groups: "",
+        groups: "60611",
         capabilities: NET_BIND_SERVICE | NET_ADMIN | NET_RAW,
         network: "host",
         writable: "/proc/sys/net,/run/ampoule/netd,/run/ampoule/netd/links,/state/netd",
     },
+    Boxed { name: "netd-parser", user: 60_611, groups: "", capabilities: 0, network: "own", writable: "/run/ampoule/netd-parser" },
     Boxed { name: "logd", user: 60_602, groups: "", capabilities: SYSLOG, network: "own", writable: "/run/ampoule/logd,/var/log/ampoule" },
     Boxed { name: "clock", user: 60_603, groups: "", capabilities: SYS_TIME, network: "own", writable: "/state/clock" },
     Boxed { name: "ntpd", user: 60_604, groups: "60601", capabilities: SYS_TIME, network: "host", writable: "/run/ampoule/ntpd" },

@@ -1,0 +1,105 @@
+//! Reads what strangers on the network sent, for the network daemon
+//!
+//! One connection at a time, one question after the other, nothing kept in between. It has no rights, so whoever takes it over with a packet has won a process that can give wrong answers, which
+//! the daemon checks.
+
+use ampoule_netmodel::parser::{LENGTH, MAX_QUESTION, SOCKET, parse};
+use ampoule_report::init_logger;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    init_logger();
+    // Tests give another place.
+    let socket = std::env::args_os().nth(1).map_or_else(|| PathBuf::from(SOCKET), PathBuf::from);
+    match listen(&socket) {
+        Ok(listener) => serve(&listener),
+        Err(error) => {
+            log::error!("Cannot listen on {}: {error}", socket.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+    Ok(listener)
+}
+
+fn serve(listener: &UnixListener) -> ExitCode {
+    ampoule_report::ready();
+    loop {
+        match listener.accept() {
+            // The daemon ended, or asked something that is no question; it comes again.
+            Ok((stream, _)) => drop(converse(stream)),
+            Err(error) => {
+                log::error!("Takes no connection: {error}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+}
+
+/// Answers until the other side is gone.
+fn converse(mut stream: UnixStream) -> io::Result<()> {
+    loop {
+        let question = read_frame(&mut stream)?;
+        let answer = parse(&question);
+        let length = u32::try_from(answer.len()).map_err(io::Error::other)?;
+        stream.write_all(&[&length.to_le_bytes(), answer.as_slice()].concat())?;
+    }
+}
+
+fn read_frame(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
+    let mut length = [0; LENGTH];
+    stream.read_exact(&mut length)?;
+    let length = usize::try_from(u32::from_le_bytes(length)).map_err(io::Error::other)?;
+    if length > MAX_QUESTION {
+        return Err(io::Error::other("longer than a question can be"));
+    }
+    let mut frame = vec![0; length];
+    stream.read_exact(&mut frame)?;
+    Ok(frame)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ampoule_netmodel::parser::{Kind, Meaning, meaning, question};
+
+    fn ask(stream: &mut UnixStream, frame: &[u8]) -> io::Result<Vec<u8>> {
+        let length = u32::try_from(frame.len()).expect("short");
+        stream.write_all(&[&length.to_le_bytes(), frame].concat())?;
+        let mut length = [0; LENGTH];
+        stream.read_exact(&mut length)?;
+        let mut answer = vec![0; u32::from_le_bytes(length) as usize];
+        stream.read_exact(&mut answer)?;
+        Ok(answer)
+    }
+
+    #[test]
+    fn questions_are_answered_one_after_the_other_and_after_a_wrong_one() {
+        let place = tempfile::tempdir().expect("a folder");
+        let path = place.path().join("socket");
+        drop(listen(&path).expect("listens"));
+        let listener = listen(&path).expect("in place of the one before");
+        std::thread::spawn(move || serve(&listener));
+        let mut stream = UnixStream::connect(&path).expect("connects");
+        let frame = question(Kind::Dhcp, b"noise").expect("short");
+        for _ in 0..2 {
+            assert_eq!(meaning(&ask(&mut stream, &frame).expect("answered")), Some(Meaning::default()));
+        }
+        stream.write_all(&[0xff; LENGTH]).expect("sent");
+        assert!(ask(&mut stream, &frame).is_err(), "it went on after a frame without end");
+        let mut stream = UnixStream::connect(&path).expect("connects again");
+        assert!(ask(&mut stream, &frame).is_ok());
+    }
+}
