@@ -18,6 +18,9 @@ use rustix::{
 
 use crate::{clock::Moment, draft::Draft};
 
+mod repeats;
+use repeats::Repeats;
+
 /// Most pipes: more than services fit in an image. Further ones are refused, their services' output waits in init.
 const MAX_PIPES: usize = 256;
 /// Longest name in a message of init.
@@ -127,11 +130,12 @@ impl AsFd for Pipe {
 pub(crate) struct Pipes {
     all: Vec<Pipe>,
     buffer: Vec<u8>,
+    repeats: Repeats,
 }
 
 impl Pipes {
     pub(crate) fn new() -> Self {
-        Self { all: Vec::new(), buffer: vec![0; PIECE] }
+        Self { all: Vec::new(), buffer: vec![0; PIECE], repeats: Repeats::default() }
     }
 
     /// A pipe that init hands over a second time is not read twice.
@@ -165,6 +169,11 @@ impl Pipes {
             drafts.extend(more);
             keep
         });
-        drafts
+        self.repeats.filter(drafts)
+    }
+
+    /// What is still to be said when this program ends.
+    pub(crate) fn finish(&mut self) -> Vec<Draft> {
+        self.repeats.finish()
     }
 }

@@ -134,6 +134,7 @@ impl Service {
             }
             self.writer.write(drafts);
         }
+        self.writer.write(pipes.finish());
         Ok(())
     }
 }
