@@ -75,6 +75,8 @@ pub enum Command {
     Services(Shown),
     /// Show the workloads and how they are
     Workloads(Shown),
+    /// Show what the kernel refused, and which rule would allow it
+    Denials(Shown),
     /// Show what happened when since the kernel started
     Boot(Shown),
     /// Show what services and workloads have said

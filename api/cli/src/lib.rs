@@ -8,6 +8,7 @@ mod boot;
 mod change;
 mod command;
 mod configure;
+mod denials;
 mod document;
 mod ephemeral_storage;
 mod error;
@@ -151,6 +152,7 @@ pub fn run_command(
         Command::Network(args) => configure::run(client, args, input, out),
         Command::Services(shown) => services::run(client, shown.output, out),
         Command::Workloads(shown) => workloads::run(client, shown.output, out),
+        Command::Denials(shown) => denials::run(client, shown.output, out),
         Command::Boot(shown) => boot::run(client, shown.output, out),
         Command::Logs(args) => logs::run(client, &args.lines, args.shown.output, out),
     }

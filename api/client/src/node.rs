@@ -2,7 +2,7 @@
 
 use ampoule_api_types::{
     OsInfo, UpdateStatus,
-    v1::{BootReport, NetworkStatus, ServiceList, SettingList, WorkloadList},
+    v1::{BootReport, DenialList, NetworkStatus, ServiceList, SettingList, WorkloadList},
 };
 use serde_json::Value;
 
@@ -105,6 +105,11 @@ impl Client {
     /// All services as they stand.
     pub fn services(&self) -> Result<ServiceList, ClientError> {
         self.get_json("/v1/services")
+    }
+
+    /// What the kernel refused.
+    pub fn denials(&self) -> Result<DenialList, ClientError> {
+        self.get_json("/v1/denials")
     }
 
     /// All workloads as they stand.

@@ -45,6 +45,7 @@ fn structs(generator: &mut SchemaGenerator) {
     generator.subschema_for::<v1::BootReport>();
     generator.subschema_for::<v1::ServiceList>();
     generator.subschema_for::<v1::WorkloadList>();
+    generator.subschema_for::<v1::DenialList>();
     generator.subschema_for::<v1::NetworkStatus>();
     generator.subschema_for::<v1::LogRecord>();
     generator.subschema_for::<v1::SettingList>();

@@ -13,7 +13,7 @@ use std::{
 use ampoule_logwire::{MAX_TEXT, Source};
 use rustix::{fs::OFlags, io::Errno};
 
-use crate::{clock::Moment, draft::Draft};
+use crate::{clock::Moment, denials::Denials, draft::Draft};
 
 /// Largest message the device gives in one read.
 const MAX_MESSAGE: usize = 8 * 1024;
@@ -24,6 +24,8 @@ const MAX_ROUND: usize = 256;
 #[derive(Debug, PartialEq, Eq)]
 struct Message {
     level: u8,
+    /// The kernel's own; a program that writes to the device cannot claim it (`devkmsg_write`).
+    is_kernels: bool,
     seq: u64,
     monotonic_ms: u64,
     text: String,
@@ -35,18 +37,19 @@ pub(crate) struct KernelLog {
     device: File,
     source: Source,
     memory: PathBuf,
+    denials: Denials,
     /// Number of the next message that is news.
     next: u64,
 }
 
 impl KernelLog {
     /// `None` where there is no kernel log to read; `memory` is lost at reboot, as the kernel's numbers are.
-    pub(crate) fn open(memory: PathBuf) -> Option<Self> {
+    pub(crate) fn open(memory: PathBuf, denials: Denials) -> Option<Self> {
         let flags = OFlags::NONBLOCK.bits() as i32;
         let device = OpenOptions::new().read(true).custom_flags(flags).open("/dev/kmsg");
         let device = device.map_err(|error| log::warn!("/dev/kmsg: {error}; the kernel's messages are not kept")).ok()?;
         let next = fs::read_to_string(&memory).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-        Some(Self { device, source: "kernel".parse().ok()?, memory, next })
+        Some(Self { device, source: "kernel".parse().ok()?, memory, denials, next })
     }
 
     /// What is new.
@@ -69,6 +72,10 @@ impl KernelLog {
     }
 
     fn draft(&mut self, message: Message, now: Moment) -> Option<Draft> {
+        // What an earlier life of this program has kept is counted all the same: counts are not kept.
+        if message.is_kernels {
+            self.denials.take(&message.text);
+        }
         if message.seq < self.next {
             return None;
         }
@@ -93,7 +100,7 @@ fn parse(bytes: &[u8]) -> Option<Message> {
     let seq: u64 = fields.next()?.parse().ok().filter(|seq| *seq < u64::MAX)?;
     let micros: u64 = fields.next()?.parse().ok()?;
     let line: String = body.lines().next()?.chars().take(MAX_TEXT / 4).collect();
-    Some(Message { level: (priority & 7) as u8, seq, monotonic_ms: micros / 1000, text: line })
+    Some(Message { level: (priority & 7) as u8, is_kernels: priority < 8, seq, monotonic_ms: micros / 1000, text: line })
 }
 
 #[cfg(test)]
@@ -106,8 +113,8 @@ mod tests {
     fn the_kernels_format() {
         let bytes = b"4,1234,5140900,-,caller=T1;EXT4-fs (vda2): mounted; fine\n SUBSYSTEM=block\n DEVICE=b254:2\n";
         let text = "EXT4-fs (vda2): mounted; fine".to_owned();
-        assert_eq!(parse(bytes), Some(Message { level: 4, seq: 1234, monotonic_ms: 5140, text }));
-        assert_eq!(parse(b"30,1,0,-;from a program\n").map(|message| message.level), Some(6));
+        assert_eq!(parse(bytes), Some(Message { level: 4, is_kernels: true, seq: 1234, monotonic_ms: 5140, text }));
+        assert_eq!(parse(b"30,1,0,-;from a program\n").map(|message| (message.level, message.is_kernels)), Some((6, false)));
     }
 
     proptest! {

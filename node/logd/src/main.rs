@@ -7,6 +7,7 @@
 
 mod clock;
 mod console;
+mod denials;
 mod draft;
 mod followers;
 mod ingest;
@@ -29,6 +30,8 @@ use journal::{Journal, Writer};
 use service::{Service, listen};
 
 const QUERY_SOCKET: &str = "query.sock";
+/// Read by nobody: whoever connects is told what the kernel refused.
+const STATUS_SOCKET: &str = "status";
 const INGEST_SOCKET: &str = "ingest.sock";
 const KERNEL_MEMORY: &str = "kernel";
 const RUN: &str = "/run/ampoule/logd";
@@ -54,6 +57,8 @@ fn start(run: &Path, place: store::Place) -> io::Result<Service> {
     // Before any thread is started: threads inherit it.
     let stop = ampoule_sys::signals::signal_descriptor(&STOP_SIGNALS)?;
     std::fs::create_dir_all(run)?;
+    let denials = denials::Denials::default();
+    denials.clone().serve(&run.join(STATUS_SOCKET))?;
     let journal = Journal::new(store::Store::open(place), syncer::Syncer::start()?);
     Ok(Service {
         writer: Writer::new(journal.clone(), Console::open()),
@@ -61,7 +66,7 @@ fn start(run: &Path, place: store::Place) -> io::Result<Service> {
         queries: listen(&run.join(QUERY_SOCKET))?,
         ingest: listen(&run.join(INGEST_SOCKET))?,
         handover: pipes::Handover::inherited(),
-        kernel: kernel::KernelLog::open(run.join(KERNEL_MEMORY)),
+        kernel: kernel::KernelLog::open(run.join(KERNEL_MEMORY), denials),
         stop,
     })
 }

@@ -19,6 +19,11 @@ pub const RESTART_SERVICE: Operation = Operation::post("/v1/services/{name}/rest
 pub const WORKLOADS: Operation =
     Operation::get("/v1/workloads", "The workloads that the settings name, as they stand.").answers(Shape::Json("WorkloadList"));
 
+/// `GET /v1/denials`
+pub const DENIALS: Operation =
+    Operation::get("/v1/denials", "What the kernel refused since it started, by policy or by a list of system calls.")
+        .answers(Shape::Json("DenialList"));
+
 /// `GET /v1/network`
 pub const NETWORK: Operation =
     Operation::get("/v1/network", "Links, addresses and name servers as they stand.").answers(Shape::Json("NetworkStatus"));
@@ -67,5 +72,17 @@ pub const UNSET: Operation =
 pub const METRICS: Operation =
     Operation::get("/v1/metrics", "Figures of the node in the text format of Prometheus.").answers(Shape::Text("text/plain"));
 
-pub(super) const ALL: &[&Operation] =
-    &[&BOOT, &SERVICES, &RESTART_SERVICE, &WORKLOADS, &NETWORK, &LOGS, &POWER_OFF, &SCHEMA, &SETTINGS_WITH_SOURCE, &UNSET, &METRICS];
+pub(super) const ALL: &[&Operation] = &[
+    &BOOT,
+    &SERVICES,
+    &RESTART_SERVICE,
+    &WORKLOADS,
+    &DENIALS,
+    &NETWORK,
+    &LOGS,
+    &POWER_OFF,
+    &SCHEMA,
+    &SETTINGS_WITH_SOURCE,
+    &UNSET,
+    &METRICS,
+];

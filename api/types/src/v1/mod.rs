@@ -2,6 +2,7 @@
 
 mod apply;
 mod boot;
+mod denials;
 mod error;
 mod events;
 mod generations;
@@ -15,6 +16,7 @@ mod workloads;
 
 pub use apply::{ApplyReport, ApplyRequest, ApplyState, FileStep, ServiceStep, TrialInfo};
 pub use boot::{BootReport, BootStep};
+pub use denials::{Denial, DenialList};
 pub use error::{ErrorBody, ErrorCode};
 pub use events::{Event, EventKind};
 pub use generations::{

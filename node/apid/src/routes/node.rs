@@ -5,8 +5,8 @@ use super::{Answer, Node};
 use crate::answer::Refusal;
 use crate::{Shared, node, tree};
 use ampoule_api_types::OsInfo;
-use ampoule_api_types::operations::{BOOT, NETWORK, OS, POWER_OFF, REBOOT, RESTART_SERVICE, SERVICES, WORKLOADS};
-use ampoule_api_types::v1::{BootReport, ServiceList, ServiceState};
+use ampoule_api_types::operations::{BOOT, DENIALS, NETWORK, OS, POWER_OFF, REBOOT, RESTART_SERVICE, SERVICES, WORKLOADS};
+use ampoule_api_types::v1::{BootReport, DenialList, ServiceList, ServiceState, WorkloadList};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -22,6 +22,7 @@ pub(super) fn routes() -> Served {
         .serve(&SERVICES, services)
         .serve(&RESTART_SERVICE, restart)
         .serve(&WORKLOADS, workloads)
+        .serve(&DENIALS, denials)
         .serve(&NETWORK, network)
         .serve(&POWER_OFF, power_off)
 }
@@ -86,6 +87,24 @@ async fn boot(State(node): Node) -> Answer<Json<BootReport>> {
 
 async fn workloads(State(node): Node) -> Answer<Json<Value>> {
     node::status(&node.options.run, "hostd").await.map(Json)
+}
+
+/// `logd` counts them; `hostd` knows which workload a level belongs to. Without it they are told all the same.
+async fn denials(State(node): Node) -> Answer<Json<DenialList>> {
+    let told = node::status(&node.options.run, "logd").await?;
+    let mut list: DenialList =
+        serde_json::from_value(told).map_err(|e| Refusal::unreachable(format!("The log service answers strangely: {e}")))?;
+    let workloads = node::status(&node.options.run, "hostd").await.unwrap_or_default();
+    name_workloads(&mut list, &serde_json::from_value(workloads).unwrap_or_default());
+    Ok(Json(list))
+}
+
+fn name_workloads(list: &mut DenialList, workloads: &WorkloadList) {
+    let levels: BTreeMap<&str, &str> =
+        workloads.workloads.iter().filter_map(|w| Some((w.isolation.as_ref()?.level.as_str(), w.name.as_str()))).collect();
+    for denial in &mut list.denials {
+        denial.workload = denial.level.as_deref().and_then(|level| levels.get(level)).map(|name| (*name).to_owned());
+    }
 }
 
 async fn network(State(node): Node) -> Answer<Json<Value>> {

@@ -50,10 +50,33 @@ fn workloads_and_network_come_from_their_programs() {
     assert_eq!(apid.client().network().expect("network").hostname, "n");
 }
 
+/// Counted by `logd`, named after what `hostd` says; a workload that is gone leaves its level.
+#[test]
+fn denials_name_the_workload_that_has_the_level() {
+    let place = Place::new();
+    neighbours::status(
+        &place.path("run/logd/status"),
+        r#"{"denials":[
+            {"count":3,"first-ms":1,"last-ms":2000,"pid":7,"process":"sh","domain":"container_t","level":"s0:c1,c2","target":"passwd",
+             "target-type":"etc_t","class":"file","permissions":["write"],"rule":"(allow container_t etc_t (file (write)))"},
+            {"count":1,"first-ms":1,"last-ms":1,"pid":8,"process":"x","domain":"container_t","level":"s0:c3,c4",
+             "target-type":"etc_t","class":"file","permissions":["write"],"rule":"(allow container_t etc_t (file (write)))"}],
+            "left-out":0}"#,
+    );
+    let apid = place.start();
+    let workloads = || apid.client().denials().expect("denials").denials.into_iter().map(|d| d.workload).collect::<Vec<_>>();
+    assert_eq!(workloads(), [None, None], "without hostd they are told all the same");
+    neighbours::status(
+        &place.path("run/hostd/status"),
+        r#"{"workloads":[{"name":"web","image":"demo","state":"running","restarts":0,"isolation":{"level":"s0:c1,c2","domain":"container_t","ids":{"first":655360,"size":65536}}}]}"#,
+    );
+    assert_eq!(workloads(), [Some("web".to_owned()), None]);
+}
+
 #[test]
 fn an_absent_program_is_said_to_be_absent() {
     let apid = Place::new().start_once();
-    for path in ["/v1/workloads", "/v1/network", "/v1/services", "/v1/boot", "/v1/logs"] {
+    for path in ["/v1/workloads", "/v1/network", "/v1/services", "/v1/boot", "/v1/logs", "/v1/denials"] {
         let answer = apid.send(Method::Get, path, None);
         assert_eq!((answer.status, &error_of(&answer)["code"]), (503, &json!("unreachable")), "{path}: {}", answer.text());
     }

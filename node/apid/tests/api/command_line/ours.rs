@@ -188,3 +188,29 @@ fn changed_user_data_is_shown_and_taken() {
     assert_eq!(typed(&client, "user-data --apply").code, 0);
     assert_eq!(apid.settings()["motd"], "new");
 }
+
+#[test]
+fn denials_are_shown_with_the_rule_that_would_allow_them() {
+    let (place, _init, apid) = node();
+    neighbours::status(
+        &place.path("run/logd/status"),
+        r#"{"denials":[{"count":3,"first-ms":1,"last-ms":2000,"pid":7,"process":"s\u001b[2Jh","domain":"container_t","level":"s0:c1,c2",
+            "target":"passwd","target-type":"etc_t","class":"file","permissions":["read","write"],
+            "rule":"(allow container_t etc_t (file (read write)))"}],"left-out":9}"#,
+    );
+    let shown = typed(&apid.client(), "denials");
+    let lines: Vec<&str> = shown.out.lines().collect();
+    let expected = "1970-01-01 00:00:02Z  3      s?[2Jh   7    container_t  -         passwd  file read write  (allow container_t etc_t (file (read write)))";
+    assert_eq!(lines[1], expected);
+    assert!(lines[2].starts_with("9 more are not listed"), "{shown:?}");
+    assert_eq!(parsed(&typed(&apid.client(), "denials -o json").out)["denials"][0]["count"], 3);
+}
+
+#[test]
+fn a_plan_says_where_a_workload_is_less_apart() {
+    let (_place, _init, apid) = node();
+    let file = "[settings.workloads.web]\nimage = \"x\"\nselinux = \"super\"\nuser-namespace = false\n";
+    let shown = type_with(&apid.client(), "plan -", file);
+    let wanted = "  started web; runs in the wider domain super_t; uid 0 inside is uid 0 on the node";
+    assert!(shown.out.lines().any(|line| line == wanted), "{shown:?}");
+}

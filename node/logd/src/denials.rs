@@ -1,0 +1,140 @@
+//! What the kernel refused, counted as its log is read, and the status socket that tells it.
+
+use std::{
+    io::{self, Write},
+    os::unix::net::UnixListener,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use ampoule_api_types::v1::{Denial as Told, DenialList};
+use ampoule_denials::{Counted, Refused, Tally};
+
+use crate::service::listen;
+
+/// Readers are served one after the other, each for at most this long.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// After a connection that could not be taken, as when all descriptors are in use.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Its thread makes a document of bounded size, no more.
+const STACK: usize = 128 * 1024;
+
+/// The denials so far, shared by who reads the kernel's log and who tells of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Denials(Arc<Mutex<Tally>>);
+
+impl Denials {
+    /// Takes a line that the kernel itself wrote.
+    pub(crate) fn take(&self, line: &str) {
+        if let Some(denial) = ampoule_denials::parse(line) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).add(denial);
+        }
+    }
+
+    /// Answers on `path` from now on, whoever connects.
+    pub(crate) fn serve(self, path: &Path) -> io::Result<()> {
+        let listener = listen(path)?;
+        listener.set_nonblocking(false)?;
+        thread::Builder::new().name("denials".into()).stack_size(STACK).spawn(move || self.answer_all(&listener)).map(drop)
+    }
+
+    fn answer_all(&self, listener: &UnixListener) {
+        loop {
+            let Ok((mut reader, _)) = listener.accept() else {
+                thread::sleep(PAUSE);
+                continue;
+            };
+            // A reader that goes away is no news.
+            let _ = reader.set_write_timeout(Some(PATIENCE)).and_then(|()| reader.write_all(&self.document()));
+        }
+    }
+
+    fn document(&self) -> Vec<u8> {
+        let tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = DenialList { denials: tally.entries().map(told).collect(), left_out: tally.left_out() };
+        serde_json::to_vec(&list).unwrap_or_default()
+    }
+}
+
+fn told(counted: &Counted) -> Told {
+    let denial = &counted.last;
+    let whose = denial.source.as_ref();
+    let mut told = Told {
+        count: counted.count,
+        first_ms: counted.first_ms,
+        last_ms: denial.time_ms,
+        pid: denial.pid,
+        process: denial.command.clone(),
+        domain: whose.map(|context| context.typ.clone()),
+        level: whose.map(|context| context.level.clone()),
+        rule: denial.rule(),
+        ..Told::default()
+    };
+    match &denial.refused {
+        Refused::Access { target, object, class, permissions, permissive } => {
+            told.target.clone_from(object);
+            told.target_type = Some(target.typ.clone());
+            told.class.clone_from(class);
+            told.permissions.clone_from(permissions);
+            told.permissive = *permissive;
+        }
+        Refused::SystemCall { number, .. } => {
+            told.class = "system_call".to_owned();
+            told.permissions = vec![number.to_string()];
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Read, os::unix::net::UnixStream};
+
+    use super::*;
+
+    fn read(path: &Path) -> DenialList {
+        let mut text = String::new();
+        UnixStream::connect(path).expect("connects").read_to_string(&mut text).expect("reads");
+        serde_json::from_str(&text).expect("a list")
+    }
+
+    #[test]
+    fn whoever_connects_is_told() {
+        let place = tempfile::tempdir().expect("a folder");
+        let path = place.path().join("status");
+        let denials = Denials::default();
+        denials.clone().serve(&path).expect("serves");
+        assert_eq!(read(&path), DenialList::default());
+        let line = r#"audit: type=1400 audit(7.000:1): avc:  denied  { write } for  pid=5 comm="sh" name="passwd" scontext=u:r:container_t:s0:c1,c2 tcontext=u:r:etc_t:s0 tclass=file permissive=0"#;
+        denials.take(line);
+        denials.take(line);
+        denials.take("nothing refused");
+        let told = read(&path);
+        assert_eq!((told.denials.len(), told.left_out), (1, 0));
+        let first = &told.denials[0];
+        assert_eq!((first.count, first.pid, first.process.as_str()), (2, Some(5), "sh"));
+        assert_eq!((first.domain.as_deref(), first.level.as_deref()), (Some("container_t"), Some("s0:c1,c2")));
+        assert_eq!((first.target.as_deref(), first.target_type.as_deref()), (Some("passwd"), Some("etc_t")));
+        assert_eq!(first.rule, "(allow container_t etc_t (file (write)))");
+    }
+
+    #[test]
+    fn a_reader_that_hangs_holds_up_the_next_for_no_longer_than_it_may() {
+        let place = tempfile::tempdir().expect("a folder");
+        let path = place.path().join("status");
+        let denials = Denials::default();
+        for n in 0..40 {
+            for m in 0..60 {
+                denials.take(&format!(
+                    "audit: type=1400 audit(7.0:1): avc:  denied  {{ write }} for  pid=5 name=\"{}\" scontext=u:r:s{n}_t:s0 tcontext=u:r:t{m}_t:s0 tclass=file",
+                    "x".repeat(200)
+                ));
+            }
+        }
+        denials.serve(&path).expect("serves");
+        let _silent = UnixStream::connect(&path).expect("connects");
+        assert_eq!(read(&path).denials.len(), ampoule_denials::MAX_ENTRIES);
+    }
+}
