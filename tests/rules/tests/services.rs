@@ -18,3 +18,19 @@ fn every_service_file_is_understood() {
         }
     }
 }
+
+/// Nothing of a service's box is left to a default: whom it runs as and what it may call are said, or why not.
+#[test]
+fn every_service_says_who_it_is_and_what_it_may_call() {
+    for path in service_files() {
+        let text = text(&path).unwrap_or_default();
+        let Ok(file) = ServiceFile::parse(&text) else { continue };
+        assert!(text.contains("\nuser = "), "{path}: `[rights] user` is not said");
+        let list = file.rights.seccomp.as_ref().map(|name| format!("policy/seccomp/{name}.json"));
+        match list {
+            Some(list) => assert!(tracked_files().contains(&list), "{path}: there is no {list}"),
+            None => assert!(file.exceptions.seccomp.is_some(), "{path}: neither a list of system calls nor a reason for none"),
+        }
+        assert!(file.rights.no_new_privileges || path.contains("/containerd/"), "{path}: its children could gain rights");
+    }
+}
