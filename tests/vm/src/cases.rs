@@ -7,6 +7,7 @@ mod daemons;
 mod demo;
 mod hardening;
 mod integrity;
+mod isolation;
 mod kernel;
 mod network;
 mod power;
@@ -31,6 +32,7 @@ pub(crate) fn all() -> Vec<Case> {
         power::CASES,
         settings::CASES,
         workloads::CASES,
+        isolation::CASES,
         demo::CASES,
         boot::CASES,
         kernel::CASES,
