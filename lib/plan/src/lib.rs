@@ -3,6 +3,7 @@
 //! A plan is a pure function of what is, what shall be and the image: whoever holds one knows every file that will differ and every service that will be told, before anything is
 //! done. What a setting leads to is in the module of its namespace; [`effects`] is the list of all.
 
+mod again;
 mod boot;
 mod container_registry;
 mod diff;

@@ -59,8 +59,8 @@ pub(crate) enum What {
     Whole(Fragment),
     /// What is in force, with values that the node made since.
     Generated(Found),
-    /// What is in force, with every file and every service that reads one.
-    Again,
+    /// What is in force, with every file and every service that reads one; with keys, only those of these settings.
+    Again(Option<Vec<String>>),
 }
 
 /// A wish and who has it.
@@ -113,7 +113,7 @@ pub(crate) async fn commit(node: &Arc<Shared>, transaction: &str, by: &Caller) -
     let prepared = core.prepare(&change)?;
     by.may_do(&Plan::between(&core.image, Some(core.state()), &prepared.state))?;
     if !core.is_in_force(&prepared) {
-        commit_prepared(node, &mut core, prepared, &Wish::new(What::Again, by, node.options.probation()), &prefixed(&change))?;
+        commit_prepared(node, &mut core, prepared, &Wish::new(What::Again(None), by, node.options.probation()), &prefixed(&change))?;
         turn.watched.is_applied = false;
         turn.watched.is_settled = false;
     }
@@ -151,11 +151,11 @@ async fn decide(node: &Arc<Shared>, turn: &Turn, wish: &Wish) -> Result<(Plan, A
     let mut core = node.core.lock().await;
     let (prepared, change) = prepare(&core, &wish.what)?;
     let plan = match wish.what {
-        What::Again => everything(&core, turn),
+        What::Again(ref keys) => Plan::again(&core.image, &turn.applied, core.state(), keys.as_deref()),
         _ => Plan::between(&core.image, Some(&turn.applied), &prepared.state),
     };
     // What is in force already is nobody's change any more.
-    if !matches!(wish.what, What::Again) {
+    if !matches!(wish.what, What::Again(_)) {
         wish.by.may_do(&plan)?;
     }
     if wish.plan.as_ref().is_some_and(|id| *id != plan.id) {
@@ -163,7 +163,7 @@ async fn decide(node: &Arc<Shared>, turn: &Turn, wish: &Wish) -> Result<(Plan, A
     }
     let keys = match wish.what {
         What::Whole(_) | What::Generated(_) => plan.keys.iter().map(|k| format!("settings.{}", k.key)).collect(),
-        What::Change { .. } | What::Again => prefixed(&change),
+        What::Change { .. } | What::Again(_) => prefixed(&change),
     };
     let is_new = !core.is_in_force(&prepared);
     if is_new {
@@ -174,7 +174,7 @@ async fn decide(node: &Arc<Shared>, turn: &Turn, wish: &Wish) -> Result<(Plan, A
     if let What::Change { transaction: Some(name), .. } = &wish.what {
         core.transactions.remove(name);
     }
-    let is_idle = !is_new && plan.is_empty() && !matches!(wish.what, What::Again);
+    let is_idle = !is_new && plan.is_empty() && !matches!(wish.what, What::Again(_));
     let state = if is_idle { ApplyState::Unchanged } else { ApplyState::Applying };
     let report = report(&core, wish, &plan, state, keys);
     Ok((plan, report))
@@ -192,17 +192,8 @@ fn prepare(core: &Core, what: &What) -> Result<(Prepared, Change), ChangeError> 
         }
         What::Whole(chosen) => Ok((core.prepare_whole(chosen.clone())?, Change::setting(chosen.clone()))),
         What::Generated(found) => Ok((core.prepare_generated(found)?, Change::default())),
-        What::Again => Ok((core.prepare(&Change::default())?, Change::default())),
+        What::Again(_) => Ok((core.prepare(&Change::default())?, Change::default())),
     }
-}
-
-/// Everything that the settings in force lead to, and the files that they no longer lead to.
-fn everything(core: &Core, turn: &Turn) -> Plan {
-    let gone = Plan::between(&core.image, Some(&turn.applied), core.state()).files.into_iter().filter(|f| f.file.is_none());
-    let gone: Vec<_> = gone.collect();
-    let mut plan = Plan::between(&core.image, None, core.state());
-    plan.files.extend(gone);
-    plan
 }
 
 fn commit_prepared(node: &Shared, core: &mut Core, prepared: Prepared, wish: &Wish, keys: &[String]) -> Result<(), Refusal> {

@@ -59,5 +59,6 @@ impl Caller {
 /// For a caller whose role is too small.
 pub(crate) fn forbidden(has: Role, what: &str, takes: Role) -> Refusal {
     let text = format!("A certificate with the role `{has}` may not {what}");
-    Refusal::new(StatusCode::FORBIDDEN, ErrorCode::Forbidden, text).hint(format!("use one with the role `{takes}`"))
+    let enough: Vec<&str> = Role::ALL.into_iter().filter(|role| *role >= takes).map(Role::name).collect();
+    Refusal::new(StatusCode::FORBIDDEN, ErrorCode::Forbidden, text).hint(format!("use one with the role {}", enough.join(" or ")))
 }

@@ -56,7 +56,7 @@ pub const COMMIT: Operation = Operation::post("/tx/commit", "Makes a transaction
 pub const APPLY: Operation = Operation::post("/tx/apply", "Writes what the live settings lead to and tells the services that read it.")
     .takes(&[Parameter::text(
         "keys",
-        "Keys, divided by commas. Taken for Bottlerocket's clients; everything is applied, whatever it says.",
+        "Only what these settings, divided by commas, and those below them lead to, besides what is not applied yet; none: everything.",
     )]);
 
 /// `POST /tx/commit_and_apply`

@@ -34,12 +34,13 @@ pub(super) fn routes() -> Served {
 }
 
 #[derive(Deserialize)]
-struct Keys {
+pub(super) struct Keys {
     keys: Option<String>,
 }
 
 impl Keys {
-    fn list(&self) -> Answer<Option<Vec<&str>>> {
+    /// The keys that a request names; `None`: it names none, and means all.
+    pub(super) fn list(&self) -> Answer<Option<Vec<&str>>> {
         match self.keys.as_deref() {
             Some("") => Err(Refusal::bad_request("An empty `keys` selects nothing").hint("name keys, divided by commas")),
             keys => Ok(keys.map(|keys| keys.split(',').collect())),
@@ -54,9 +55,14 @@ async fn affected_services(State(node): Node, Query(wanted): Query<Keys>) -> Ans
     Ok(Json(found.filter(|(_, services)| !services.is_empty()).collect()))
 }
 
+/// A key as it is known here; `settings.` may stand in front.
+pub(super) fn canonical(key: &str) -> String {
+    path::canonical(key.strip_prefix("settings.").unwrap_or(key))
+}
+
 /// The services that read a setting, or any below it.
 fn readers(core: &Core, key: &str) -> BTreeSet<String> {
-    let key = path::canonical(key.strip_prefix("settings.").unwrap_or(key));
+    let key = canonical(key);
     let concerned = effects().filter(|e| path::covers(e.settings, &key) || path::covers(&key, e.settings));
     concerned.filter_map(|e| e.reader).filter(|r| core.image.has(r.service)).map(|r| r.service.to_owned()).collect()
 }

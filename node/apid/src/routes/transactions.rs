@@ -1,5 +1,6 @@
 //! Transactions, as Bottlerocket's tools use them.
 
+use super::metadata::{self, Keys};
 use super::served::Served;
 use super::{Answer, Node};
 use crate::answer::Refusal;
@@ -56,9 +57,12 @@ async fn commit(State(node): Node, Extension(caller): Extension<Caller>, Query(t
     engine::commit(&node, tx.name(), &caller).await.map(Json)
 }
 
-/// Everything that the live settings lead to, again: every file and every service that reads one.
-async fn apply(State(node): Node, Extension(caller): Extension<Caller>) -> Answer<StatusCode> {
-    let wish = Wish::new(What::Again, &caller, node.options.probation());
+/// Everything that the live settings lead to, again: every file and every service that reads one; of the keys named, if any are.
+async fn apply(State(node): Node, Extension(caller): Extension<Caller>, Query(wanted): Query<Keys>) -> Answer<StatusCode> {
+    let keys = wanted.list()?.map(|keys| keys.into_iter().map(metadata::canonical).collect::<Vec<_>>());
+    // A key that is none is refused, as a wrong key is elsewhere.
+    transactions::change(&node.core.lock().await.model, None, keys.as_deref().unwrap_or_default())?;
+    let wish = Wish::new(What::Again(keys), &caller, node.options.probation());
     as_status(&engine::apply(&node, wish).await?)?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -116,6 +116,28 @@ fn services_are_told_once_and_only_those_concerned() {
     assert_eq!(apid.file("/etc/hostname").as_deref(), Some("n\n"));
 }
 
+/// Bottlerocket's clients name the keys that a commit answered with; what those do not affect is left alone.
+#[test]
+fn applying_keys_again_tells_only_their_services() {
+    let place = Place::new();
+    let asked = neighbours::init(&place.path("init.sock"));
+    let apid = place.start();
+    apid.change(&json!({ "network": { "hostname": "n" }, "motd": "x" }));
+    let before = asked.reloads("netd");
+    std::fs::write(place.path("root/etc/motd"), "spoiled").expect("written");
+    std::fs::write(place.path("root/etc/hostname"), "spoiled").expect("written");
+    assert_eq!(apid.send(Method::Post, "/tx/apply?keys=settings.motd", None).status, 204);
+    assert_eq!((apid.file("/etc/motd").as_deref(), apid.file("/etc/hostname").as_deref()), (Some("x\n"), Some("spoiled")));
+    assert_eq!((asked.reloads("netd"), asked.has_reloaded("hostd")), (before, false));
+    assert_eq!(apid.send(Method::Post, "/tx/apply?keys=network.hostname,motd", None).status, 204);
+    assert_eq!((apid.file("/etc/hostname").as_deref(), asked.reloads("netd")), (Some("n\n"), before + 1));
+    for (keys, status) in [("", 400), ("settings.nonsense", 400)] {
+        assert_eq!(apid.send(Method::Post, &format!("/tx/apply?keys={keys}"), None).status, status, "{keys}");
+    }
+    assert_eq!(apid.send(Method::Post, "/tx/apply", None).status, 204);
+    assert!(asked.has_reloaded("hostd"));
+}
+
 #[test]
 fn secrets_are_in_their_file_and_nowhere_else() {
     use std::os::unix::fs::PermissionsExt;
