@@ -126,3 +126,36 @@ async fn on_own_thread<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> +
     })?;
     outcome.await.unwrap_or_else(|_| Err(io::Error::other("the thread ended early")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            std::fs::read_dir(folder).expect("there").flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// Needs root; says so and passes without, unless AMPOULE_REQUIRE_KERNEL is set.
+    #[tokio::test]
+    async fn namespaces_stay_until_other_ids_are_wanted() {
+        let dir = tempfile::tempdir().expect("folder");
+        let folder = dir.path();
+        let of = |first| Namespaces::of(folder, Some(IdRange { first, size: 65_536 }));
+        match of(524_288).ensure(folder).await {
+            Ok(made) => assert!(made),
+            Err(why) if std::env::var_os("AMPOULE_REQUIRE_KERNEL").is_some() => panic!("{why}"),
+            Err(why) => return eprintln!("skipped: {why}"),
+        }
+        assert!(!of(524_288).ensure(folder).await.expect("there"), "made again although they are there");
+        assert_eq!(names(folder), ["netns-524288", "userns-524288"]);
+        assert!(of(589_824).ensure(folder).await.expect("made"));
+        assert_eq!(names(folder), ["netns-589824", "userns-589824"]);
+        assert!(Namespaces::of(folder, None).ensure(folder).await.expect("made"), "one of other ids was taken for the node's");
+        assert_eq!(names(folder), ["netns"]);
+        remove_all(folder).expect("removed");
+        assert!(names(folder).is_empty());
+    }
+}
