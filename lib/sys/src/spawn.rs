@@ -48,12 +48,13 @@ fn confine(to: &Confinement, groups: &[Gid]) -> io::Result<()> {
     step("session", rustix::process::setsid().map(drop).map_err(Into::into))?;
     step("control group", rustix::io::write(&to.cgroup_procs, b"0").map(drop).map_err(Into::into))?;
     step("signals", clear_signal_mask())?;
-    step("limits", set_limits(to))?;
     if !to.network {
         step("network", view::leave_network())?;
     }
     step("view", to.mounts.as_ref().map_or(Ok(()), view::enter))?;
     step("descriptor 3", to.descriptor_3.as_ref().map_or(Ok(()), |fd| duplicate_to(fd.as_raw_fd(), 3)))?;
+    // After all that opens files: what is inherited until exec counts as well, and init holds many.
+    step("limits", set_limits(to))?;
     step("privileges", privilege::drop_to(&to.privilege, groups))?;
     if to.no_new_privileges {
         step("no new privileges", rustix::thread::set_no_new_privs(true).map_err(Into::into))?;
