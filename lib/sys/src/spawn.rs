@@ -48,13 +48,15 @@ fn confine(to: &Confinement, groups: &[Gid]) -> io::Result<()> {
     step("session", rustix::process::setsid().map(drop).map_err(Into::into))?;
     step("control group", rustix::io::write(&to.cgroup_procs, b"0").map(drop).map_err(Into::into))?;
     step("signals", clear_signal_mask())?;
+    // Before the view, in which /proc is read-only.
+    step("limits", set_limits(to))?;
     if !to.network {
         step("network", view::leave_network())?;
     }
     step("view", to.mounts.as_ref().map_or(Ok(()), view::enter))?;
     step("descriptor 3", to.descriptor_3.as_ref().map_or(Ok(()), |fd| duplicate_to(fd.as_raw_fd(), 3)))?;
     // After all that opens files: what is inherited until exec counts as well, and init holds many.
-    step("limits", set_limits(to))?;
+    step("open files", to.open_files.map_or(Ok(()), |most| set_limit(Resource::Nofile, most)))?;
     step("privileges", privilege::drop_to(&to.privilege, groups))?;
     if to.no_new_privileges {
         step("no new privileges", rustix::thread::set_no_new_privs(true).map_err(Into::into))?;
@@ -75,13 +77,13 @@ fn step(name: &'static str, done: io::Result<()>) -> io::Result<()> {
 }
 
 fn set_limits(to: &Confinement) -> io::Result<()> {
-    let set = |resource, most| rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
     // Its memory may hold secrets, and a core file would outlive it.
-    set(Resource::Core, 0)?;
-    if let Some(most) = to.open_files {
-        set(Resource::Nofile, most)?;
-    }
+    set_limit(Resource::Core, 0)?;
     to.oom_score_adjust.map_or(Ok(()), write_oom_score)
+}
+
+fn set_limit(resource: Resource, most: u64) -> io::Result<()> {
+    Ok(rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
 }
 
 /// Decimal without allocation.
