@@ -49,8 +49,6 @@ fn confine(to: &Confinement, groups: &[Gid]) -> io::Result<()> {
     step("control group", rustix::io::write(&to.cgroup_procs, b"0").map(drop).map_err(Into::into))?;
     step("signals", clear_signal_mask())?;
     // Before the view, in which /proc is read-only.
-    step("memory", to.oom_score_adjust.map_or(Ok(()), write_oom_score))?;
-    // Before the view, in which /proc is read-only.
     step("limits", set_limits(to))?;
     if !to.network {
         step("network", view::leave_network())?;
