@@ -10,6 +10,7 @@ mod line;
 mod number;
 mod pem;
 mod registry_host;
+mod hidden;
 mod secret;
 mod size;
 
@@ -21,6 +22,7 @@ pub use line::{PlainText, SingleLine};
 pub use number::{Cpus, Port};
 pub use pem::{PemCertificates, PemPrivateKey};
 pub use registry_host::{RegistryHost, RegistryPattern};
+pub use hidden::Hidden;
 pub use secret::Secret;
 pub use size::ByteSize;
 pub use text::Invalid;

@@ -8,6 +8,7 @@ mod boot;
 mod change;
 mod command_line;
 mod document;
+mod link;
 mod lockdown;
 mod module;
 mod parameter;
@@ -17,6 +18,7 @@ pub use boot::{BootState, BootStep, Entry, EntryStep, TRIES, Verdict, decide_boo
 pub use change::{Change, Originals, Wanted, decide};
 pub use command_line::{MAX_PARAMETERS, parameter_text};
 pub use document::{BootDocument, DocumentError, KernelDocument, Lockdown, MAX_DOCUMENT, ModuleDocument, ModulesDocument, parse_document};
+pub use link::link_of;
 pub use lockdown::LockdownStep;
 pub use module::check_module_name;
 pub use parameter::{check_parameter_key, check_parameter_value, protected_parameter};

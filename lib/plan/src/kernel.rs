@@ -4,6 +4,7 @@ use crate::file::{Action, File, Files, Reader, json};
 use crate::{Effect, Image};
 use ampoule_settings::{Settings, kernel::Kernel};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 const KERNEL: &str = "/etc/ampoule/kernel.json";
 const MODULES: &str = "/etc/ampoule/modules.json";
@@ -19,6 +20,13 @@ struct Values<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     lockdown: Option<ampoule_settings::kernel::Lockdown>,
     sysctl: std::collections::BTreeMap<&'a str, &'a str>,
+}
+
+/// The network links that sysctls of these settings are about. They come and go, and their sysctls with them.
+#[must_use]
+pub fn sysctl_links(settings: &Settings) -> BTreeSet<String> {
+    let paths = settings.kernel.sysctl.keys().filter_map(|key| ampoule_kernel::sysctl_path(key.as_str()).ok());
+    paths.filter_map(|path| ampoule_kernel::link_of(&path).map(str::to_owned)).collect()
 }
 
 pub(crate) fn render(_: &Image, settings: &Settings, files: &mut Files) {

@@ -28,6 +28,7 @@ pub use diff::{Change, FileChange, ServiceAction};
 pub use effect::{Effect, effects, effects_of};
 pub use file::{Action, File, Files, Reader};
 pub use image::Image;
+pub use kernel::sysctl_links;
 pub use keys::{KeyChange, Reason, When};
 pub use render::render;
 use serde::Serialize;

@@ -2,7 +2,7 @@
 
 use crate::key::Key;
 use crate::{Described, SettingError};
-use ampoule_base::{ByteSize, Cpus, EnvironmentName, ImageReference, WorkloadName};
+use ampoule_base::{ByteSize, Cpus, EnvironmentName, Hidden, ImageReference, WorkloadName};
 use ampoule_workload::{Domain, Publish, RestartPolicy, Volume, Workload as Resolved};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -25,7 +25,7 @@ pub struct Workload {
     pub args: Vec<String>,
     /// Added to the image's environment.
     #[serde(default)]
-    pub env: BTreeMap<EnvironmentName, String>,
+    pub env: Hidden<BTreeMap<EnvironmentName, String>>,
     /// Ports of the node that lead to it.
     #[serde(default)]
     pub publish: Vec<Publish>,
@@ -62,7 +62,7 @@ impl Workload {
             image: self.image.to_string(),
             command: self.command.clone(),
             args: self.args.clone(),
-            env: self.env.iter().map(|(k, v)| (k.to_string(), v.clone())).collect(),
+            env: Hidden(self.env.iter().map(|(k, v)| (k.to_string(), v.clone())).collect()),
             publish: self.publish.clone(),
             volumes: self.volumes.clone(),
             memory: self.memory.map(ByteSize::bytes),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ampoule_base::Hidden;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -27,7 +28,7 @@ pub struct Workload {
     pub args: Vec<String>,
     /// Added to the image's environment; a name in both has this value.
     #[serde(default)]
-    pub env: BTreeMap<String, String>,
+    pub env: Hidden<BTreeMap<String, String>>,
     /// Ports of the node that lead to ports of the container.
     #[serde(default)]
     pub publish: Vec<Publish>,

@@ -14,6 +14,7 @@ mod first_boot;
 mod generated;
 mod generation;
 mod health;
+mod late_links;
 mod listen;
 mod mark;
 mod node;
@@ -79,6 +80,7 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     }
     tokio::spawn(trial::supervise(Arc::clone(&shared)));
     tokio::spawn(generated::follow(Arc::clone(&shared)));
+    tokio::spawn(late_links::follow(Arc::clone(&shared)));
     tokio::spawn(awaited::follow(Arc::clone(&shared)));
     tokio::spawn(certificates::watch(Arc::clone(&shared)));
     tokio::spawn(listen::serve_local(listener, Arc::clone(&shared)));

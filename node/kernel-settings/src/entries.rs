@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use ampoule_kernel::link_of;
 use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
 
 /// Longest value read, in bytes; the kernel prints tables of numbers on one page.
@@ -35,6 +36,14 @@ impl Entries {
     /// The kernel's reason.
     pub(crate) fn write(&self, path: &str, value: &str) -> io::Result<()> {
         self.entry(path, OFlags::WRONLY | OFlags::TRUNC)?.write(format!("{value}\n").as_bytes()).map(drop)
+    }
+
+    /// Whether the link that an entry is about is not there; of an entry that is about none this is not so.
+    pub(crate) fn lacks_link(&self, path: &str) -> bool {
+        let folder = link_of(path).and_then(|_| path.rsplit_once('/')).map(|(folder, _)| folder);
+        folder.is_some_and(|folder| {
+            self.entry(folder, OFlags::RDONLY | OFlags::DIRECTORY).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        })
     }
 
     fn entry(&self, path: &str, mode: OFlags) -> io::Result<File> {

@@ -85,6 +85,9 @@ fn sysctls(root: &Path, document: &KernelDocument, failures: &mut Vec<KernelSett
 }
 
 fn one(entries: &Entries, record: &mut Record, path: &str, wanted: Option<&str>) -> Result<(), KernelSettingsError> {
+    if entries.lacks_link(path) {
+        return absent(record, path, wanted.is_some());
+    }
     let change = decide(record.get(path), wanted, entries.read(path).as_deref());
     // Kept before the value goes, forgotten after it is back: a crash between the two loses nothing.
     if let Some(original) = change.original.filter(|_| record.get(path).is_none()) {
@@ -99,6 +102,14 @@ fn one(entries: &Entries, record: &mut Record, path: &str, wanted: Option<&str>)
         log::info!("{} = {value}{}", path.replace('/', "."), if wanted.is_none() { ", as it was before" } else { "" });
     }
     if wanted.is_none() { record.forget(path) } else { Ok(()) }
+}
+
+/// The link may come later: the API server then has this program run again. One that went took its values along.
+fn absent(record: &mut Record, path: &str, is_wanted: bool) -> Result<(), KernelSettingsError> {
+    if is_wanted {
+        log::warn!("{} waits for its link", path.replace('/', "."));
+    }
+    record.forget(path)
 }
 
 /// `modload` starts with the first devices, before the API server has written what it may load. Once in a boot: of later

@@ -127,6 +127,29 @@ fn what_fails_is_named_and_the_rest_is_tried() {
     assert!(last.contains("settings.kernel.sysctl.kernel.modprobe is refused") && last.contains("runs the program"), "{last}");
 }
 
+/// Links come by a hypervisor's hand, or late from a slow driver; no setting is to be taken back for that.
+#[test]
+fn a_sysctl_of_a_link_that_is_not_there_waits_for_it() {
+    let node = Node::new(ENTRIES);
+    let (ok, lines) = node.run(r#"{"sysctl":{"net.ipv4.conf.late0.rp_filter":"2","vm.max_map_count":"5"}}"#);
+    assert!(ok && lines.iter().any(|line| line.contains("net.ipv4.conf.late0.rp_filter waits for its link")), "{lines:?}");
+    assert_eq!(node.entry("vm/max_map_count"), "5");
+    let folder = node.path("proc/sys/net/ipv4/conf/late0");
+    fs::create_dir_all(&folder).expect("folder");
+    fs::write(folder.join("rp_filter"), "0\n").expect("entry");
+    assert!(node.run_as_is().0);
+    assert_eq!(node.entry("net/ipv4/conf/late0/rp_filter"), "2");
+    // It goes, comes anew and has its value again; when it is gone for good, nothing is left to give back.
+    fs::write(folder.join("rp_filter"), "1\n").expect("entry");
+    assert!(node.run_as_is().0);
+    assert_eq!(node.entry("net/ipv4/conf/late0/rp_filter"), "2");
+    fs::remove_dir_all(&folder).expect("removed");
+    assert!(node.run("{}").0);
+    // An entry that no kernel has is a mistake all the same.
+    fs::create_dir_all(&folder).expect("folder");
+    assert!(!node.run(r#"{"sysctl":{"net.ipv4.conf.late0.nonsense":"2"}}"#).0);
+}
+
 #[test]
 fn a_value_that_cannot_be_given_back_is_tried_again() {
     let node = Node::new(ENTRIES);

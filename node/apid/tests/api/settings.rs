@@ -4,7 +4,7 @@ use ampoule_api_client::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Place, error_of},
+    harness::{Place, error_of, eventually},
     neighbours,
 };
 
@@ -198,4 +198,24 @@ fn more_settings_than_a_node_keeps_are_refused() {
     let env = |n: usize| json!({ "workloads": { format!("w{n}"): { "image": "x", "env": { "A": "x".repeat(300_000) } } } });
     let statuses: Vec<u16> = (0..5).map(|n| apid.send(Method::Patch, "/settings?tx=big", Some(&env(n))).status).collect();
     assert_eq!(statuses, [204, 204, 204, 413, 413]);
+}
+
+/// A sysctl of a link can be written only while the link is there.
+#[test]
+fn a_link_that_comes_late_gets_its_sysctls() {
+    let place = Place::new();
+    let variant = "namespaces = [\"motd\", \"kernel\"]\nservices = [\"kernel-settings\"]\n";
+    std::fs::write(place.path("variant.toml"), variant).expect("a variant");
+    let asked = neighbours::init(&place.path("init.sock"));
+    asked.has("kernel-settings");
+    let apid = place.start();
+    apid.change(&json!({ "kernel": { "sysctl": { "net.ipv4.conf.late0.rp_filter": "2" } } }));
+    let before = asked.reloads("kernel-settings");
+    std::fs::create_dir_all(place.path("root/sys/class/net/other0")).expect("a link");
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert_eq!(asked.reloads("kernel-settings"), before, "no setting is about that link");
+    std::fs::create_dir_all(place.path("root/sys/class/net/late0")).expect("a link");
+    eventually("it is told", || asked.reloads("kernel-settings") == before + 1);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(asked.reloads("kernel-settings"), before + 1, "once for each coming");
 }
