@@ -16,5 +16,5 @@ mod server;
 
 pub use digest::sha256;
 pub use image::{Blob, Image, Source};
-pub use pack::{PackedFile, pack};
+pub use pack::{PackedFile, pack, pack_at};
 pub use server::Registry;

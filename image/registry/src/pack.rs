@@ -25,11 +25,16 @@ pub struct PackedFile {
 
 /// Makes an image of `files` that starts `entrypoint`. Owner root, times zero, order by path.
 pub fn pack(files: &[PackedFile], entrypoint: &[&str]) -> Result<Image> {
+    pack_at("/", files, entrypoint)
+}
+
+/// The same, started in `folder`.
+pub fn pack_at(folder: &str, files: &[PackedFile], entrypoint: &[&str]) -> Result<Image> {
     let layer = layer(files)?;
     let layer_digest = sha256(&layer);
     let config = json!({
         "architecture": "amd64", "os": "linux",
-        "config": { "Entrypoint": entrypoint, "Env": ["PATH=/"], "WorkingDir": "/" },
+        "config": { "Entrypoint": entrypoint, "Env": ["PATH=/"], "WorkingDir": folder },
         "rootfs": { "type": "layers", "diff_ids": [layer_digest] },
     })
     .to_string()

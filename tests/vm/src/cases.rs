@@ -5,6 +5,7 @@ mod boot;
 mod command_line;
 mod daemons;
 mod demo;
+mod escapes;
 mod hardening;
 mod integrity;
 mod isolation;
@@ -28,6 +29,7 @@ pub(crate) fn all() -> Vec<Case> {
         software::CASES,
         pulling::CASES,
         attacks::CASES,
+        escapes::CASES,
         daemons::CASES,
         power::CASES,
         settings::CASES,

@@ -147,9 +147,14 @@ impl Context {
         if let Some(demo) = &*slot {
             return Ok(demo.clone());
         }
-        let demo = build_demo(&self.shared.places.cache)?;
+        let demo = build_static("demo", "ampoule-demo", &self.shared.places.cache)?;
         *slot = Some(demo.clone());
         Ok(demo)
+    }
+
+    /// The program that attacks a node from inside a workload.
+    pub(crate) fn escape(&self) -> Result<PathBuf> {
+        build_static("escape", "ampoule-escape", &self.shared.places.cache)
     }
 
     /// Ends what all cases shared, even if an overdue case still holds it.
@@ -173,16 +178,16 @@ impl Context {
 }
 
 /// Built like every program that runs where no library is: static, at any address.
-fn build_demo(cache: &Path) -> Result<PathBuf> {
+fn build_static(program: &str, package: &str, cache: &Path) -> Result<PathBuf> {
     let target = cache.join("target-demo");
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--release", "--package", "ampoule-demo"])
+        .args(["build", "--quiet", "--release", "--package", package])
         .args(["--target", "x86_64-unknown-linux-gnu", "--target-dir"])
         .arg(&target)
         .env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=pie")
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
         .status()
         .context("cargo cannot be started")?;
-    ensure!(status.success(), "building the demo failed");
-    Ok(target.join("x86_64-unknown-linux-gnu/release/demo"))
+    ensure!(status.success(), "building {program} failed");
+    Ok(target.join("x86_64-unknown-linux-gnu/release").join(program))
 }
