@@ -2,6 +2,7 @@
 
 use std::{fmt, path::Path, time::Duration};
 
+pub use ampoule_api_types::operation::Method;
 use ampoule_api_types::v1::ErrorBody;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
@@ -33,34 +34,6 @@ pub struct Client {
 impl fmt::Debug for Client {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "Client({})", self.target.describe())
-    }
-}
-
-/// What a request does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Reads.
-    Get,
-    /// Changes parts.
-    Patch,
-    /// Acts.
-    Post,
-    /// Writes whole.
-    Put,
-    /// Takes away.
-    Delete,
-}
-
-impl Method {
-    /// As on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Patch => "PATCH",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Delete => "DELETE",
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Bottlerocket's operations: paths, parameters, statuses and shapes that its clients know.
 
 use ampoule_api_client::Method::{self, Get, Post};
+use ampoule_api_types::operations;
 use serde_json::{Value, json};
 
 use crate::harness::{Apid, Place, error_of};
@@ -106,7 +107,30 @@ fn what_other_images_have_is_said_to_be_missing() {
         let answer = apid.send(method, &path, Some(&json!({})));
         assert_eq!((answer.status, &error_of(&answer)["code"]), (expected, &json!("not-available")), "{path}: {}", answer.text());
         assert!(answer.text().contains("not available on this image"), "{path}: {}", answer.text());
+        let path = path.split('?').next().unwrap_or_default();
+        let documented = operations::all().find(|operation| (operation.method, operation.path) == (method, path)).expect("an operation");
+        assert!(documented.refusals.iter().any(|(status, _)| *status == expected), "{documented}: {expected} is not in the document");
     }
+}
+
+/// `apiclient exec` asks for a WebSocket; it is told no before there is one.
+#[test]
+fn exec_over_a_websocket_is_said_to_be_missing() {
+    use std::io::{Read, Write};
+    let place = Place::new();
+    let _apid = place.start();
+    let mut stream = std::os::unix::net::UnixStream::connect(place.path("api.sock")).expect("connected");
+    let upgrade =
+        "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    write!(stream, "GET /exec HTTP/1.1\r\nhost: x\r\n{upgrade}\r\n").expect("sent");
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).expect("set");
+    let (mut answer, mut piece) = (String::new(), [0; 4096]);
+    while !answer.contains("on this image") {
+        let length = stream.read(&mut piece).expect("an answer");
+        assert_ne!(length, 0, "{answer}");
+        answer.push_str(&String::from_utf8_lossy(&piece[..length]));
+    }
+    assert!(answer.starts_with("HTTP/1.1 422 ") && answer.contains("not available on this image"), "{answer}");
 }
 
 /// What passes depends on the machine this test runs on; the shapes, levels and the honest failure of FIPS do not.

@@ -4,7 +4,6 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use ampoule_api_client::{Client, ClientError, Method};
-use ampoule_api_types::operation::{self, Operation};
 use ampoule_api_types::{Role, operations};
 use serde_json::{Value, json};
 
@@ -80,27 +79,19 @@ fn a_reader_sees_plans_and_no_secret_that_is_pending() {
     }
 }
 
-fn method(operation: &Operation) -> Method {
-    match operation.method {
-        operation::Method::Get => Method::Get,
-        operation::Method::Patch => Method::Patch,
-        operation::Method::Post => Method::Post,
-        operation::Method::Put => Method::Put,
-        operation::Method::Delete => Method::Delete,
-    }
-}
-
 /// Every operation with every role; bodies are wrong on purpose, so that what is let through does nothing.
 #[test]
 fn each_operation_is_for_its_role_and_those_above() {
     let (_apid, authority, port) = open();
     for role in Role::ALL {
-        let client = connect(port, &authority, &authority.client(role.name())).with_timeout(Duration::from_secs(3));
+        let client = || connect(port, &authority, &authority.client(role.name()));
+        let (client, hasty) = (client(), client().with_timeout(Duration::from_secs(3)));
         for operation in operations::all() {
             let path = operation.path.replace("{name}", "none").replace("{id}", "9").replace("{number}", "9");
-            let answer = match client.request(method(operation), &path, operation.body.map(|_| b"nonsense".as_slice())) {
+            // One of them goes on as long as the client wants.
+            let client = if path == "/v1/events" { &hasty } else { &client };
+            let answer = match client.request(operation.method, &path, operation.body.map(|_| b"nonsense".as_slice())) {
                 Ok(answer) => answer,
-                // It goes on as long as the client wants.
                 Err(ClientError::Timeout(_)) if path == "/v1/events" => continue,
                 Err(error) => panic!("{role}: {operation}: {error}"),
             };
