@@ -45,8 +45,16 @@ fn build(recipe: &Recipe, folder: &Path) -> Result<()> {
     run(config, folder)
 }
 
+/// Its mounts are in a namespace of its own, also for root: they end with it however it ends. If we are killed it is asked to
+/// end, and tidies up.
+fn mmdebstrap() -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "--", "mmdebstrap", "--mode=unshare"]);
+    command
+}
+
 fn bootstrap(recipe: &Recipe, root: &Path) -> Result<Command> {
-    let mut command = Command::new("mmdebstrap");
+    let mut command = mmdebstrap();
     command.args(["--variant=essential", &format!("--include={}", recipe.packages.join(","))]);
     let excluded = NOT_NEEDED.iter().copied().chain(recipe.exclude.iter().map(String::as_str));
     command.args(excluded.map(|pattern| format!("--dpkgopt=path-exclude={pattern}")));
