@@ -213,6 +213,9 @@ pub(crate) enum BenchWhat {
         /// Processors of each machine
         #[arg(long, default_value_t = 2)]
         cpus: u32,
+        /// Measure the image that lies built in this folder instead of building that of this checkout
+        #[arg(long, value_name = "FOLDER")]
+        image: Option<PathBuf>,
         /// Write the table to docs/benchmarks.md
         #[arg(long)]
         write: bool,
@@ -228,6 +231,9 @@ pub(crate) enum BenchWhat {
         /// Processors of each machine
         #[arg(long, default_value_t = 2)]
         cpus: u32,
+        /// Measure the image that lies built in this folder instead of building that of this checkout
+        #[arg(long, value_name = "FOLDER")]
+        image: Option<PathBuf>,
         /// Write the table to docs/benchmarks-api.md
         #[arg(long)]
         write: bool,

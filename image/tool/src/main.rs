@@ -50,11 +50,15 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Docs => docs::run()?,
         Command::Inspect(args) => inspect::run(&args)?,
         Command::Bench(args) => match args.what {
-            BenchWhat::Boot { runs, memory, cpus, write } => bench::boot(runs, memory, cpus, write)?,
+            BenchWhat::Boot { runs, memory, cpus, image, write } => {
+                bench::boot(runs, bench::Conditions { memory, cpus }, image.as_deref(), write)?
+            }
             BenchWhat::Image { folder, runs, memory, cpus, write } => {
                 bench::images::run(&folder, runs, bench::Conditions { memory, cpus }, write.as_deref())?;
             }
-            BenchWhat::Api { runs, memory, cpus, write } => bench::api::run(runs, memory, cpus, write)?,
+            BenchWhat::Api { runs, memory, cpus, image, write } => {
+                bench::api::run(runs, bench::Conditions { memory, cpus }, image.as_deref(), write)?;
+            }
         },
         Command::Doctor => return doctor::run(),
         Command::Ps(args) => return observe::ps(&args),

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::{
     bench::{Conditions, debian, ours, table::Spread},
-    building, demo, figures, paths,
+    demo, figures, paths,
     show::{Show, print},
 };
 use ampoule_registry::Registry;
@@ -44,13 +44,12 @@ struct Figures {
 }
 
 /// `./ampoule bench api`
-pub(crate) fn run(runs: u32, memory: u32, cpus: u32, write: bool) -> Result<()> {
+pub(crate) fn run(runs: u32, conditions: Conditions, given: Option<&Path>, write: bool) -> Result<()> {
     let _lock = super::lock()?;
     let show = Show::new();
-    let conditions = Conditions { memory, cpus };
     let registry = Registry::start(vec![("demo".to_owned(), demo::image(&show)?)])?;
     let debian = debian::prepare(&show, &registry)?;
-    let built = building::image(&show, "standalone", None, false)?;
+    let built = super::built(&show, given)?;
     let work = super::workdir()?;
     let prepared = ours::prepare(&show, &built, registry.port(), conditions, &work)?;
     let readings = readings()?;

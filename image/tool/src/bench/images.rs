@@ -5,14 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ampoule_builder::BuiltImage;
 use ampoule_machine::Accelerator;
 use ampoule_registry::Registry;
 use anyhow::{Context, Result};
 
 use crate::{
-    bench::{Conditions, lock, ours, table::Sample, table::Spread, workdir},
-    building, demo, figures, paths,
+    bench::{Conditions, built, lock, ours, table::Sample, table::Spread, workdir},
+    demo, figures, paths,
     show::{Show, print},
 };
 
@@ -37,8 +36,7 @@ pub(crate) fn run(other: &Path, runs: u32, conditions: Conditions, write: Option
     let show = Show::new();
     let image = demo::image(&show)?;
     let registry = Registry::start(vec![("demo".to_owned(), image)])?;
-    let this = building::image(&show, "standalone", None, false)?;
-    let other = BuiltImage { dir: other.to_owned(), manifest: ampoule_builder::inspect(other)? };
+    let [this, other] = [built(&show, None)?, built(&show, Some(other))?];
     let work = workdir()?;
     let place = |name: &str| -> Result<PathBuf> {
         let folder = work.join(name);

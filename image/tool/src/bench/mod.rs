@@ -9,9 +9,10 @@ mod table;
 
 use std::{
     fs::{self, File},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
+use ampoule_builder::BuiltImage;
 use ampoule_machine::{Accelerator, Boot, MachineConfig};
 use ampoule_registry::Registry;
 use anyhow::{Context, Result, ensure};
@@ -42,14 +43,13 @@ impl Conditions {
 }
 
 /// `./ampoule bench boot`: alternating runs, so that a busy minute of the host hits both.
-pub(crate) fn boot(runs: u32, memory: u32, cpus: u32, write: bool) -> Result<()> {
+pub(crate) fn boot(runs: u32, conditions: Conditions, given: Option<&Path>, write: bool) -> Result<()> {
     let _lock = lock()?;
     let show = Show::new();
-    let conditions = Conditions { memory, cpus };
     let image = demo::image(&show)?;
     let registry = Registry::start(vec![("demo".to_owned(), image)])?;
     let debian = debian::prepare(&show, &registry)?;
-    let built = building::image(&show, "standalone", None, false)?;
+    let built = built(&show, given)?;
     let work = workdir()?;
     let ampoule = ours::prepare(&show, &built, registry.port(), conditions, &work)?;
     let mut samples: [Vec<Sample>; 2] = Default::default();
@@ -68,6 +68,14 @@ pub(crate) fn boot(runs: u32, memory: u32, cpus: u32, write: bool) -> Result<()>
         print(&format!("\nwritten to {}\n", path.display()))?;
     }
     Ok(())
+}
+
+/// The image in the folder that was given, else that of this checkout.
+fn built(show: &Show, given: Option<&Path>) -> Result<BuiltImage> {
+    match given {
+        Some(folder) => Ok(BuiltImage { dir: folder.to_owned(), manifest: ampoule_builder::inspect(folder)? }),
+        None => building::image(show, "standalone", None, false),
+    }
 }
 
 /// Two at once would measure each other, and share a folder. Free again when the file is closed, however that comes.

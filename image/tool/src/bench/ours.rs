@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use ampoule_api_client::{Client, LogQuery};
+use ampoule_api_client::{Client, LogQuery, Method};
 use ampoule_api_types::v1::{BootReport, LogRecord, ServiceList, WorkloadList, WorkloadState};
 use ampoule_builder::BuiltImage;
 use ampoule_machine::{Boot, Exit, Forward, LocalIdentity, Machine, Role, free_port};
@@ -69,6 +69,7 @@ pub(super) fn boot(prepared: &Prepared, conditions: Conditions, work: &Path) -> 
     let containerd = services.services.iter().find(|service| service.name == "containerd").and_then(|service| service.ready_ms);
     let api = report.api_ms.context("the boot report has no time for the API")?;
     let memory = measure::memory_in_use(&mut machine)?;
+    explain(&client, power_on, &work.join("explained"))?;
     machine.kill()?;
     let seconds = |ms: u64| ms as f64 / 1000.0;
     Ok(Sample {
@@ -77,6 +78,18 @@ pub(super) fn boot(prepared: &Prepared, conditions: Conditions, work: &Path) -> 
         output: seconds(output),
         memory,
     })
+}
+
+/// Keeps what tells where time and memory went: the boot report, the log with its times, the memory of each service.
+fn explain(client: &Client, power_on: SystemTime, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let keep = |name: &str, text: String| fs::write(folder.join(name), text).with_context(|| format!("cannot write {name}"));
+    let lines = records(client, &LogQuery::default(), power_on).unwrap_or_default();
+    let line = |record: &LogRecord| format!("{:>8} ms  {}: {}\n", record.monotonic_ms, record.source, record.text);
+    keep("log", lines.iter().map(line).collect())?;
+    keep("boot.json", client.get_json::<serde_json::Value>("/v1/boot")?.to_string())?;
+    keep("services.json", client.get_json::<serde_json::Value>("/v1/services")?.to_string())?;
+    keep("metrics", client.call(Method::Get, "/v1/metrics", None)?.text())
 }
 
 fn settings(registry: u16) -> serde_json::Value {
@@ -118,11 +131,15 @@ fn running(client: &Client) -> bool {
     list.workloads.iter().any(|workload| workload.state == WorkloadState::Running)
 }
 
-/// When the container first spoke after `power_on`, in milliseconds since the kernel's start. Lines of earlier boots are
-/// older: the node's clock is this machine's, to the second.
+/// When the container first spoke after `power_on`, in milliseconds since the kernel's start.
 fn first_output(client: &Client, power_on: SystemTime) -> Option<u64> {
-    let earliest = power_on.duration_since(UNIX_EPOCH).ok()?.as_millis().saturating_sub(1000);
     let query = LogQuery { sources: vec!["workload/demo".into()], ..LogQuery::default() };
-    let records = client.logs(&query).ok()?.filter_map(|line| serde_json::from_str::<LogRecord>(&line.ok()?).ok());
-    records.into_iter().find(|record| u128::from(record.time_ms) >= earliest).map(|record| record.monotonic_ms)
+    records(client, &query, power_on)?.first().map(|record| record.monotonic_ms)
+}
+
+/// What was logged after `power_on`. Lines of earlier boots are older: the node's clock is this machine's, to the second.
+fn records(client: &Client, query: &LogQuery, power_on: SystemTime) -> Option<Vec<LogRecord>> {
+    let earliest = power_on.duration_since(UNIX_EPOCH).ok()?.as_millis().saturating_sub(1000);
+    let records = client.logs(query).ok()?.filter_map(|line| serde_json::from_str::<LogRecord>(&line.ok()?).ok());
+    Some(records.filter(|record| u128::from(record.time_ms) >= earliest).collect())
 }
