@@ -47,9 +47,40 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("net/ipv4/conf/all/send_redirects", "0", "a node is no router for its neighbours"),
 ];
 
+/// Machines with less memory than this, in KiB, get it back from the kernel's reserve.
+const SMALL: u64 = 4 << 20;
+
 /// Writes them all; one this kernel lacks is logged.
 pub(crate) fn apply() {
     for (name, value, _why) in SETTINGS {
-        note(name, std::fs::write(format!("/proc/sys/{name}"), format!("{value}\n")));
+        write(name, value);
+    }
+    let memory = rustix::system::sysinfo();
+    if let Some(reserve) = reserve(memory.totalram * u64::from(memory.mem_unit) / 1024) {
+        write("vm/min_free_kbytes", &reserve.to_string());
+    }
+}
+
+fn write(name: &str, value: &str) {
+    note(name, std::fs::write(format!("/proc/sys/{name}"), format!("{value}\n")));
+}
+
+/// KiB that a kernel with `memory` KiB keeps free for itself; `None`: as it chose. With huge pages it chooses 22 MiB for each zone
+/// whatever the machine (`set_recommended_min_free_kbytes`, mm/khugepaged.c), which takes 48 MiB of 1 GiB from what programs can
+/// have. A small machine's programs have more of the memory than of the huge pages, so it gets what the kernel takes without them
+/// (`calculate_min_free_kbytes`, mm/page_alloc.c).
+fn reserve(memory: u64) -> Option<u64> {
+    (memory < SMALL).then(|| (memory * 16).isqrt().max(1024))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_machines_keep_little_back_and_large_ones_what_the_kernel_chose() {
+        assert_eq!(reserve(1 << 20), Some(4096));
+        assert_eq!(reserve(0), Some(1024));
+        assert_eq!(reserve(SMALL), None);
     }
 }
