@@ -21,6 +21,7 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("dev/tty/legacy_tiocsti", "0", "a container could type into the terminal of who looks at it"),
     ("kernel/pid_max", "4194304", "a busy node would run out of process numbers"),
     ("net/core/bpf_jit_harden", "2", "JIT spraying"),
+    ("net/core/fb_tunnels_only_for_init_net", "1", "a network without links would have tunnels that nobody asked for"),
     ("fs/protected_hardlinks", "1", "link attacks in shared folders"),
     ("fs/protected_symlinks", "1", "link attacks in shared folders"),
     ("fs/protected_fifos", "2", "writes into somebody else's pipe"),
