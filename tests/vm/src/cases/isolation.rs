@@ -107,7 +107,8 @@ echo tried device; mknod /tmp/disk b 254 0 2>/dev/null; [ \"$(head -c 1 /tmp/dis
 echo done; exec sleep infinity"]"#;
 
 fn the_kernels_files_are_out_of_reach(context: &Context) -> Result<()> {
-    let reach = REACH.replace('\n', " ");
+    // A line feed as TOML writes it: the shell needs them.
+    let reach = REACH.replace('\n', "\\n");
     let settings = format!(
         "[workloads.own]\nimage = \"{{image}}\"\ncommand = {reach}\n[workloads.plain]\nimage = \"{{image}}\"\ncommand = {reach}\nuser-namespace = false\n"
     );
