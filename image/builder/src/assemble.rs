@@ -13,6 +13,7 @@ use crate::progress::Progress;
 use crate::root::{self, Identity};
 use crate::rules;
 use crate::sbom;
+use crate::selinux;
 use crate::stage::{Made, Stage};
 use crate::tool::Tool;
 use crate::uki::{self, Section};
@@ -62,9 +63,10 @@ impl Plan<'_> {
         let tree = scratch.path().join("tree");
         std::fs::create_dir(&tree)?;
         root::fill(&tree, self.repo, self.packages, self.services, self.variant, self.identity)?;
+        selinux::compile(self.repo, &tree, scratch.path(), stage)?;
         filesystem::seed(&tree.join("usr/lib/ampoule/seed.ext4"), scratch.path(), stage)?;
         let root = Root { executables: rules::examine(&tree)?, modules: modules(&tree)?, contents: root::contents(&tree)? };
-        filesystem::erofs(&tree, &out.join("root.erofs"), stage)?;
+        filesystem::erofs(&tree, &selinux::file_contexts(self.repo), &out.join("root.erofs"), stage)?;
         Ok(root)
     }
 

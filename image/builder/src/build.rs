@@ -73,7 +73,7 @@ fn made_from(identity: &Identity) -> anyhow::Result<String> {
     let mut facts = Facts::default();
     facts.add("build-id", &identity.build_id).add("version", &identity.version);
     facts.add_file("builder", &std::env::current_exe().context("cannot find this program")?)?;
-    let tools = REQUIREMENTS.iter().filter(|need| ["mkfs.erofs", "mkfs.ext4", "veritysetup", "qemu-img"].contains(&need.program));
+    let tools = REQUIREMENTS.iter().filter(|need| ["mkfs.erofs", "mkfs.ext4", "secilc", "veritysetup", "qemu-img"].contains(&need.program));
     for tool in tools {
         // The file itself: not every one of them tells its version.
         facts.add_file(tool.program, &tool.find().with_context(|| format!("there is no {}", tool.program))?)?;

@@ -39,6 +39,7 @@ pub const REQUIREMENTS: &[Requirement] = &[
     need("go", "golang-go", "builds containerd and runc (1.26 or newer)"),
     need("cargo", "cargo", "builds our own programs (1.88 or newer)"),
     need("mkfs.erofs", "erofs-utils", "makes the root file system"),
+    need("secilc", "secilc", "compiles the SELinux policy"),
     need("mkfs.ext4", "e2fsprogs", "makes the seed of writable file systems"),
     need("veritysetup", "cryptsetup-bin", "makes the hash tree"),
     need("objcopy", "binutils", "strips kernel modules"),

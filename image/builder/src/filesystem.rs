@@ -27,11 +27,14 @@ const MKE2FS: &str = "[defaults]\n[fs_types]\n ext4 = {\n }\n small = {\n }\n";
 const SEED_FEATURES: &str = "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,\
     large_file,huge_file,dir_nlink,extra_isize,metadata_csum";
 
-/// Makes the compressed root file system from a directory.
-pub(crate) fn erofs(root: &Path, image: &Path, stage: &Stage) -> anyhow::Result<()> {
+/// Makes the compressed root file system from a directory; each file has the label that `file_contexts` gives its path.
+pub(crate) fn erofs(root: &Path, file_contexts: &Path, image: &Path, stage: &Stage) -> anyhow::Result<()> {
+    let mut contexts = std::ffi::OsString::from("--file-contexts=");
+    contexts.push(file_contexts);
     // Large clusters compress better; 64 KiB is what a read of a cold page may cost at most.
     Tool::new("mkfs.erofs")
-        .args(["--quiet", "-zlz4hc,12", "-C65536", "-T0", "-U", ROOT_UUID, "--all-root", "-x-1"])
+        .args(["--quiet", "-zlz4hc,12", "-C65536", "-T0", "-U", ROOT_UUID, "--all-root"])
+        .arg(contexts)
         .arg(image)
         .arg(root)
         .run(stage)

@@ -28,6 +28,7 @@ mod root;
 mod rules;
 mod sbom;
 mod seccomp;
+mod selinux;
 mod stage;
 mod tool;
 mod uki;

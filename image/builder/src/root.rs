@@ -69,6 +69,7 @@ impl Identity {
             facts.add_file(name, path)?;
         }
         facts.add_tree(&repo.join("policy/seccomp"), &|_| true)?;
+        facts.add_tree(&repo.join("policy/selinux"), &|_| true)?;
         let build_id = facts.finish()[..16].to_owned();
         Ok(Self { version: release.version.clone(), release_date: release.date.clone(), build_id, variant: variant.name.clone() })
     }

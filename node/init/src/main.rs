@@ -15,6 +15,7 @@ mod mounts;
 mod notify;
 mod output;
 mod power_button;
+mod selinux;
 mod spawn;
 mod supervisor;
 mod sysctl;
@@ -34,6 +35,9 @@ fn main() -> ExitCode {
     let _descriptor_3 = reserve_descriptor_3();
     let mut timeline = timeline::Timeline::default();
     timeline.phase(ampoule_supervise::message::Phase::Starting);
+    mounts::mount_kernel_interfaces();
+    selinux::enforce_or_end();
+    timeline.record("policy", ampoule_supervise::message::Phase::Done);
     prepare();
     timeline.phase(ampoule_supervise::message::Phase::Running);
     let graph = load::services(load::FOLDER);

@@ -15,24 +15,33 @@ const STRICT: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(Mou
 /// For device folders: devices are their purpose.
 const DEVICES: MountFlags = MountFlags::NOSUID.union(MountFlags::NOEXEC);
 
-const MOUNTS: &[Mount] = &[
+/// What loading the policy needs; all others are mounted when it is in force, so that they have their labels.
+const INTERFACES: &[Mount] = &[
     Mount { kind: "proc", target: "/proc", options: c"", flags: STRICT },
     Mount { kind: "sysfs", target: "/sys", options: c"", flags: STRICT },
+];
+
+const MOUNTS: &[Mount] = &[
     Mount { kind: "securityfs", target: "/sys/kernel/security", options: c"", flags: STRICT },
     Mount { kind: "cgroup2", target: "/sys/fs/cgroup", options: c"nsdelegate,memory_recursiveprot", flags: STRICT },
     // Bounded, so that a program that fills them hurts itself before the node.
-    Mount { kind: "tmpfs", target: "/run", options: c"mode=755,size=20%", flags: STRICT },
-    Mount { kind: "tmpfs", target: "/tmp", options: c"mode=1777,size=10%", flags: STRICT },
-    Mount { kind: "tmpfs", target: "/etc", options: c"mode=755,size=16m", flags: STRICT },
+    Mount { kind: "tmpfs", target: "/run", options: c"mode=755,size=20%,rootcontext=system_u:object_r:run_t:s0", flags: STRICT },
+    Mount { kind: "tmpfs", target: "/tmp", options: c"mode=1777,size=10%,rootcontext=system_u:object_r:tmp_t:s0", flags: STRICT },
+    Mount { kind: "tmpfs", target: "/etc", options: c"mode=755,size=16m,rootcontext=system_u:object_r:etc_t:s0", flags: STRICT },
 ];
 
 const DEVICE_MOUNTS: &[Mount] = &[
     Mount { kind: "devpts", target: "/dev/pts", options: c"gid=5,mode=620,ptmxmode=000", flags: DEVICES },
-    Mount { kind: "tmpfs", target: "/dev/shm", options: c"mode=1777,size=10%", flags: STRICT },
+    Mount { kind: "tmpfs", target: "/dev/shm", options: c"mode=1777,size=10%,rootcontext=system_u:object_r:shm_t:s0", flags: STRICT },
     Mount { kind: "mqueue", target: "/dev/mqueue", options: c"", flags: STRICT },
 ];
 
-/// Mounts everything; a failure is logged and the rest goes on.
+/// Mounts what the policy is loaded through.
+pub(crate) fn mount_kernel_interfaces() {
+    INTERFACES.iter().for_each(mount_one);
+}
+
+/// Mounts everything else; a failure is logged and the rest goes on.
 pub(crate) fn mount_all() {
     MOUNTS.iter().for_each(mount_one);
     // The kernel has mounted /dev already; only its options are ours.

@@ -11,10 +11,9 @@ fn flags() -> MountFlags {
     MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::NOATIME
 }
 
-/// Mounts the ext4 on `device`; the kernel replays its journal.
-pub(crate) fn ext4(device: &Path, target: &Path) -> Result<(), StorageError> {
-    mount(device, target, "ext4", flags(), None::<&CStr>)
-        .map_err(|error| StorageError::Mount { device: device.to_owned(), source: error.into() })
+/// Mounts the ext4 on `device`; the kernel replays its journal. `options` name the label of its root folder, from which all below have theirs.
+pub(crate) fn ext4(device: &Path, target: &Path, options: &CStr) -> Result<(), StorageError> {
+    mount(device, target, "ext4", flags(), options).map_err(|error| StorageError::Mount { device: device.to_owned(), source: error.into() })
 }
 
 /// A memory file system of at most `options`' size.

@@ -33,6 +33,8 @@ pub(crate) struct Volume {
     grows: bool,
     /// Folders that its users count on, with their modes.
     folders: &'static [(&'static str, u32)],
+    /// Label of its root folder, as a mount option.
+    label: &'static CStr,
     /// Options of the memory file system that stands in.
     stand_in: &'static CStr,
 }
@@ -43,7 +45,8 @@ pub(crate) const STATE: Volume = Volume {
     target: "/state",
     grows: false,
     folders: &[("settings", 0o700), ("identity", 0o700)],
-    stand_in: c"size=16m,mode=0755",
+    label: c"rootcontext=system_u:object_r:state_t:s0",
+    stand_in: c"size=16m,mode=0755,rootcontext=system_u:object_r:state_t:s0",
 };
 
 /// Containers, volumes, logs.
@@ -60,7 +63,8 @@ pub(crate) const DATA: Volume = Volume {
         ("log/ampoule", 0o700),
         ("tmp", 0o1777),
     ],
-    stand_in: c"size=40%,mode=0755",
+    label: c"rootcontext=system_u:object_r:data_t:s0",
+    stand_in: c"size=40%,mode=0755,rootcontext=system_u:object_r:data_t:s0",
 };
 
 impl Volume {
@@ -76,7 +80,7 @@ impl Volume {
                 // First a look: of a partition that is not ours not even the length is changed.
                 self.prepare(&partition.device)?;
                 self.grow_partition(&partition);
-                mounts::ext4(&partition.device, target)?;
+                mounts::ext4(&partition.device, target, self.label)?;
             }
         }
         // A file system that does not grow is still one that works.
