@@ -105,7 +105,7 @@ fn plant() {
         let made = fs::copy("/proc/self/exe", &path).and_then(|_| fs::set_permissions(&path, fs::Permissions::from_mode(mode)));
         println!("PLANT {name} {made:?}");
     }
-    for (name, target) in [("root", "/"), ("up", "../../../../../../../.."), ("proc", "/proc/1/root"), ("etc", "/etc")] {
+    for (name, target) in [("top", "/"), ("up", "../../../../../../../.."), ("proc", "/proc/1/root"), ("etc", "/etc")] {
         let path = Path::new("/shared").join(name);
         let _ = fs::remove_file(&path);
         println!("PLANT {name} {:?}", symlink(target, path));
@@ -116,7 +116,7 @@ fn plant() {
 
 /// Has a volume whose place lies behind those links; says whose root they lead to.
 fn climb() {
-    for place in ["/", "/shared/root", "/shared/up", "/shared/proc", "/shared/root/climbed", "/shared/up/climbed"] {
+    for place in ["/", "/shared/top", "/shared/up", "/shared/proc", "/shared/top/climbed", "/shared/up/climbed"] {
         let found = if host::is_root_at(Path::new(place)) { "SUCCEEDED: the node's root" } else { "impossible: its own root" };
         println!("CLIMB {place} {found}");
     }

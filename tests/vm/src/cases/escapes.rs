@@ -67,7 +67,7 @@ fn escapes_fail(context: &Context) -> Result<()> {
     report_of(&mut node, "box")?;
     node.set(json!({ "workloads": {
         "attacker": { "image": image(&registry, "escape"), "volumes": ["attack:/volume"], "env": environment() },
-        "climber": { "image": image(&registry, "escape"), "args": ["climb"], "volumes": ["shared:/shared:shared", "climbed:/shared/root/climbed", "two:/shared/up/climbed"] },
+        "climber": { "image": image(&registry, "escape"), "args": ["climb"], "volumes": ["shared:/shared:shared", "climbed:/shared/top/climbed", "two:/shared/up/climbed"] },
         "leak0": leak(&registry, 0), "leak1": leak(&registry, 1), "leak2": leak(&registry, 2),
     } }))?;
     let tried = every_attempt(&mut node, context)?;
