@@ -7,6 +7,7 @@ mod confinement;
 mod daemons;
 mod hardening;
 mod kernel;
+mod labels;
 mod listeners;
 mod noise;
 mod report;
@@ -18,7 +19,7 @@ use report::Report;
 /// An attack: its name in the message of the day, and what it does.
 type Attack = (&'static str, fn(&mut Report));
 
-const ATTACKS: [Attack; 7] = [
+const ATTACKS: [Attack; 8] = [
     ("attack", attack::run),
     ("bomb", bomb::run),
     ("box", confinement::look),
@@ -26,6 +27,7 @@ const ATTACKS: [Attack; 7] = [
     ("init", noise::run),
     ("kernel", kernel::look),
     ("kill", daemons::kill_each),
+    ("labels", labels::look),
 ];
 
 fn main() -> ExitCode {

@@ -3,6 +3,7 @@
 mod attacks;
 mod boot;
 mod command_line;
+mod confinement;
 mod daemons;
 mod demo;
 mod escapes;
@@ -35,6 +36,7 @@ pub(crate) fn all() -> Vec<Case> {
         settings::CASES,
         workloads::CASES,
         isolation::CASES,
+        confinement::CASES,
         demo::CASES,
         boot::CASES,
         kernel::CASES,

@@ -1,0 +1,83 @@
+//! Mandatory access control: in force, a domain for each program, and nothing refused where nothing is wrong.
+
+use std::{collections::BTreeSet, thread, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::attacks::report_of;
+use crate::{context::Context, framework::within, runner::Case};
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "each_program_runs_in_its_own_domain",
+        about: "SELinux is enforced, each process has the domain of its program, and no service loads a policy or becomes another",
+        limit: within(300),
+        soak: false,
+        run: each_program_runs_in_its_own_domain,
+    },
+    Case {
+        name: "nothing_is_refused_to_a_busy_node",
+        about: "a boot, workloads and changes of settings without one denial",
+        limit: within(420),
+        soak: false,
+        run: nothing_is_refused_to_a_busy_node,
+    },
+];
+
+/// What runs on a node, by the name of its program, and the type it must have. Some end early, and may not be seen.
+const DOMAINS: &[(&str, &str)] = &[
+    ("init", "init_t"),
+    ("clock", "clock_t"),
+    ("modload", "modload_t"),
+    ("logd", "logd_t"),
+    ("apid", "apid_t"),
+    ("netd", "netd_t"),
+    ("netd-parser", "netd_parser_t"),
+    ("ntp-daemon", "ntpd_t"),
+    ("containerd", "containerd_t"),
+    ("hostd", "hostd_t"),
+    ("probe", "probe_t"),
+    ("storage", "storage_t"),
+    ("provisioner", "provision_t"),
+    ("kernel-settings", "kernel_settings_t"),
+    ("boot-parameters", "boot_parameters_t"),
+    ("metricd", "metricd_t"),
+];
+
+fn each_program_runs_in_its_own_domain(context: &Context) -> Result<()> {
+    let mut node = context.node_with_probe()?.with_settings("motd = \"probe-labels\"").start()?;
+    node.boots()?;
+    let lines = report_of(&mut node, "labels")?;
+    ensure!(lines.iter().any(|line| line == "PROBE enforcing"), "{lines:#?}");
+    for tried in ["load-policy", "lenient", "become init_t", "become apid_t", "become kernel_t", "become super_t"] {
+        ensure!(lines.iter().any(|line| line.starts_with(&format!("PROBE {tried}:"))), "{tried} was not tried: {lines:#?}");
+    }
+    let mut seen = BTreeSet::new();
+    for line in lines.iter().filter_map(|line| line.strip_prefix("PROBE runs ")) {
+        let (program, label) = line.split_once(' ').with_context(|| format!("no label: {line}"))?;
+        let (_, wanted) = DOMAINS.iter().find(|(known, _)| *known == program).with_context(|| format!("{program} is not in the table"))?;
+        ensure!(label.split(':').nth(2) == Some(wanted), "{program} runs as {label} and not as {wanted}");
+        seen.insert(*wanted);
+    }
+    for always in ["init_t", "logd_t", "apid_t", "netd_t", "netd_parser_t", "containerd_t", "hostd_t", "probe_t"] {
+        ensure!(seen.contains(always), "nothing runs as {always}: {seen:?}");
+    }
+    Ok(())
+}
+
+fn nothing_is_refused_to_a_busy_node(context: &Context) -> Result<()> {
+    let registry = context.registry()?;
+    let image = registry.image("redis")?;
+    let settings = format!("[workloads.one]\nimage = \"{image}\"\n[workloads.two]\nimage = \"{image}\"\nuser-namespace = false\n");
+    let mut node = context.node().trusting_registry(&registry.address()).with_settings(&settings).start()?;
+    node.boots()?;
+    for name in ["one", "two"] {
+        node.runs(name)?;
+    }
+    node.set(serde_json::json!({ "motd": "busy", "kernel": { "sysctl": { "net.core.somaxconn": "1024" } } }))?;
+    // What is refused late, such as a service's regular work, is refused by now.
+    thread::sleep(Duration::from_secs(15));
+    let list = node.client()?.denials()?;
+    ensure!(list.denials.is_empty(), "{:#?}", list.denials);
+    Ok(())
+}
