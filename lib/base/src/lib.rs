@@ -2,6 +2,7 @@
 
 mod text;
 
+mod hidden;
 mod host_name;
 mod http_url;
 mod identifier;
@@ -10,10 +11,10 @@ mod line;
 mod number;
 mod pem;
 mod registry_host;
-mod hidden;
 mod secret;
 mod size;
 
+pub use hidden::Hidden;
 pub use host_name::HostName;
 pub use http_url::HttpUrl;
 pub use identifier::{EnvironmentName, Identifier, WorkloadName};
@@ -22,7 +23,6 @@ pub use line::{PlainText, SingleLine};
 pub use number::{Cpus, Port};
 pub use pem::{PemCertificates, PemPrivateKey};
 pub use registry_host::{RegistryHost, RegistryPattern};
-pub use hidden::Hidden;
 pub use secret::Secret;
 pub use size::ByteSize;
 pub use text::Invalid;

@@ -78,7 +78,9 @@ mod tests {
     fn it_is_the_line_of_the_contract() {
         let text = line().to_string();
         assert!(
-            text.starts_with("console=ttyS0 quiet panic=10 no_timer_check lockdown=integrity page_alloc.shuffle=1 dm-mod.create=\"root,,,ro,0 88 verity"),
+            text.starts_with(
+                "console=ttyS0 quiet panic=10 no_timer_check lockdown=integrity page_alloc.shuffle=1 dm-mod.create=\"root,,,ro,0 88 verity"
+            ),
             "{text}"
         );
         assert!(text.ends_with("\" root=/dev/dm-0 rootfstype=erofs ro init=/usr/bin/init"), "{text}");
