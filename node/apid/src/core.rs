@@ -158,7 +158,7 @@ impl Core {
 
     fn prepared(&self, layers: Layers, weak: Fragment, kept: Values) -> Result<Prepared, ChangeError> {
         let state = state_of(&layers).map_err(ChangeError::Settings)?;
-        crate::remote::check(&state.settings.api.remote).map_err(|e| ChangeError::Settings(vec![e]))?;
+        ampoule_tls::check(&state.settings.api.remote).map_err(|e| ChangeError::Settings(vec![e]))?;
         if layers.chosen.to_json().to_string().len() > MAX_SETTINGS {
             return Err(ChangeError::TooLarge);
         }

@@ -39,5 +39,5 @@ pub(crate) fn commit(options: &Options, chosen: &Fragment, generated: Values, st
 /// What is asked of a commit through the API is asked of user data too.
 fn together(defaults: &Fragment, chosen: &Fragment) -> Result<(), Vec<SettingError>> {
     let settings = ampoule_settings::Settings::new(defaults, chosen)?;
-    crate::remote::check(&settings.api.remote).map_err(|e| vec![e])
+    ampoule_tls::check(&settings.api.remote).map_err(|e| vec![e])
 }

@@ -4,11 +4,8 @@ use crate::Shared;
 use crate::certificates;
 use crate::listen::serve;
 use crate::role::{Caller, Role};
-use ampoule_settings::SettingError;
 use ampoule_settings::api::Remote as Wanted;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::pki_types::CertificateDer;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -22,8 +19,6 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 const MAX_CONNECTIONS: usize = 64;
 /// A handshake longer than this is no client of ours.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
-
-const HINT: &str = "`key` is the private key of the first certificate in `certificate`; `client-ca` holds the authorities of clients";
 
 /// The listener that is open, if one is.
 #[derive(Default)]
@@ -66,7 +61,7 @@ pub(crate) async fn follow(shared: &Arc<Shared>) -> Result<(), RemoteError> {
         close(open.take()).await;
         return Ok(());
     };
-    let acceptor = match tls(&wanted) {
+    let acceptor = match ampoule_tls::server(&wanted) {
         Ok(config) => TlsAcceptor::from(Arc::new(config)),
         Err(reason) => {
             close(open.take()).await;
@@ -135,41 +130,6 @@ async fn welcome(stream: TcpStream, from: SocketAddr, acceptor: TlsAcceptor, sha
         Some(caller) => serve(stream, shared, caller).await,
         None => log::warn!("{from} was turned away: its certificate's organisational unit is not reader, operator or admin"),
     }
-}
-
-/// Whether certificates and key would make a server, so that a slip is refused before anything changes.
-///
-/// # Errors
-/// What does not fit, for the person who set it.
-pub(crate) fn check(wanted: &Wanted) -> Result<(), SettingError> {
-    if wanted.open_port().is_none() {
-        return Ok(());
-    }
-    let wrong = |reason: String| {
-        SettingError::value("api.remote", format!("the certificates and the key do not make a TLS server: {reason}"), HINT)
-    };
-    tls(wanted).map(drop).map_err(wrong)
-}
-
-fn tls(wanted: &Wanted) -> Result<ServerConfig, String> {
-    let (Some(certificate), Some(key), Some(client_ca)) = (&wanted.certificate, &wanted.key, &wanted.client_ca) else {
-        return Err("one of them is missing".into());
-    };
-    let mut roots = RootCertStore::empty();
-    for authority in certificates(client_ca.pem())? {
-        roots.add(authority).map_err(|e| e.to_string())?;
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().map_err(|e| e.to_string())?;
-    let key = PrivateKeyDer::from_pem_slice(key.expose_pem().as_bytes()).map_err(|_| "the key cannot be read".to_owned())?;
-    let builder =
-        ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&rustls::version::TLS13]).map_err(|e| e.to_string())?;
-    builder.with_client_cert_verifier(verifier).with_single_cert(certificates(certificate.pem())?, key).map_err(|e| e.to_string())
-}
-
-fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>().map_err(|e| e.to_string())
 }
 
 /// Role and name in a certificate that was verified.

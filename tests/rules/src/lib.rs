@@ -22,6 +22,7 @@ pub const PURE: &[&str] = &[
     "provision",
     "settings",
     "supervise",
+    "tls",
     "workload",
 ];
 

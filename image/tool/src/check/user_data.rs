@@ -57,6 +57,7 @@ pub(crate) fn check(defaults: &Defaults, bytes: &[u8]) -> Result<Plan, Vec<Setti
 
 fn together(defaults: &Fragment, chosen: Fragment) -> Result<State, Vec<SettingError>> {
     let settings = Settings::new(defaults, &chosen)?;
+    ampoule_tls::check(&settings.api.remote).map_err(|error| vec![error])?;
     Ok(State { whole: defaults.clone().merge(chosen), settings })
 }
 
@@ -116,6 +117,19 @@ mod tests {
             let errors = check(&defaults, bytes).unwrap_err();
             assert!(errors.len() == 1 && !errors[0].hint.is_empty(), "{errors:?}");
         }
+    }
+
+    /// A key that belongs to another certificate is refused by the node; so it is here.
+    #[test]
+    fn a_key_of_another_certificate_is_told_without_a_node() {
+        let dir = tempfile::tempdir().unwrap();
+        let identity = |name: &str| ampoule_machine::LocalIdentity::create(&dir.path().join(name)).unwrap();
+        let text = |name: &str| String::from_utf8(identity(name).user_data("").unwrap()).unwrap();
+        let (one, other) = (text("one"), text("other"));
+        let key = |text: &str| text.lines().find(|line| line.trim_start().starts_with("key = ")).unwrap().to_owned();
+        of(&one).unwrap();
+        let errors = of(&one.replace(&key(&one), &key(&other))).unwrap_err();
+        assert!(errors.len() == 1 && errors[0].to_string().contains("do not make a TLS server"), "{errors:?}");
     }
 
     #[test]
