@@ -3,8 +3,12 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
+    os::unix::net::UnixStream,
     path::Path,
+    process::Command,
 };
+
+use rustix::fs::{XattrFlags, setxattr};
 
 use crate::report::Report;
 
@@ -19,10 +23,31 @@ pub(crate) fn look(report: &mut Report) {
         let label = format!("system_u:system_r:{wanted}:s0");
         report.must_fail(&format!("become {wanted}"), write(Path::new("/proc/self/attr/current"), label.as_bytes()));
     }
+    for wanted in ["apid_t", "container_t", "super_t"] {
+        report.must_fail(&format!("start as {wanted}"), start_as(&format!("system_u:system_r:{wanted}:s0")));
+    }
+    report.must_fail("reach containerd", UnixStream::connect("/run/containerd/containerd.sock"));
+    report.must_fail("open the disk", fs::File::open("/dev/vda"));
+    report.must_fail("make what it wrote a program", relabel());
     match fs::read_to_string(Path::new(SELINUXFS).join("enforce")) {
         Ok(text) if text.trim() == "1" => report.ok("enforcing"),
         other => report.failed(&format!("enforcing: {other:?}")),
     }
+}
+
+/// A program of the root in a domain that is not its own.
+fn start_as(label: &str) -> io::Result<()> {
+    let next = Path::new("/proc/thread-self/attr/exec");
+    write(next, label.as_bytes())?;
+    let started = Command::new("/usr/bin/probe").arg("nothing").status().map(drop);
+    // An empty one takes it back.
+    let _ = write(next, b"\0");
+    started
+}
+
+fn relabel() -> io::Result<()> {
+    fs::write("/tmp/probe-relabel", "x")?;
+    Ok(setxattr("/tmp/probe-relabel", "security.selinux", b"system_u:object_r:probe_exec_t:s0", XattrFlags::empty())?)
 }
 
 /// Everything that runs and is no thread of the kernel's.

@@ -49,7 +49,13 @@ fn each_program_runs_in_its_own_domain(context: &Context) -> Result<()> {
     node.boots()?;
     let lines = report_of(&mut node, "labels")?;
     ensure!(lines.iter().any(|line| line == "PROBE enforcing"), "{lines:#?}");
-    for tried in ["load-policy", "lenient", "become init_t", "become apid_t", "become kernel_t", "become super_t"] {
+    for tried in ["load-policy", "lenient", "become init_t", "become apid_t", "become kernel_t", "become super_t"].into_iter().chain([
+        "start as apid_t",
+        "start as container_t",
+        "reach containerd",
+        "open the disk",
+        "make what it wrote a program",
+    ]) {
         ensure!(lines.iter().any(|line| line.starts_with(&format!("PROBE {tried}:"))), "{tried} was not tried: {lines:#?}");
     }
     let mut seen = BTreeSet::new();
@@ -61,6 +67,13 @@ fn each_program_runs_in_its_own_domain(context: &Context) -> Result<()> {
     }
     for always in ["init_t", "logd_t", "apid_t", "netd_t", "netd_parser_t", "containerd_t", "hostd_t", "probe_t"] {
         ensure!(seen.contains(always), "nothing runs as {always}: {seen:?}");
+    }
+    let denials = node.client()?.denials()?.denials;
+    let told = |class: &str, permission: &str| {
+        denials.iter().any(|denial| denial.class == class && denial.permissions.iter().any(|p| p == permission))
+    };
+    for (class, permission) in [("file", "relabelto"), ("blk_file", "read"), ("unix_stream_socket", "connectto")] {
+        ensure!(told(class, permission), "no record of {class} {permission}: {denials:#?}");
     }
     Ok(())
 }
