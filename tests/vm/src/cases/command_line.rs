@@ -86,7 +86,12 @@ fn bottlerocket_scripts(node: &Node) -> Result<()> {
     let services = apiclient(node, &["raw", "-u", "/metadata/affected-services?keys=settings.network.hostname"], "")?;
     ensure!(services.contains("netd"), "{services}");
 
-    for (words, said) in [(&["report", "fips"][..], "422"), (&["exec", "admin", "true"], "422"), (&["ephemeral-storage", "init"], "422")] {
+    let report = apiclient(node, &["report", "cis"], "")?;
+    ensure!(report.ends_with("Compliance check result: PASS \n"), "{report}");
+    let fips = apiclient(node, &["report", "fips", "-f", "json"], "")?;
+    ensure!(fips.contains("\"status\":\"FAIL\""), "{fips}");
+
+    for (words, said) in [(&["report", "cis-k8s"][..], "422"), (&["exec", "admin", "true"], "422"), (&["ephemeral-storage", "init"], "422")] {
         let Err(error) = apiclient(node, words, "") else { anyhow::bail!("{words:?} did something") };
         let code = error.downcast_ref::<CliError>().map(CliError::exit_code);
         ensure!(code == Some(1) && error.to_string().contains(said), "{words:?}: {error:#}");
