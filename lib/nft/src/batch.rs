@@ -14,7 +14,7 @@ const LONGEST_INTERFACE_NAME: usize = 15;
 /// Longest comment, in bytes: with its framing it fits the 256 bytes the kernel keeps for it, as `nft` allows.
 const LONGEST_COMMENT: usize = 127;
 /// Most rules in one ruleset. Each takes under 1 KiB, so that a batch stays below the 1 MiB that the sender asks of its socket.
-const MOST_RULES: usize = 1000;
+const MOST_RULES: usize = 1004;
 
 /// Messages that the kernel applies whole or not at all, and what each is about.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ pub enum EncodeError {
     #[error("an IPv4 prefix has at most 32 bits, not {0}")]
     Prefix(u8),
     /// There are too many rules.
-    #[error("{0} rules are more than the 1000 one table may have: publish fewer ports")]
+    #[error("{0} rules are more than the 1004 one table may have: publish fewer ports")]
     TooMany(usize),
 }
 
@@ -177,6 +177,7 @@ fn write_base(out: &mut Writer, base: Base) {
 /// The kernel's number of the place (`enum nf_inet_hooks`) and its name for the kind of chain.
 fn hook_number(hook: Hook) -> (u32, &'static str) {
     match hook {
+        Hook::FilterPrerouting => (0, "filter"),
         Hook::NatPrerouting => (0, "nat"),
         Hook::FilterInput => (1, "filter"),
         Hook::FilterForward => (2, "filter"),
@@ -241,6 +242,6 @@ fn check_name(name: &str) -> Result<(), EncodeError> {
 
 fn check_interface(name: &str) -> Result<(), EncodeError> {
     let letter = |b: u8| b.is_ascii_graphic() && b != b'/';
-    let good = (1..=LONGEST_INTERFACE_NAME).contains(&name.len()) && name.bytes().all(letter);
+    let good = (1..=LONGEST_INTERFACE_NAME).contains(&name.len()) && name.bytes().all(letter) && name != "*";
     if good { Ok(()) } else { Err(EncodeError::Interface(name.to_owned())) }
 }

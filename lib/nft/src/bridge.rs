@@ -1,19 +1,21 @@
-//! The rules of a bridge network: containers reach out, only published ports reach in.
+//! The rules of a containers' network: containers reach out with their own addresses, only published ports reach in.
 
 use std::net::Ipv4Addr;
 
 use crate::ruleset::{Action, Chain, Hook, Match, Policy, Rule, Ruleset, Transport};
 
+/// Where clouds answer with the node's own credentials: theirs are no business of a container.
+const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 /// Addresses that never leave this node.
 const LOOPBACK: (Ipv4Addr, u8) = (Ipv4Addr::new(127, 0, 0, 0), 8);
 
-/// A network of containers behind a bridge.
+/// A network of containers behind links of the node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BridgeNetwork {
     /// Name of the table that holds its rules.
     pub table: String,
-    /// Name of the bridge.
-    pub bridge: String,
+    /// Names of the node's links that lead to containers, `*` at the end for any rest: a link for each, or a bridge.
+    pub links: String,
     /// Any address of the containers' network.
     pub subnet: Ipv4Addr,
     /// Prefix length of that network.
@@ -40,12 +42,19 @@ pub struct PublishedPort {
 impl BridgeNetwork {
     /// The whole table.
     ///
-    /// Forwarding is refused unless it is: part of a connection already allowed; from the bridge (outwards or between its
-    /// containers); or to a published port. The node is no router between its other networks.
+    /// Forwarding is refused unless it is: part of a connection already allowed; from a container (outwards or to another); or
+    /// to a published port. The node is no router between its other networks. What comes from a container with a
+    /// source that does not lie behind its link goes nowhere, not to the node either; nor does what is for a cloud's metadata service, but questions for names.
     #[must_use]
     pub fn ruleset(&self) -> Ruleset {
-        let chains = vec![self.prerouting(), self.output(), self.postrouting(), self.forward(), self.published()];
+        let chains = vec![self.sources(), self.prerouting(), self.output(), self.postrouting(), self.forward(), self.published()];
         Ruleset { table: self.table.clone(), chains }
+    }
+
+    /// Before connections are tracked: a lie should not even take room in that table.
+    fn sources(&self) -> Chain {
+        let lie = vec![Match::InputInterface(self.links.clone()), Match::SourceNotBehindInput];
+        base_chain("sources", Hook::FilterPrerouting, Policy::Accept, vec![rule(lie, Action::Drop, "not its own address")])
     }
 
     /// Packets from outside or from containers, to an address of the node.
@@ -63,8 +72,8 @@ impl BridgeNetwork {
 
     fn postrouting(&self) -> Chain {
         let from_containers = Match::Source(self.subnet, self.prefix);
-        let outwards = Match::NotOutputInterface(self.bridge.clone());
-        let inwards = Match::OutputInterface(self.bridge.clone());
+        let outwards = Match::NotOutputInterface(self.links.clone());
+        let inwards = Match::OutputInterface(self.links.clone());
         let rules = vec![
             rule(vec![from_containers.clone(), outwards], Action::Masquerade, "containers reach out"),
             // Else the answer would go straight to the asking container, with an address it never asked.
@@ -78,13 +87,19 @@ impl BridgeNetwork {
     }
 
     fn forward(&self) -> Chain {
-        let from_bridge = Match::InputInterface(self.bridge.clone());
-        let to_bridge = Match::OutputInterface(self.bridge.clone());
+        let from_containers = Match::InputInterface(self.links.clone());
+        let to_containers = Match::OutputInterface(self.links.clone());
+        let to_metadata = [from_containers.clone(), Match::Destination(METADATA, 32)];
+        let names = |transport| [&to_metadata[..], &[Match::DestinationPort(transport, 53)]].concat();
         let rules = vec![
+            // Some clouds have their resolver at the same address.
+            rule(names(Transport::Udp), Action::Accept, "names"),
+            rule(names(Transport::Tcp), Action::Accept, "names"),
+            rule(to_metadata.to_vec(), Action::Drop, "metadata service"),
             rule(vec![Match::EstablishedOrRelated], Action::Accept, "known connections"),
             rule(vec![Match::Invalid], Action::Drop, "no connection"),
-            rule(vec![from_bridge], Action::Accept, "from containers"),
-            rule(vec![to_bridge, Match::DestinationTranslated], Action::Accept, "published ports"),
+            rule(vec![from_containers.clone()], Action::Accept, "from containers"),
+            rule(vec![to_containers, Match::DestinationTranslated], Action::Accept, "published ports"),
         ];
         base_chain("forward", Hook::FilterForward, Policy::Drop, rules)
     }

@@ -25,6 +25,7 @@ pub(crate) fn write_match(out: &mut Writer, condition: &Match) {
         Match::Source(address, prefix) => network(out, SOURCE_ADDRESS, EQUAL, *address, *prefix),
         Match::Destination(address, prefix) => network(out, DESTINATION_ADDRESS, EQUAL, *address, *prefix),
         Match::NotDestination(address, prefix) => network(out, DESTINATION_ADDRESS, NOT_EQUAL, *address, *prefix),
+        Match::SourceNotBehindInput => source_not_behind_input(out),
         Match::DestinationIsLocal => local_destination(out),
         Match::DestinationPort(transport, port) => destination_port(out, *transport, *port),
         Match::EstablishedOrRelated => {
@@ -53,10 +54,13 @@ fn step(out: &mut Writer, name: &str, fill: impl FnOnce(&mut Writer)) {
 }
 
 fn interface(out: &mut Writer, key: u32, operation: u32, name: &str) {
+    load_meta(out, key);
+    if let Some(begin) = name.strip_suffix('*') {
+        return write_compare(out, operation, begin.as_bytes());
+    }
     let mut value = [0; INTERFACE_NAME];
     // The name is shorter than that: `batch` refuses others.
     value[..name.len()].copy_from_slice(name.as_bytes());
-    load_meta(out, key);
     write_compare(out, operation, &value);
 }
 
@@ -78,12 +82,21 @@ fn destination_port(out: &mut Writer, transport: Transport, port: u16) {
     write_compare(out, compare::EQUAL, &port.to_be_bytes());
 }
 
-fn local_destination(out: &mut Writer) {
+fn source_not_behind_input(out: &mut Writer) {
+    load_route(out, fib::RESULT_OUTPUT, fib::FLAG_SOURCE | fib::FLAG_INPUT);
+    write_compare(out, compare::EQUAL, &[0; 4]);
+}
+
+fn load_route(out: &mut Writer, result: u32, flags: u32) {
     step(out, "fib", |out| {
         out.number(fib::REGISTER, register::FIRST);
-        out.number(fib::RESULT, fib::RESULT_ADDRESS_TYPE);
-        out.number(fib::FLAGS, fib::FLAG_DESTINATION);
+        out.number(fib::RESULT, result);
+        out.number(fib::FLAGS, flags);
     });
+}
+
+fn local_destination(out: &mut Writer) {
+    load_route(out, fib::RESULT_ADDRESS_TYPE, fib::FLAG_DESTINATION);
     // Registers filled by the kernel from its own numbers are in its own byte order.
     write_compare(out, compare::EQUAL, &fib::TYPE_LOCAL.to_ne_bytes());
 }

@@ -8,7 +8,7 @@
 //! use ampoule_nft::{BridgeNetwork, encode};
 //! let network = BridgeNetwork {
 //!     table: "ampoule".into(),
-//!     bridge: "amp0".into(),
+//!     links: "amp-*".into(),
 //!     subnet: "10.88.0.0".parse().unwrap(),
 //!     prefix: 16,
 //!     published: vec![],

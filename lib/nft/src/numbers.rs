@@ -134,7 +134,10 @@ pub(crate) mod fib {
     pub(crate) const REGISTER: u16 = 1;
     pub(crate) const RESULT: u16 = 2;
     pub(crate) const FLAGS: u16 = 3;
+    pub(crate) const RESULT_OUTPUT: u32 = 1;
     pub(crate) const RESULT_ADDRESS_TYPE: u32 = 3;
+    pub(crate) const FLAG_SOURCE: u32 = 1;
+    pub(crate) const FLAG_INPUT: u32 = 8;
     pub(crate) const FLAG_DESTINATION: u32 = 2;
     /// `RTN_LOCAL`.
     pub(crate) const TYPE_LOCAL: u32 = 2;

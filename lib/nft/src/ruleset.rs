@@ -36,6 +36,8 @@ pub struct Base {
 /// A place in the packet path together with the kind of chain we hang there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hook {
+    /// Filter of arriving packets, before connections are tracked.
+    FilterPrerouting,
     /// Address translation of arriving packets, before routing.
     NatPrerouting,
     /// Address translation of packets made on this node.
@@ -51,10 +53,11 @@ pub enum Hook {
 }
 
 impl Hook {
-    /// The priority that `nft` calls `dstnat`, `srcnat` or `filter`.
+    /// The priority that `nft` calls `raw`, `dstnat`, `srcnat` or `filter`.
     #[must_use]
     pub fn usual_priority(self) -> i32 {
         match self {
+            Hook::FilterPrerouting => -300,
             Hook::NatPrerouting | Hook::NatOutput => -100,
             Hook::NatPostrouting => 100,
             Hook::FilterInput | Hook::FilterForward | Hook::FilterOutput => 0,
@@ -91,7 +94,7 @@ pub struct Rule {
 /// A condition on a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Match {
-    /// It came in by the interface of this name.
+    /// It came in by the interface of this name. In all four, `*` at the end stands for any rest.
     InputInterface(String),
     /// It came in by another interface.
     NotInputInterface(String),
@@ -101,6 +104,8 @@ pub enum Match {
     NotOutputInterface(String),
     /// Its source lies in this network (address, prefix length).
     Source(Ipv4Addr, u8),
+    /// The way to its source does not lead out by the interface it came in by (`fib saddr . iif oif missing`). Only where packets arrive.
+    SourceNotBehindInput,
     /// Its destination lies in this network.
     Destination(Ipv4Addr, u8),
     /// Its destination lies outside this network.

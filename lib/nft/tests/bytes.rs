@@ -78,13 +78,13 @@ proptest! {
 
     #[test]
     fn every_batch_is_made_of_whole_messages(
-        table in "[a-z0-9_-]{1,31}", bridge in "[a-z0-9.]{1,15}", subnet: [u8; 4], prefix in 0_u8..=32,
+        table in "[a-z0-9_-]{1,31}", links in "[a-z0-9.]{1,14}[a-z*]?", subnet: [u8; 4], prefix in 0_u8..=32,
     ) {
-        let network = BridgeNetwork { table, bridge, subnet: subnet.into(), prefix, published: vec![] };
+        let network = BridgeNetwork { table, links, subnet: subnet.into(), prefix, published: vec![] };
         let batch = encode(&network.ruleset()).expect("encodes");
         let kinds: Vec<[u8; 2]> = split(batch.bytes()).iter().map(|m| [m[4], m[5]]).collect();
         prop_assert_eq!(kinds.first(), Some(&0x10_u16.to_ne_bytes()));
         prop_assert_eq!(kinds.last(), Some(&0x11_u16.to_ne_bytes()));
-        prop_assert_eq!(kinds.len(), 2 + 3 + 5 + 8);
+        prop_assert_eq!(kinds.len(), 2 + 3 + 6 + 12);
     }
 }

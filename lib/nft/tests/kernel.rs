@@ -34,7 +34,7 @@ fn listed() -> Option<String> {
 
 fn network(published: Vec<PublishedPort>) -> BridgeNetwork {
     let subnet = "10.88.0.0".parse().expect("address");
-    BridgeNetwork { table: "ampoule".into(), bridge: "amp0".into(), subnet, prefix: 16, published }
+    BridgeNetwork { table: "ampoule".into(), links: "amp-*".into(), subnet, prefix: 16, published }
 }
 
 fn port(transport: Transport, node_port: u16) -> PublishedPort {
@@ -43,6 +43,11 @@ fn port(transport: Transport, node_port: u16) -> PublishedPort {
 }
 
 const EXPECTED: &str = r#"table ip ampoule {
+	chain sources {
+		type filter hook prerouting priority raw; policy accept;
+		iifname "amp-*" fib saddr . iif oif 0 drop comment "not its own address"
+	}
+
 	chain prerouting {
 		type nat hook prerouting priority dstnat; policy accept;
 		fib daddr type local jump published comment "published ports"
@@ -55,16 +60,19 @@ const EXPECTED: &str = r#"table ip ampoule {
 
 	chain postrouting {
 		type nat hook postrouting priority srcnat; policy accept;
-		ip saddr 10.88.0.0/16 oifname != "amp0" masquerade comment "containers reach out"
-		ip saddr 10.88.0.0/16 oifname "amp0" ct status dnat masquerade comment "a container asks a published port of its own network"
+		ip saddr 10.88.0.0/16 oifname != "amp-*" masquerade comment "containers reach out"
+		ip saddr 10.88.0.0/16 oifname "amp-*" ct status dnat masquerade comment "a container asks a published port of its own network"
 	}
 
 	chain forward {
 		type filter hook forward priority filter; policy drop;
+		iifname "amp-*" ip daddr 169.254.169.254 udp dport 53 accept comment "names"
+		iifname "amp-*" ip daddr 169.254.169.254 tcp dport 53 accept comment "names"
+		iifname "amp-*" ip daddr 169.254.169.254 drop comment "metadata service"
 		ct state established,related accept comment "known connections"
 		ct state invalid drop comment "no connection"
-		iifname "amp0" accept comment "from containers"
-		oifname "amp0" ct status dnat accept comment "published ports"
+		iifname "amp-*" accept comment "from containers"
+		oifname "amp-*" ct status dnat accept comment "published ports"
 	}
 
 	chain published {
@@ -107,9 +115,9 @@ fn a_refusal_names_the_rule_and_changes_nothing() {
         apply(&network(vec![port(Transport::Tcp, 8080)]).ruleset()).expect("applies");
         let before = listed();
         let mut wrong = network(vec![]).ruleset();
-        wrong.chains[3].rules.push(Rule { matches: vec![], action: Action::Masquerade, comment: "odd".into() });
+        wrong.chains[4].rules.push(Rule { matches: vec![], action: Action::Masquerade, comment: "odd".into() });
         let refusal = apply(&wrong).expect_err("masquerade in a filter chain");
-        assert!(refusal.to_string().contains("rule 5 of chain forward (odd)"), "{refusal}");
+        assert!(refusal.to_string().contains("rule 8 of chain forward (odd)"), "{refusal}");
         assert_eq!(listed(), before);
     });
 }

@@ -3,7 +3,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
     process::Command,
     sync::mpsc::{Sender, channel},
     time::Duration,
@@ -95,26 +95,24 @@ fn rules() -> BridgeNetwork {
         comment: "web".into(),
     };
     let subnet = "10.88.0.0".parse().expect("address");
-    BridgeNetwork { table: "ampoule".into(), bridge: "amp0".into(), subnet, prefix: 16, published: vec![published] }
+    BridgeNetwork { table: "ampoule".into(), links: "amp-*".into(), subnet, prefix: 16, published: vec![published] }
 }
 
-/// Whether packets that the bridge passes on by itself see the rules too (`br_netfilter`). Some kernels have it; others cannot.
-const BRIDGE_FILTER: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
-
-/// A node with two containers on its bridge and somebody outside.
-fn place(bridge_filter: &'static str) -> Option<[Namespace; 4]> {
+/// A node with two containers behind links of their own and somebody outside.
+fn place() -> Option<[Namespace; 4]> {
     let [node, web, other, outside] = [Namespace::new()?, Namespace::new()?, Namespace::new()?, Namespace::new()?];
     node.ip(&["link set lo up", "link add amp0 type bridge", "addr add 10.88.0.1/16 dev amp0", "link set amp0 up"]);
-    node.connect("web", &web, "10.88.0.5/16", Some("10.88.0.1"));
-    node.connect("other", &other, "10.88.0.6/16", Some("10.88.0.1"));
-    // Whoever is outside has a way to the containers, if the node lets it.
+    for (name, container, address) in [("amp-web", &web, "10.88.0.5"), ("amp-other", &other, "10.88.0.6")] {
+        node.connect(name, container, &format!("{address}/16"), Some("10.88.0.1"));
+        node.ip(&[&format!("addr add 10.88.0.1/32 dev {name}"), &format!("route add {address}/32 dev {name} src 10.88.0.1")]);
+        node.run(move || std::fs::write(format!("/proc/sys/net/ipv4/conf/{name}/proxy_arp"), "1").expect("answers for others"));
+    }
+    // Whoever is outside has a way to the containers, if the node lets it, and says that the metadata service is here.
     node.connect("uplink", &outside, "192.0.2.9/24", Some("192.0.2.1"));
-    node.ip(&["link set web master amp0", "link set other master amp0", "addr add 192.0.2.1/24 dev uplink"]);
-    node.ip(&["link set web type bridge_slave hairpin on", "link set other type bridge_slave hairpin on"]);
-    node.run(move || {
+    outside.ip(&["addr add 169.254.169.254/32 dev lo"]);
+    node.ip(&["addr add 192.0.2.1/24 dev uplink", "route add default via 192.0.2.9"]);
+    node.run(|| {
         std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").expect("forwards");
-        let set = std::fs::write(BRIDGE_FILTER, bridge_filter);
-        assert!(set.is_ok() || bridge_filter == "0", "{set:?}");
         let batch = encode(&rules().ruleset()).expect("encodes");
         batch.check(&exchange(batch.bytes()).expect("socket")).expect("applies");
     });
@@ -122,8 +120,9 @@ fn place(bridge_filter: &'static str) -> Option<[Namespace; 4]> {
     Some([node, web, other, outside])
 }
 
-fn every_way_is_tried(bridge_filter: &'static str) {
-    let Some([node, web, other, outside]) = place(bridge_filter) else { return };
+#[test]
+fn a_published_port_is_reached_from_everywhere_and_only_through_the_node() {
+    let Some([node, web, other, outside]) = place() else { return };
     assert!(outside.reaches("192.0.2.1:8080", PATIENCE), "from outside");
     assert!(node.reaches("192.0.2.1:8080", PATIENCE), "from the node itself");
     assert!(other.reaches("192.0.2.1:8080", PATIENCE), "from another container");
@@ -136,16 +135,38 @@ fn every_way_is_tried(bridge_filter: &'static str) {
 }
 
 #[test]
-fn a_published_port_is_reached_from_everywhere_and_only_through_the_node() {
-    every_way_is_tried("0");
+fn the_metadata_service_is_the_nodes_alone_but_for_names() {
+    let Some([node, _web, other, outside]) = place() else { return };
+    outside.serve("0.0.0.0:80");
+    outside.serve("0.0.0.0:53");
+    assert!(node.reaches("169.254.169.254:80", PATIENCE), "the node");
+    assert!(other.reaches("192.0.2.9:80", PATIENCE), "another address there");
+    assert!(other.reaches("169.254.169.254:53", PATIENCE), "names");
+    assert!(!other.reaches("169.254.169.254:80", REFUSAL), "a container");
 }
 
-/// Our own kernel has the bridge's filter, and it is on at boot.
 #[test]
-fn the_same_where_the_bridge_asks_the_rules() {
-    if std::path::Path::new(BRIDGE_FILTER).exists() {
-        every_way_is_tried("1");
-    } else {
-        eprintln!("skipped: this kernel's bridges do not ask the rules");
+fn nobody_hears_a_container_that_lies_about_its_address() {
+    let Some([node, web, other, _outside]) = place() else { return };
+    let heard = |at: &Namespace| {
+        let socket = at.run(|| UdpSocket::bind("0.0.0.0:4000").expect("binds"));
+        socket.set_read_timeout(Some(REFUSAL)).expect("set");
+        socket
+    };
+    let (at_web, at_node) = (heard(&web), heard(&node));
+    let say = |from: &'static str| {
+        other.run(move || {
+            let socket = UdpSocket::bind(from).expect("binds");
+            ["10.88.0.5:4000", "10.88.0.1:4000"].iter().for_each(|to| drop(socket.send_to(b"x", to).expect("sends")));
+        });
+    };
+    let comes = |socket: &UdpSocket| socket.recv(&mut [0; 8]).is_ok();
+    say("10.88.0.6:4000");
+    assert!(comes(&at_web) && comes(&at_node), "its own address");
+    other.ip(&["addr add 203.0.113.7/32 dev lo", "addr add 10.88.0.9/32 dev lo"]);
+    // Not even one of the network, and the kernel's own check (`rp_filter`) is off here.
+    for lie in ["203.0.113.7:4000", "10.88.0.9:4000"] {
+        say(lie);
+        assert!(!comes(&at_web) && !comes(&at_node), "{lie}");
     }
 }

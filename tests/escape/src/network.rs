@@ -11,6 +11,7 @@ use std::{
 use ampoule_sys::refused::send_frame;
 use rustix::{
     fd::OwnedFd,
+    io::Errno,
     net::{
         AddressFamily, Protocol, RawProtocol, SendFlags, SocketFlags, SocketType, bind, netdevice::name_to_index,
         netlink::SocketAddrNetlink, send, sendto, socket, socket_with,
@@ -101,7 +102,9 @@ fn node_ports() -> Outcome {
 }
 
 fn reaches(address: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
-    TcpStream::connect_timeout(&SocketAddr::new(IpAddr::V4(address), port), Duration::from_secs(2))
+    // The library's own word for an end of its patience has no number: it is that of the kernel's.
+    let named = |error: io::Error| if error.kind() == io::ErrorKind::TimedOut { Errno::TIMEDOUT.into() } else { error };
+    TcpStream::connect_timeout(&SocketAddr::new(IpAddr::V4(address), port), Duration::from_secs(2)).map_err(named)
 }
 
 /// What is open because a setting says so speaks only to those who show a certificate.

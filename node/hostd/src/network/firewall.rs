@@ -10,10 +10,10 @@ use crate::error::HostError;
 const TABLE: &str = "ampoule-workloads";
 
 /// Lets exactly `forwards` lead from the node into the workloads' network.
-pub(crate) fn replace(bridge: &str, subnet: &Subnet, forwards: &[Forward]) -> Result<(), HostError> {
+pub(crate) fn replace(links: &str, subnet: &Subnet, forwards: &[Forward]) -> Result<(), HostError> {
     let network = BridgeNetwork {
         table: TABLE.to_owned(),
-        bridge: bridge.to_owned(),
+        links: links.to_owned(),
         subnet: subnet.network(),
         prefix: subnet.prefix,
         published: forwards.iter().map(port).collect(),

@@ -8,12 +8,12 @@ use std::{
 
 use ampoule_workload::address::Subnet;
 use futures_util::TryStreamExt;
-use rtnetlink::{Handle, LinkBridge, LinkBridgePort, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use rtnetlink::{Handle, LinkBridge, LinkUnspec, LinkVeth, RouteMessageBuilder, packet_route::route::RouteScope};
 
+use super::set_sysctl;
 use crate::error::HostError;
 
-/// Fixed, because a bridge without an address of its own takes that of a port, and when that port goes
-/// the others would send to nobody for a while. Locally administered; the last four bytes are 10.88.0.1.
+/// Locally administered; the last four bytes are 10.88.0.1.
 const BRIDGE_MAC: [u8; 6] = [0x02, 0x42, 10, 88, 0, 1];
 /// Netlink's number for "no such device".
 const NO_DEVICE: i32 = -19;
@@ -24,6 +24,9 @@ const EXISTS: i32 = -17;
 pub(crate) struct Links {
     handle: Handle,
 }
+
+/// All links of workloads on the node, as packet rules name them.
+pub(crate) const OUTSIDE_NAMES: &str = "amp-*";
 
 /// The name of a workload's link on the node: 15 bytes at most, so a digest of the workload's name.
 pub(crate) fn outside_name(workload: &str) -> String {
@@ -73,27 +76,29 @@ impl Links {
         self.up(index).await
     }
 
-    /// Makes a pair of links: `outside` on `bridge`, the other in `namespace` under the name of
-    /// [`inside_name`].
-    pub(crate) async fn add_pair(&self, outside: &str, bridge: &str, namespace: &File) -> Result<(), HostError> {
+    /// Makes a pair of links: `outside` on the node, the other in `namespace` under the name of [`inside_name`]. The node routes: `address` lies behind `outside`
+    /// and nothing else does, and no frame of one workload ever comes to another.
+    pub(crate) async fn add_pair(&self, outside: &str, address: Ipv4Addr, gateway: Ipv4Addr, namespace: &File) -> Result<(), HostError> {
         // Until it is moved, the other end needs a name that nothing else on the node has.
         let other = outside.replacen("amp-", "tmp-", 1);
-        let bridge = self.required(bridge).await?;
-        let pair = LinkVeth::new(outside, &other).controller(bridge).up().build();
-        let added = self.handle.link().add(pair).execute().await;
+        let added = self.handle.link().add(LinkVeth::new(outside, &other).build()).execute().await;
         added.map_err(HostError::network(format!("make the link {outside}")))?;
-        self.return_to_sender(outside).await?;
+        answer_for_others(outside)?;
         let moved = LinkUnspec::new_with_index(self.required(&other).await?).setns_by_fd(namespace.as_raw_fd()).name(inside_name()).build();
         let action = format!("move the link {other} into its namespace");
-        self.handle.link().change(moved).execute().await.map_err(HostError::network(action))
+        self.handle.link().change(moved).execute().await.map_err(HostError::network(action))?;
+        self.lead(outside, address, gateway).await
     }
 
-    /// Lets the bridge send a workload's packet back to it: with `br_netfilter` a published port of its own is translated inside the bridge, and comes out where it
-    /// went in.
-    async fn return_to_sender(&self, outside: &str) -> Result<(), HostError> {
-        let port = LinkBridgePort::new(self.required(outside).await?).hairpin(true).build();
-        let action = format!("let the bridge answer {outside}");
-        self.handle.link().set_port(port).execute().await.map_err(HostError::network(action))
+    /// Leads `address` to the link, from the gateway's address.
+    async fn lead(&self, outside: &str, address: Ipv4Addr, gateway: Ipv4Addr) -> Result<(), HostError> {
+        let index = self.required(outside).await?;
+        self.up(index).await?;
+        self.add_address(index, gateway, 32).await?;
+        let route = RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(address, 32).output_interface(index);
+        let route = route.scope(RouteScope::Link).pref_source(gateway).build();
+        let action = format!("lead {address} to {outside}");
+        self.handle.route().add(route).replace().execute().await.map_err(HostError::network(action))
     }
 
     /// Gives the link inside a namespace its address and the way out.
@@ -129,6 +134,14 @@ impl Links {
     }
 }
 
+/// A workload asks for the others' link addresses, as all are in one network: the node answers with its own, at once, and routes (proxy ARP, RFC 1027). Packets whose
+/// source does not lie behind the link are dropped (strict reverse path, RFC 3704). Documentation: the kernel's `ip-sysctl`.
+fn answer_for_others(outside: &str) -> Result<(), HostError> {
+    set_sysctl(&format!("net/ipv4/neigh/{outside}/proxy_delay"), "0")?;
+    let conf = [("proxy_arp", "1"), ("rp_filter", "1"), ("send_redirects", "0"), ("accept_redirects", "0")];
+    conf.iter().try_for_each(|(name, value)| set_sysctl(&format!("net/ipv4/conf/{outside}/{name}"), value))
+}
+
 fn is_code(error: &rtnetlink::Error, code: i32) -> bool {
     matches!(error, rtnetlink::Error::NetlinkError(message) if message.raw_code() == code)
 }
@@ -153,11 +166,11 @@ mod tests {
 
     /// In a network namespace of its own. Needs root; says so and passes without, unless AMPOULE_REQUIRE_KERNEL is set.
     #[test]
-    fn a_workloads_link_gives_back_what_came_out_of_it() {
+    fn a_workloads_address_lies_behind_its_link_alone() {
         let test = || match ampoule_sys::netns::enter_new_network_namespace() {
             Ok(()) => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-                assert!(runtime.block_on(hairpin_of_a_new_pair()));
+                runtime.block_on(route_of_a_new_pair());
             }
             Err(why) if std::env::var_os("AMPOULE_REQUIRE_KERNEL").is_some() => panic!("no network namespace: {why}"),
             Err(why) => eprintln!("skipped: no network namespace: {why}"),
@@ -165,13 +178,17 @@ mod tests {
         std::thread::spawn(test).join().expect("the test's thread");
     }
 
-    async fn hairpin_of_a_new_pair() -> bool {
+    async fn route_of_a_new_pair() {
+        let (gateway, address) = (Ipv4Addr::new(10, 88, 0, 1), Ipv4Addr::new(10, 88, 0, 5));
         let links = Links::open().expect("opens");
-        links.ensure_bridge("amp0", Ipv4Addr::new(10, 88, 0, 1), 16).await.expect("a bridge");
+        links.ensure_bridge("amp0", gateway, 16).await.expect("a bridge");
         let here = File::open("/proc/thread-self/ns/net").expect("this namespace");
-        links.add_pair("amp-test", "amp0", &here).await.expect("a pair");
-        let outside =
-            links.handle.link().get().match_name("amp-test".to_owned()).execute().try_next().await.expect("asks").expect("is there");
-        format!("{outside:?}").contains("HairpinMode(true)")
+        links.add_pair("amp-test", address, gateway, &here).await.expect("a pair");
+        let routes = std::fs::read_to_string("/proc/thread-self/net/route").expect("routes");
+        assert!(routes.lines().any(|line| line.starts_with("amp-test\t0500580A") && line.contains("FFFFFFFF")), "{routes}");
+        for (name, value) in [("proxy_arp", "1"), ("rp_filter", "1"), ("send_redirects", "0")] {
+            let set = std::fs::read_to_string(format!("/proc/sys/net/ipv4/conf/amp-test/{name}")).expect("entry");
+            assert_eq!(set.trim(), value, "{name}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The node's own network for workloads: one bridge, one namespace and one address per workload,
+//! The node's own network for workloads: one namespace, one address and one routed link per workload,
 //! published ports.
 
 mod firewall;
@@ -23,7 +23,7 @@ pub(crate) use namespace::Namespaces;
 
 use crate::{error::HostError, files};
 
-/// The bridge all workloads hang on.
+/// Holds the gateway's address and the network's route while no workload is there; it has no ports, so that workloads share no link.
 const BRIDGE: &str = "amp0";
 /// Outside what home routers, clouds and QEMU give out, and the same that other container tools chose.
 const SUBNET: Subnet = Subnet { gateway: Ipv4Addr::new(10, 88, 0, 1), prefix: 16 };
@@ -82,8 +82,8 @@ impl Network {
 
     async fn connect(&self, outside: &str, attachment: &Attachment) -> Result<(), HostError> {
         let file = namespace::open(&attachment.namespaces.network)?;
-        self.links.add_pair(outside, BRIDGE, &file).await?;
         let address = attachment.address;
+        self.links.add_pair(outside, address, SUBNET.gateway, &file).await?;
         namespace::run_inside(
             file,
             move || async move { links::Links::open()?.configure_inside(&links::inside_name(), address, &SUBNET).await },
@@ -138,7 +138,7 @@ impl State {
             log::warn!("{}: another workload has port {} already; publish another", forward.name, forward.publish);
         }
         self.applied = None;
-        firewall::replace(BRIDGE, &SUBNET, &wanted)?;
+        firewall::replace(links::OUTSIDE_NAMES, &SUBNET, &wanted)?;
         self.applied = Some(wanted);
         Ok(())
     }
