@@ -166,3 +166,66 @@ fn set_sysctl(name: &str, value: &str) -> Result<(), HostError> {
     let path = Path::new("/proc/sys").join(name);
     std::fs::write(&path, value).map_err(HostError::file("set", path))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{SocketAddr, TcpListener, TcpStream},
+        time::Duration,
+    };
+
+    use super::*;
+
+    /// In a network namespace of its own. Needs root; says so and passes without, unless AMPOULE_REQUIRE_KERNEL is set.
+    #[test]
+    fn workloads_reach_each_other_through_the_node_alone() {
+        let test = || match ampoule_sys::netns::enter_new_network_namespace() {
+            Ok(()) => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                runtime.block_on(two_workloads());
+            }
+            Err(why) if std::env::var_os("AMPOULE_REQUIRE_KERNEL").is_some() => panic!("no network namespace: {why}"),
+            Err(why) => eprintln!("skipped: no network namespace: {why}"),
+        };
+        std::thread::spawn(test).join().expect("the test's thread");
+    }
+
+    async fn two_workloads() {
+        let dir = tempfile::tempdir().expect("folder");
+        let network = Network::start(dir.path(), BTreeMap::new()).await.expect("starts");
+        let folders = ["web", "other"].map(|name| dir.path().join(name));
+        folders.iter().for_each(|folder| std::fs::create_dir(folder).expect("made"));
+        let web = network.attach("web", &folders[0], None).await.expect("attached");
+        let other = network.attach("other", &folders[1], None).await.expect("attached");
+        let file = namespace::open(&web.namespaces.network).expect("opens");
+        let at = SocketAddr::from((web.address, 80));
+        namespace::run_inside(file, move || async move { serve(at) }).await.expect("serves");
+        let file = namespace::open(&other.namespaces.network).expect("opens");
+        namespace::run_inside(file, move || async move { asks(at) }).await.expect("the other's link address is the node's");
+        TcpStream::connect_timeout(&at, Duration::from_secs(5)).expect("from the node");
+        for (name, folder) in ["web", "other"].iter().zip(&folders) {
+            network.detach(name, folder).await.expect("detached");
+        }
+        let routes = std::fs::read_to_string("/proc/thread-self/net/route").expect("routes");
+        assert!(!routes.contains("amp-"), "{routes}");
+    }
+
+    fn serve(at: SocketAddr) -> Result<(), HostError> {
+        let listener = TcpListener::bind(at).map_err(HostError::network("listen"))?;
+        std::thread::spawn(move || listener.incoming().for_each(drop));
+        Ok(())
+    }
+
+    /// Connects, and compares the link addresses of the other and of the gateway.
+    fn asks(at: SocketAddr) -> Result<(), HostError> {
+        TcpStream::connect_timeout(&at, Duration::from_secs(5)).map_err(HostError::network("reach the other"))?;
+        let gateway = SocketAddr::from((SUBNET.gateway, 9));
+        let _ = TcpStream::connect_timeout(&gateway, Duration::from_secs(5));
+        let table = std::fs::read_to_string("/proc/thread-self/net/arp").map_err(HostError::network("read"))?;
+        let of = |address: SocketAddr| {
+            let line = table.lines().find(|line| line.split_whitespace().next() == Some(&address.ip().to_string()))?;
+            line.split_whitespace().nth(3)
+        };
+        if of(at).is_some() && of(at) == of(gateway) { Ok(()) } else { Err(HostError::network("compare")(table.clone())) }
+    }
+}
