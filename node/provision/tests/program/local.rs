@@ -43,11 +43,12 @@ fn a_node_with_nothing_is_ready_at_once_and_says_so_of_every_source() {
 }
 
 #[test]
-fn only_its_owner_may_read_what_is_left() {
+fn only_its_owner_and_its_group_may_read_what_is_left() {
     let node = Node::new().with_file(FW_CFG, "secret");
     node.provisions();
     let mode = |path: &str| fs::metadata(node.path(path)).expect("there").permissions().mode() & 0o777;
-    assert_eq!(mode("run/ampoule/provision"), 0o700);
+    // The group is whom the service file lets in: the API server.
+    assert_eq!(mode("run/ampoule/provision"), 0o750);
     assert_eq!(mode("run/ampoule/provision/user-data/35-fw-cfg"), 0o600);
     assert!(!node.log().contains("secret"), "{}", node.log());
 }

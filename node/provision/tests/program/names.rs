@@ -15,6 +15,7 @@ fn with_netd(node: Node, host_name: &str) -> Node {
     let status = format!(
         r#"{{"interfaces":[{{"name":"lo","addresses":["127.0.0.1/8"]}},{{"name":"eth0","addresses":["10.0.2.15/24"]}}],"name-servers":["127.0.0.1"],"hostname":"{host_name}"}}"#
     );
+    std::fs::create_dir_all(node.path("run/ampoule/netd")).expect("a folder");
     let listener = UnixListener::bind(node.path("run/ampoule/netd/status")).expect("a socket");
     thread::spawn(move || listener.incoming().flatten().for_each(|mut reader| drop(reader.write_all(status.as_bytes()))));
     node
