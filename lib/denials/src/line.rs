@@ -115,7 +115,7 @@ fn text(value: &str) -> String {
 
 fn unhex(value: &str) -> Option<String> {
     let digits = value.as_bytes();
-    if digits.is_empty() || digits.len() % 2 != 0 {
+    if digits.is_empty() || !digits.len().is_multiple_of(2) {
         return None;
     }
     let pair =

@@ -46,7 +46,11 @@ fn a_solicitation_is_sent() {
         let joined = (1..=node.max(8)).filter(|link| sockopt::set_ipv6_add_membership(&raw, &ALL_ROUTERS, *link).is_ok()).count();
         assert!(joined >= 2, "both ends");
         sockopt::set_socket_timeout(&raw, sockopt::Timeout::Recv, Some(Duration::from_secs(5))).expect("set");
-        let sent = async { while solicit(node).is_err() { tokio::time::sleep(Duration::from_millis(50)).await } };
+        let sent = async {
+            while solicit(node).is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await
+            }
+        };
         tokio::time::timeout(Duration::from_secs(5), sent).await.expect("sent once the link's own address is known to be nobody else's");
         let mut packet = [0; 256];
         loop {

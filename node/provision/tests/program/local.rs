@@ -49,7 +49,7 @@ fn only_its_owner_and_its_group_may_read_what_is_left() {
     let mode = |path: &str| fs::metadata(node.path(path)).expect("there").permissions().mode() & 0o777;
     // The group is whom the service file lets in: the API server.
     assert_eq!(mode("run/ampoule/provision"), 0o750);
-    assert_eq!(mode("run/ampoule/provision/user-data/35-fw-cfg"), 0o600);
+    assert_eq!(mode("run/ampoule/provision/user-data/35-fw-cfg"), 0o640);
     assert!(!node.log().contains("secret"), "{}", node.log());
 }
 

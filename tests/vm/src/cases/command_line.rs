@@ -91,7 +91,8 @@ fn bottlerocket_scripts(node: &Node) -> Result<()> {
     let fips = apiclient(node, &["report", "fips", "-f", "json"], "")?;
     ensure!(fips.contains("\"status\":\"FAIL\""), "{fips}");
 
-    for (words, said) in [(&["report", "cis-k8s"][..], "422"), (&["exec", "admin", "true"], "422"), (&["ephemeral-storage", "init"], "422")] {
+    for (words, said) in [(&["report", "cis-k8s"][..], "422"), (&["exec", "admin", "true"], "422"), (&["ephemeral-storage", "init"], "422")]
+    {
         let Err(error) = apiclient(node, words, "") else { anyhow::bail!("{words:?} did something") };
         let code = error.downcast_ref::<CliError>().map(CliError::exit_code);
         ensure!(code == Some(1) && error.to_string().contains(said), "{words:?}: {error:#}");
