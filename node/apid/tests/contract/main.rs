@@ -41,6 +41,7 @@ fn every_answer_is_as_the_document_says() {
     let _init = neighbours::init(&place.path("init.sock"));
     neighbours::status(&place.path("run/hostd/status"), r#"{"workloads":[]}"#);
     neighbours::status(&place.path("run/netd/status"), r#"{"interfaces":[],"name-servers":["10.0.2.3"],"hostname":"n"}"#);
+    neighbours::status(&place.path("run/logd/status"), r#"{"denials":[],"left-out":0}"#);
     neighbours::logs(&place.path("run/logd/query.sock"), RECORD);
     let apid = place.start();
     let port = bridge(place.path("api.sock"));

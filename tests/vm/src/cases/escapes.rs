@@ -27,8 +27,9 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "taking_everything_harms_nobody",
         about: "a workload takes disk, files, processes, memory, processors and log; the API and its neighbour answer all the while",
-        limit: within(600),
-        soak: false,
+        // Minutes under emulation, and what it measures is an answer in time: for a machine with nothing else to do.
+        limit: within(900),
+        soak: true,
         run: taking_everything_harms_nobody,
     },
 ];
