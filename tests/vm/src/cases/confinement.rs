@@ -72,7 +72,7 @@ fn each_program_runs_in_its_own_domain(context: &Context) -> Result<()> {
     let told = |class: &str, permission: &str| {
         denials.iter().any(|denial| denial.class == class && denial.permissions.iter().any(|p| p == permission))
     };
-    for (class, permission) in [("file", "relabelto"), ("blk_file", "read"), ("unix_stream_socket", "connectto")] {
+    for (class, permission) in [("file", "relabelfrom"), ("blk_file", "read"), ("unix_stream_socket", "connectto")] {
         ensure!(told(class, permission), "no record of {class} {permission}: {denials:#?}");
     }
     Ok(())
