@@ -165,9 +165,14 @@ fn it_is_the_same_from_afar() {
     let apid = Place::new().start_once();
     apid.change(&remote_settings(port, &authority.server(), &authority));
     let far = crate::remote::connect(port, &authority, &authority.client("operator"));
-    for line in ["get settings.motd", "settings motd", "explain motd", "report cis", "raw -u /os", "diff 1 2", "set motd"] {
+    for line in ["get settings.motd", "settings motd", "explain motd", "report cis-k8s", "raw -u /os", "diff 1 2", "set motd"] {
         assert_eq!(typed(&far, line), typed(&apid.client(), line), "{line}");
     }
+    // All but the line that says when it was made.
+    let report =
+        |client| typed(client, "report cis").out.lines().filter(|line| !line.starts_with("Start time:")).collect::<Vec<_>>().join("\n");
+    assert!(report(&far).contains("Compliance check result:"));
+    assert_eq!(report(&far), report(&apid.client()));
     assert_eq!(typed(&far, "set motd=far"), prints(""));
     assert_eq!(apid.settings()["motd"], "far");
     let reader = crate::remote::connect(port, &authority, &authority.client("reader"));
