@@ -1,8 +1,7 @@
 //! Doing again what settings lead to although they are what they were: for somebody who does not trust what is there.
 
 use crate::diff::{self, Change};
-use crate::{Image, Plan, State, effects, render};
-use ampoule_settings::path;
+use crate::{Image, Plan, State, effects_within, render};
 
 impl Plan {
     /// Everything that the settings in force lead to, and what is outstanding since `applied` was. With `keys` (dotted, canonical) only the files that these settings, or ones below them, are
@@ -22,8 +21,7 @@ impl Plan {
 }
 
 fn leads_to(key: &str, file: &str) -> bool {
-    let concerned = effects().filter(|effect| path::covers(effect.settings, key) || path::covers(key, effect.settings));
-    concerned.flat_map(|effect| effect.files).any(|pattern| matches(pattern, file))
+    effects_within(key).flat_map(|effect| effect.files).any(|pattern| matches(pattern, file))
 }
 
 /// `*` stands for one part of a path.

@@ -57,3 +57,8 @@ pub fn effects() -> impl Iterator<Item = &'static Effect> {
 pub fn effects_of(key: &str) -> impl Iterator<Item = &'static Effect> {
     effects().filter(move |e| path::covers(e.settings, key))
 }
+
+/// The effects of a setting or of any below it.
+pub fn effects_within(key: &str) -> impl Iterator<Item = &'static Effect> {
+    effects().filter(move |e| path::covers(e.settings, key) || path::covers(key, e.settings))
+}

@@ -25,7 +25,7 @@ mod workloads;
 
 use ampoule_settings::{Fragment, Settings};
 pub use diff::{Change, FileChange, ServiceAction};
-pub use effect::{Effect, effects, effects_of};
+pub use effect::{Effect, effects, effects_of, effects_within};
 pub use file::{Action, File, Files, Reader};
 pub use image::Image;
 pub use kernel::sysctl_links;

@@ -9,7 +9,7 @@ use ampoule_api_types::operations::{
     AFFECTED_SERVICES, CONFIGURATION_FILES, SERVICE_METADATA, SETTING_GENERATORS, SETTING_GENERATORS_V2, TEMPLATES,
 };
 use ampoule_api_types::{ConfigurationFile, Generator, ServiceMetadata, Strength};
-use ampoule_plan::{Action, Effect, effects, render};
+use ampoule_plan::{Action, Effect, effects, effects_within, render};
 use ampoule_settings::path;
 use axum::Json;
 use axum::extract::{Query, State};
@@ -63,7 +63,7 @@ pub(super) fn canonical(key: &str) -> String {
 /// The services that read a setting, or any below it.
 fn readers(core: &Core, key: &str) -> BTreeSet<String> {
     let key = canonical(key);
-    let concerned = effects().filter(|e| path::covers(e.settings, &key) || path::covers(&key, e.settings));
+    let concerned = effects_within(&key);
     concerned.filter_map(|e| e.reader).filter(|r| core.image.has(r.service)).map(|r| r.service.to_owned()).collect()
 }
 
