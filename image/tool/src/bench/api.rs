@@ -1,7 +1,6 @@
 //! `bench api`: what the settings API costs, and how soon a change has effect.
 
 use std::{
-    fs,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -16,8 +15,8 @@ use serde_json::json;
 
 use crate::{
     bench::{Conditions, debian, ours, table::Spread},
-    demo, figures, paths,
-    show::{Show, print},
+    demo, figures,
+    show::Show,
 };
 use ampoule_registry::Registry;
 
@@ -57,13 +56,7 @@ pub(crate) fn run(runs: u32, conditions: Conditions, given: Option<&Path>, write
     let restarts = show.stage("debian", "restarts the same daemon, again and again", || debian::restarts(&debian, conditions, &work))?;
     drop(show);
     let page = page(&Figures { readings, restarts, ..ours }, runs);
-    print(&page)?;
-    if write {
-        let path = paths::repo()?.join("docs/benchmarks-api.md");
-        fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
-        print(&format!("\nwritten to {}\n", path.display()))?;
-    }
-    Ok(())
+    super::tell(&page, write.then_some("benchmarks-api.md"))
 }
 
 fn node(prepared: &ours::Prepared, conditions: Conditions, work: &Path, runs: u32) -> Result<Figures> {

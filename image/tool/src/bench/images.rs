@@ -10,9 +10,13 @@ use ampoule_registry::Registry;
 use anyhow::{Context, Result};
 
 use crate::{
-    bench::{Conditions, built, lock, ours, table::Sample, table::Spread, workdir},
-    demo, figures, paths,
-    show::{Show, print},
+    bench::{
+        Conditions, built, lock, ours,
+        table::{Sample, Spread, bytes, seconds},
+        tell, workdir,
+    },
+    demo,
+    show::Show,
 };
 
 /// A figure of the table.
@@ -23,12 +27,8 @@ const FIGURES: [Figure; 5] = [
     ("→ API and containerd answering", |sample| sample.ready, seconds),
     ("→ first output of a preloaded container", |sample| sample.output, seconds),
     ("API and containerd → first output", |sample| sample.output - sample.ready, seconds),
-    ("memory in use when idle", |sample| sample.memory, |value| figures::bytes(value as u64)),
+    ("memory in use when idle", |sample| sample.memory, bytes),
 ];
-
-fn seconds(value: f64) -> String {
-    format!("{value:.2} s")
-}
 
 /// `./ampoule bench image FOLDER`: alternating boots of the image of this checkout and of the one in `other`.
 pub(crate) fn run(other: &Path, runs: u32, conditions: Conditions, write: Option<&str>) -> Result<()> {
@@ -55,13 +55,7 @@ pub(crate) fn run(other: &Path, runs: u32, conditions: Conditions, write: Option
     }
     drop(show);
     let page = page(&samples, runs, conditions, &[&this, &other].map(|built| built.manifest.build_id.clone()));
-    print(&page)?;
-    if let Some(name) = write {
-        let path = paths::repo()?.join("docs").join(name);
-        fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
-        print(&format!("\nwritten to {}\n", path.display()))?;
-    }
-    Ok(())
+    tell(&page, write)
 }
 
 fn page(samples: &[Vec<Sample>; 2], runs: u32, conditions: Conditions, builds: &[String; 2]) -> String {

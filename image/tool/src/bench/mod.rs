@@ -61,13 +61,16 @@ pub(crate) fn boot(runs: u32, conditions: Conditions, given: Option<&Path>, writ
     let comparison = Comparison::new((ampoule.size(), ampoule_samples), (debian.size(), debian_samples));
     drop(show);
     let page = page(&comparison, &Circumstances { runs, conditions, root: built.manifest.sizes.root, load: load() });
-    print(&page)?;
-    if write {
-        let path = paths::repo()?.join("docs/benchmarks.md");
-        fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
-        print(&format!("\nwritten to {}\n", path.display()))?;
-    }
-    Ok(())
+    tell(&page, write.then_some("benchmarks.md"))
+}
+
+/// Prints a page, and writes it to the file of this name in the documentation if there is one.
+fn tell(page: &str, name: Option<&str>) -> Result<()> {
+    print(page)?;
+    let Some(name) = name else { return Ok(()) };
+    let path = paths::repo()?.join("docs").join(name);
+    fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    print(&format!("\nwritten to {}\n", path.display()))
 }
 
 /// The image in the folder that was given, else that of this checkout.

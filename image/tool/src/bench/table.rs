@@ -69,11 +69,11 @@ impl Comparison {
     }
 }
 
-fn seconds(value: f64) -> String {
+pub(super) fn seconds(value: f64) -> String {
     format!("{value:.2} s")
 }
 
-fn bytes(value: f64) -> String {
+pub(super) fn bytes(value: f64) -> String {
     figures::bytes(value as u64)
 }
 

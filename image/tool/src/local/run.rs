@@ -129,7 +129,7 @@ fn next_steps(what: Option<&Workload>, served: &[u16], args: &RunArgs) -> String
     if what.is_some_and(|what| what.publish.is_empty()) {
         lines.push("\n  No port leads to it; stop and add `--publish 8080:80` to reach port 80 of the container.".into());
     }
-    let name = if args.node.name == "default" { String::new() } else { format!(" --name {}", args.node.name) };
+    let name = name_option(args);
     let stop = if args.behind { format!("`./ampoule stop{name}` ends it.") } else { "Ctrl-C stops it.".to_owned() };
     lines.push(format!(
         "\n  Try   ./ampoule ps{name}    ./ampoule logs{name} -f\n        ./ampoule ctl{name} get settings    ./ampoule console{name}\n\n  {stop} It keeps its state; `--fresh` begins anew."
@@ -143,7 +143,7 @@ fn attend(show: &Show, mut session: Session, interrupt: &Interrupt, args: &RunAr
         None => {
             show.clear_echo();
             session.stop(show)?;
-            show.say(&format!("Stopped. `./ampoule run` continues where it was{}.", name_hint(args)));
+            show.say(&format!("Stopped. `./ampoule run{}` continues where it was.", name_option(args)));
             Ok(())
         }
         Some(Exit::PowerOff) => {
@@ -154,6 +154,7 @@ fn attend(show: &Show, mut session: Session, interrupt: &Interrupt, args: &RunAr
     }
 }
 
-fn name_hint(args: &RunArgs) -> String {
-    if args.node.name == "default" { String::new() } else { format!(" (with --name {})", args.node.name) }
+/// What a later command must be given to mean this node.
+fn name_option(args: &RunArgs) -> String {
+    if args.node.name == "default" { String::new() } else { format!(" --name {}", args.node.name) }
 }
