@@ -41,6 +41,14 @@ pub fn question(kind: Kind, bytes: &[u8]) -> Option<Vec<u8>> {
     (bytes.len() < MAX_QUESTION).then(|| [&[kind as u8], bytes].concat())
 }
 
+/// A frame as it is sent: its length in front of it.
+#[must_use]
+pub fn framed(frame: &[u8]) -> Vec<u8> {
+    // Questions and answers are some KiB at most.
+    let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+    [&length.to_le_bytes(), frame].concat()
+}
+
 /// The parser's side: the answer to a question, as a frame without its length.
 #[must_use]
 pub fn parse(question: &[u8]) -> Vec<u8> {

@@ -3,7 +3,7 @@
 //! One connection at a time, one question after the other, nothing kept in between. It has no rights, so whoever takes it over with a packet has won a process that can give wrong answers, which
 //! the daemon checks.
 
-use ampoule_netmodel::parser::{LENGTH, MAX_QUESTION, SOCKET, parse};
+use ampoule_netmodel::parser::{LENGTH, MAX_QUESTION, SOCKET, framed, parse};
 use ampoule_report::init_logger;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -52,9 +52,7 @@ fn serve(listener: &UnixListener) -> ExitCode {
 fn converse(mut stream: UnixStream) -> io::Result<()> {
     loop {
         let question = read_frame(&mut stream)?;
-        let answer = parse(&question);
-        let length = u32::try_from(answer.len()).map_err(io::Error::other)?;
-        stream.write_all(&[&length.to_le_bytes(), answer.as_slice()].concat())?;
+        stream.write_all(&framed(&parse(&question)))?;
     }
 }
 
@@ -76,8 +74,7 @@ mod tests {
     use ampoule_netmodel::parser::{Kind, Meaning, meaning, question};
 
     fn ask(stream: &mut UnixStream, frame: &[u8]) -> io::Result<Vec<u8>> {
-        let length = u32::try_from(frame.len()).expect("short");
-        stream.write_all(&[&length.to_le_bytes(), frame].concat())?;
+        stream.write_all(&framed(frame))?;
         let mut length = [0; LENGTH];
         stream.read_exact(&mut length)?;
         let mut answer = vec![0; u32::from_le_bytes(length) as usize];

@@ -2,7 +2,7 @@
 
 use ampoule_netmodel::dhcp::Answer;
 use ampoule_netmodel::ndisc::Announcement;
-use ampoule_netmodel::parser::{Kind, LENGTH, MAX_ANSWER, Meaning, meaning, question};
+use ampoule_netmodel::parser::{Kind, LENGTH, MAX_ANSWER, Meaning, framed, meaning, question};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,8 +58,7 @@ impl Parser {
             *connection = Some(UnixStream::connect(&self.socket).await?);
         }
         let Some(stream) = connection else { return Err(io::ErrorKind::NotConnected.into()) };
-        let length = u32::try_from(question.len()).map_err(io::Error::other)?;
-        stream.write_all(&[&length.to_le_bytes(), question].concat()).await?;
+        stream.write_all(&framed(question)).await?;
         let mut length = [0; LENGTH];
         stream.read_exact(&mut length).await?;
         let length = usize::try_from(u32::from_le_bytes(length)).ok().filter(|length| *length <= MAX_ANSWER);
@@ -96,9 +95,7 @@ pub(crate) mod tests {
         stream.read_exact(&mut length).ok()?;
         let mut question = vec![0; u32::from_le_bytes(length) as usize];
         stream.read_exact(&mut question).ok()?;
-        let answer = parse(&question);
-        stream.write_all(&(answer.len() as u32).to_le_bytes()).ok()?;
-        stream.write_all(&answer).ok()
+        stream.write_all(&framed(&parse(&question))).ok()
     }
 
     #[tokio::test]
