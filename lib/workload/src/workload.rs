@@ -6,7 +6,7 @@ use ampoule_base::Hidden;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Domain, Publish, Volume};
+use crate::{Domain, Isolation, Publish, Volume, isolation::IdRange};
 
 /// All workloads of a node by name.
 pub type Workloads = BTreeMap<String, Workload>;
@@ -87,6 +87,11 @@ struct Fixed<'a> {
 }
 
 impl Workload {
+    /// The ids of the node that its own stand for; `None`: its ids are the node's.
+    pub fn ids(&self, isolation: Isolation) -> Option<IdRange> {
+        self.user_namespace.then(|| isolation.ids())
+    }
+
     /// Hex SHA-256 over everything a running container cannot change. Two workloads with the same
     /// digest differ at most in what can be changed around a living process (ports, restart policy).
     pub fn container_digest(&self) -> String {

@@ -56,7 +56,7 @@ pub(crate) async fn bring_up(
     ground.board.update(name, |status| status.state = State::Creating);
     let folder = ground.folder(name)?;
     let isolation = ground.register.assign(name)?;
-    let ids = workload.user_namespace.then(|| isolation.ids());
+    let ids = workload.ids(isolation);
     let selinux = selinux::is_live()?;
     let attachment = ground.network.attach(name, &folder, ids).await?;
     ground.network.publish(name, &workload.publish).await?;

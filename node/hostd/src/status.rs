@@ -21,11 +21,10 @@ pub(crate) fn pull(progress: &PullProgress) -> Pull {
 
 /// What keeps a workload from the others, as the status document has it.
 pub(crate) fn isolation_of(workload: &Workload, isolation: Isolation) -> WorkloadIsolation {
-    let ids = workload.user_namespace.then(|| isolation.ids());
     WorkloadIsolation {
         level: isolation.level(),
         domain: workload.selinux.type_name().to_owned(),
-        ids: ids.map(|ids| WorkloadIds { first: ids.first, size: ids.size }),
+        ids: workload.ids(isolation).map(|ids| WorkloadIds { first: ids.first, size: ids.size }),
     }
 }
 

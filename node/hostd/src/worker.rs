@@ -157,7 +157,7 @@ impl Worker {
     async fn adopt(&mut self, workload: &Workload, container: &Container, pid: u32) -> Result<Instant, HostError> {
         let folder = self.ground.folder(&self.name)?;
         let isolation = self.ground.register.assign(&self.name)?;
-        let ids = workload.user_namespace.then(|| isolation.ids());
+        let ids = workload.ids(isolation);
         let attachment = self.ground.network.attach(&self.name, &folder, ids).await?;
         self.tell_isolation(workload, isolation);
         self.ground.network.publish(&self.name, &workload.publish).await?;

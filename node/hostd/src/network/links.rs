@@ -155,7 +155,7 @@ fn unless_exists(result: Result<(), rtnetlink::Error>, action: String) -> Result
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::tests::in_own_network, *};
 
     #[test]
     fn link_names_fit_the_kernel_and_differ() {
@@ -164,18 +164,9 @@ mod tests {
         assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
     }
 
-    /// In a network namespace of its own. Needs root; says so and passes without, unless AMPOULE_REQUIRE_KERNEL is set.
     #[test]
     fn a_workloads_address_lies_behind_its_link_alone() {
-        let test = || match ampoule_sys::netns::enter_new_network_namespace() {
-            Ok(()) => {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-                runtime.block_on(route_of_a_new_pair());
-            }
-            Err(why) if std::env::var_os("AMPOULE_REQUIRE_KERNEL").is_some() => panic!("no network namespace: {why}"),
-            Err(why) => eprintln!("skipped: no network namespace: {why}"),
-        };
-        std::thread::spawn(test).join().expect("the test's thread");
+        in_own_network(route_of_a_new_pair);
     }
 
     async fn route_of_a_new_pair() {

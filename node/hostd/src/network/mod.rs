@@ -176,18 +176,22 @@ mod tests {
 
     use super::*;
 
-    /// In a network namespace of its own. Needs root; says so and passes without, unless AMPOULE_REQUIRE_KERNEL is set.
-    #[test]
-    fn workloads_reach_each_other_through_the_node_alone() {
-        let test = || match ampoule_sys::netns::enter_new_network_namespace() {
+    /// Runs `test` in a network namespace of its own. Needs root; says so and passes without, unless AMPOULE_REQUIRE_KERNEL is set.
+    pub(super) fn in_own_network<T: Future<Output = ()>>(test: impl FnOnce() -> T + Send + 'static) {
+        let inside = || match ampoule_sys::netns::enter_new_network_namespace() {
             Ok(()) => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-                runtime.block_on(two_workloads());
+                runtime.block_on(test());
             }
             Err(why) if std::env::var_os("AMPOULE_REQUIRE_KERNEL").is_some() => panic!("no network namespace: {why}"),
             Err(why) => eprintln!("skipped: no network namespace: {why}"),
         };
-        std::thread::spawn(test).join().expect("the test's thread");
+        std::thread::spawn(inside).join().expect("the test's thread");
+    }
+
+    #[test]
+    fn workloads_reach_each_other_through_the_node_alone() {
+        in_own_network(two_workloads);
     }
 
     async fn two_workloads() {
