@@ -34,7 +34,7 @@ impl Control {
         let bound = bind(&listener, &SocketAddrUnix::new(SOCKET)?);
         rustix::process::umask(old);
         bound?;
-        User::named("init").map_or(Ok(()), |readers| folders::open_socket(SOCKET, readers))?;
+        User::named("init").map_or(Ok(()), |readers| folders::open_to_group(SOCKET, readers))?;
         listen(&listener, 16)?;
         Ok(Self { listener, clients: VecDeque::new() })
     }

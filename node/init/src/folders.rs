@@ -13,7 +13,7 @@ const RUN_MODE: Mode = Mode::from_raw_mode(0o750);
 /// For the service alone.
 const OWN_MODE: Mode = Mode::from_raw_mode(0o700);
 /// For root and the service's group.
-const DEVICE_MODE: Mode = Mode::from_raw_mode(0o660);
+const GROUP_MODE: Mode = Mode::from_raw_mode(0o660);
 /// Most entries given to a service at one start: more than any of ours keeps, and an end to what PID 1 can be made to do.
 const MOST_ENTRIES: usize = 65_536;
 /// Deepest folder given: ours are three deep.
@@ -37,7 +37,7 @@ pub(crate) fn make(file: &ServiceFile) -> io::Result<()> {
     }
     file.directories.links.iter().try_for_each(|(link, target)| make_link(link, target))?;
     for device in &file.rights.devices {
-        crate::console::note(&format!("{device} for {}", user.name()), open_device(device, user));
+        crate::console::note(&format!("{device} for {}", user.name()), open_to_group(device, user));
     }
     Ok(())
 }
@@ -104,10 +104,10 @@ fn make_link(link: &str, target: &str) -> io::Result<()> {
     }
 }
 
-/// The device stays root's; the group of the service may read and write it.
-fn open_device(path: &str, user: User) -> io::Result<()> {
+/// A device or a socket stays root's; the group of `user` may read and write it.
+pub(crate) fn open_to_group(path: &str, user: User) -> io::Result<()> {
     chownat(CWD, path, None, group(user), AtFlags::SYMLINK_NOFOLLOW)?;
-    Ok(chmodat(CWD, path, DEVICE_MODE, AtFlags::empty())?)
+    Ok(chmodat(CWD, path, GROUP_MODE, AtFlags::empty())?)
 }
 
 fn owner(user: User) -> Option<Uid> {
@@ -116,11 +116,6 @@ fn owner(user: User) -> Option<Uid> {
 
 fn group(user: User) -> Option<Gid> {
     Some(Gid::from_raw(user.id()))
-}
-
-/// Lets `user`'s group use a socket that init has bound, as [`open_device`] does for devices.
-pub(crate) fn open_socket(path: &str, user: User) -> io::Result<()> {
-    open_device(path, user)
 }
 
 #[cfg(test)]
