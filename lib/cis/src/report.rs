@@ -76,6 +76,7 @@ impl Report {
             Status::Fail => self.failed += 1,
             Status::Skip => self.skipped += 1,
         }
+        // Passed, if at least one check passed and none failed.
         self.status = match (self.failed, self.passed) {
             (0, 0) => Status::Skip,
             (0, _) => Status::Pass,
@@ -84,11 +85,6 @@ impl Report {
         let Check { name, id, level, title, probe } = *check;
         let entry = Entry { name, id, level, title, mode: probe.mode(), status: found.status, error: found.error };
         self.results.insert(name, entry);
-    }
-
-    /// Passed, if at least one check passed and none failed.
-    pub fn status(&self) -> Status {
-        self.status
     }
 
     fn head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -174,7 +170,7 @@ mod tests {
 
     #[test]
     fn one_failure_fails_the_whole() {
-        assert_eq!(LIST.run(&Nothing, 1, String::new()).status(), Status::Pass);
-        assert_eq!(LIST.run(&Nothing, 2, String::new()).status(), Status::Fail);
+        assert_eq!(LIST.run(&Nothing, 1, String::new()).status, Status::Pass);
+        assert_eq!(LIST.run(&Nothing, 2, String::new()).status, Status::Fail);
     }
 }
