@@ -4,6 +4,7 @@ use ampoule_api_types::v1::{PlanRequest, WorkloadIsolation};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
+use super::workloads::node_with;
 use crate::{
     context::Context,
     framework::{Node, within},
@@ -137,13 +138,4 @@ fn denials_are_told(context: &Context) -> Result<()> {
         ensure!(told.count >= 1 && told.pid.is_some() && told.rule.starts_with("system call "), "{told:?}");
         Ok(())
     })
-}
-
-/// A node with the registry's redis image known under `{image}` in `settings`: it has a shell and small programs.
-fn node_with(context: &Context, settings: &str) -> Result<Node> {
-    let registry = context.registry()?;
-    let image = registry.image("redis")?;
-    let mut node = context.node().trusting_registry(&registry.address()).with_settings(&settings.replace("{image}", &image)).start()?;
-    node.boots()?;
-    Ok(node)
 }

@@ -35,7 +35,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// A node with the registry's redis image known under `{image}` in `settings`: it has a shell and small programs.
-fn node_with(context: &Context, settings: &str) -> Result<Node> {
+pub(super) fn node_with(context: &Context, settings: &str) -> Result<Node> {
     let registry = context.registry()?;
     let image = registry.image("redis")?;
     let mut node = context.node().trusting_registry(&registry.address()).with_settings(&settings.replace("{image}", &image)).start()?;
