@@ -2,6 +2,7 @@
 
 mod text;
 
+mod capability;
 mod hidden;
 mod host_name;
 mod http_url;
@@ -14,6 +15,7 @@ mod registry_host;
 mod secret;
 mod size;
 
+pub use capability::Capability;
 pub use hidden::Hidden;
 pub use host_name::HostName;
 pub use http_url::HttpUrl;

@@ -1,8 +1,8 @@
 //! What a type of value allows, in words for a person and as JSON Schema for a program.
 
 use ampoule_base::{
-    ByteSize, Cpus, EnvironmentName, HostName, HttpUrl, Identifier, ImageReference, PemCertificates, PemPrivateKey, PlainText, Port,
-    RegistryHost, RegistryPattern, Secret, SingleLine, WorkloadName,
+    ByteSize, Capability, Cpus, EnvironmentName, HostName, HttpUrl, Identifier, ImageReference, PemCertificates, PemPrivateKey, PlainText,
+    Port, RegistryHost, RegistryPattern, Secret, SingleLine, WorkloadName,
 };
 use ampoule_workload::{Domain, Publish, RestartPolicy, Volume};
 use serde_json::{Value, json};
@@ -40,6 +40,7 @@ pub(crate) use described_text;
 
 described_text! {
     ByteSize = "a size like \"256MiB\"";
+    Capability = "a capability like \"net-raw\"";
     EnvironmentName = "the name of a variable, for example \"LANG\"";
     HostName = "lower-case letters, digits, `-` and `.`, at most 253, for example \"node-1.example\"";
     HttpUrl = "http:// or https://, a host, and maybe a port and a path, for example \"https://mirror.example:5000\"";

@@ -1,9 +1,9 @@
 //! `oci-defaults`: what a container has when nobody says otherwise.
 
-use crate::checked_text::{checked_text, must};
 use crate::choice::choice;
 use crate::namespace::namespace;
 use crate::{Described, SettingError};
+use ampoule_base::Capability;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -51,60 +51,6 @@ choice! {
         ResidentSet = "max-resident-set",
         StackSize = "max-stack-size",
     }
-}
-
-checked_text! {
-    /// A capability of Linux, in small letters, with `-` for `_` and without `CAP_`.
-    Capability = check_capability, "a capability like \"net-raw\"";
-}
-
-/// `include/uapi/linux/capability.h` of Linux 6.12.
-const CAPABILITIES: [&str; 41] = [
-    "chown",
-    "dac-override",
-    "dac-read-search",
-    "fowner",
-    "fsetid",
-    "kill",
-    "setgid",
-    "setuid",
-    "setpcap",
-    "linux-immutable",
-    "net-bind-service",
-    "net-broadcast",
-    "net-admin",
-    "net-raw",
-    "ipc-lock",
-    "ipc-owner",
-    "sys-module",
-    "sys-rawio",
-    "sys-chroot",
-    "sys-ptrace",
-    "sys-pacct",
-    "sys-admin",
-    "sys-boot",
-    "sys-nice",
-    "sys-resource",
-    "sys-time",
-    "sys-tty-config",
-    "mknod",
-    "lease",
-    "audit-write",
-    "audit-control",
-    "setfcap",
-    "mac-override",
-    "mac-admin",
-    "syslog",
-    "wake-alarm",
-    "block-suspend",
-    "audit-read",
-    "perfmon",
-    "bpf",
-    "checkpoint-restore",
-];
-
-fn check_capability(text: &str) -> Result<(), String> {
-    must(CAPABILITIES.contains(&text), "Linux has no such capability")
 }
 
 /// A limit; `None` is no limit.

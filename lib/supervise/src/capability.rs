@@ -1,51 +1,7 @@
-//! Linux capabilities by name, numbered as in `linux/capability.h`.
+//! Sets of Linux capabilities, as service files write them.
 
+use ampoule_base::Capability;
 use serde::{Deserialize, Deserializer, de::Error};
-
-/// Names in the order of their numbers, without `CAP_`, as service files write them.
-const NAMES: [&str; 41] = [
-    "chown",
-    "dac-override",
-    "dac-read-search",
-    "fowner",
-    "fsetid",
-    "kill",
-    "setgid",
-    "setuid",
-    "setpcap",
-    "linux-immutable",
-    "net-bind-service",
-    "net-broadcast",
-    "net-admin",
-    "net-raw",
-    "ipc-lock",
-    "ipc-owner",
-    "sys-module",
-    "sys-rawio",
-    "sys-chroot",
-    "sys-ptrace",
-    "sys-pacct",
-    "sys-admin",
-    "sys-boot",
-    "sys-nice",
-    "sys-resource",
-    "sys-time",
-    "sys-tty-config",
-    "mknod",
-    "lease",
-    "audit-write",
-    "audit-control",
-    "setfcap",
-    "mac-override",
-    "mac-admin",
-    "syslog",
-    "wake-alarm",
-    "block-suspend",
-    "audit-read",
-    "perfmon",
-    "bpf",
-    "checkpoint-restore",
-];
 
 /// A set of capabilities.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -73,14 +29,10 @@ impl Capabilities {
         if names == ["all"] {
             return Ok(Self(u64::MAX));
         }
-        names.iter().try_fold(Self::default(), |set, name| set.with(name))
-    }
-
-    fn with(self, name: &str) -> Result<Self, String> {
-        let number = NAMES.iter().position(|n| *n == name);
-        number
-            .map(|n| Self(self.0 | 1 << n))
-            .ok_or_else(|| format!("`{name}` is not a capability; write it like `net-admin`, or `all` alone"))
+        names.iter().try_fold(Self::default(), |set, name| {
+            let one: Capability = name.parse().map_err(|error| format!("{error}: write it like `net-admin`, or `all` alone"))?;
+            Ok(Self(set.0 | 1 << one.number()))
+        })
     }
 }
 
