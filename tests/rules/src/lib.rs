@@ -23,6 +23,7 @@ pub const PURE: &[&str] = &[
     "settings",
     "supervise",
     "tls",
+    "update",
     "workload",
 ];
 

@@ -1,0 +1,20 @@
+//! Which update a node takes, how it gets there and back; pure.
+//!
+//! Bytes and times come in, decisions and ordered steps go out. `docs/architecture/updates.md` has the whole picture.
+
+#[cfg(test)]
+mod example;
+pub mod manifest;
+pub mod record;
+pub mod states;
+pub mod target;
+pub mod timestamp;
+pub mod tree;
+pub mod waves;
+
+pub use manifest::{Manifest, ManifestError, Update};
+pub use record::Record;
+pub use states::{Command, State};
+pub use target::{TargetKind, TargetName};
+pub use timestamp::Timestamp;
+pub use waves::{MAX_SEED, Waves};
