@@ -22,7 +22,7 @@ impl Progress for Lines {
 fn main() -> anyhow::Result<()> {
     let variant = std::env::args().nth(1).unwrap_or_else(|| "standalone".to_owned());
     let out = Path::new("out").join(&variant);
-    let request = BuildRequest { repo: ".".into(), variant, out, cache: default_cache(), locked: false };
+    let request = BuildRequest { repo: ".".into(), variant, out, cache: default_cache(), locked: false, update_root: None };
     let image = build(&request, &Lines)?;
     println!("{}: root hash {}, {:?}", image.dir.display(), image.manifest.root_hash, image.manifest.sizes);
     Ok(())

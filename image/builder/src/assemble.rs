@@ -31,6 +31,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) packages: &'a [Built],
     pub(crate) services: &'a [(String, PathBuf)],
     pub(crate) identity: &'a Identity,
+    /// What the node trusts for updates: the text of a TUF `root.json`.
+    pub(crate) update_root: Option<&'a [u8]>,
     pub(crate) progress: &'a dyn Progress,
 }
 
@@ -63,6 +65,9 @@ impl Plan<'_> {
         let tree = scratch.path().join("tree");
         std::fs::create_dir(&tree)?;
         root::fill(&tree, self.repo, self.packages, self.services, self.variant, self.identity)?;
+        if let Some(trusted) = self.update_root {
+            root::place(&tree, root::UPDATE_ROOT, trusted)?;
+        }
         selinux::compile(self.repo, &tree, scratch.path(), stage)?;
         filesystem::seed(&tree.join("usr/lib/ampoule/seed.ext4"), scratch.path(), stage)?;
         let root = Root { executables: rules::examine(&tree)?, modules: modules(&tree)?, contents: root::contents(&tree)? };
@@ -86,12 +91,14 @@ impl Plan<'_> {
         let image = uki::join(&std::fs::read(self.boot_file("stub.efi")?)?, &sections)?;
         std::fs::write(out.join("ampoule.efi"), image)?;
         std::fs::write(out.join("vmlinuz"), &kernel)?;
+        // An update brings the boot loader along; a new node has it on its disk already.
+        std::fs::copy(self.boot_file("loader.efi")?, out.join("loader.efi")).context("cannot copy the boot loader")?;
         std::fs::write(out.join("cmdline"), line)?;
         Ok(root_hash)
     }
 
     fn disk(&self, out: &Path, root_hash: RootHash, stage: &Stage) -> anyhow::Result<()> {
-        let loader = std::fs::read(self.boot_file("loader.efi")?)?;
+        let loader = std::fs::read(out.join("loader.efi"))?;
         let uki = std::fs::read(out.join("ampoule.efi"))?;
         let boot = esp::Contents { loader: &loader, uki: &uki, version: &self.identity.version };
         let raw = out.join("disk.raw");

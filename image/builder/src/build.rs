@@ -33,9 +33,19 @@ pub fn build(request: &BuildRequest, progress: &dyn Progress) -> anyhow::Result<
     let workshop = Workshop { repo: &repo, cache: &cache, lock: &lock, locked: request.locked, version };
     let packages = packages(&workshop, &variant, progress)?;
     let services = root::services(&repo, &variant)?;
-    let identity = Identity::new(&repo, &release, &variant, &packages, &services)?;
-    let plan =
-        Plan { repo: &repo, cache: &cache, variant: &variant, packages: &packages, services: &services, identity: &identity, progress };
+    let trusted = root::update_root(&repo, &variant, request.update_root.as_deref())?;
+    let update_root = trusted.as_deref();
+    let identity = Identity::new(&repo, &release, &variant, &packages, &services, update_root)?;
+    let plan = Plan {
+        repo: &repo,
+        cache: &cache,
+        variant: &variant,
+        packages: &packages,
+        services: &services,
+        identity: &identity,
+        update_root,
+        progress,
+    };
     publish(&plan, &request.out)
 }
 

@@ -17,7 +17,8 @@ pub struct Difference {
 }
 
 /// The files of an image whose bytes are the same whenever the same things are built.
-pub(crate) const REPRODUCIBLE: &[&str] = &["root.erofs", "root.verity", "vmlinuz", "cmdline", "ampoule.efi", "disk.raw", "sbom.spdx.json"];
+pub(crate) const REPRODUCIBLE: &[&str] =
+    &["root.erofs", "root.verity", "vmlinuz", "cmdline", "ampoule.efi", "loader.efi", "disk.raw", "sbom.spdx.json"];
 
 /// Compares the reproducible files of two finished images. Empty means equal.
 ///

@@ -16,13 +16,16 @@ pub struct BuildRequest {
     pub cache: PathBuf,
     /// Refuse an input that is not exactly the locked one, instead of using the newest of its series with a notice.
     pub locked: bool,
+    /// The `root.json` that nodes trust for updates, in place of the one that the variant names; without either, nodes of this
+    /// image take no updates.
+    pub update_root: Option<PathBuf>,
 }
 
 /// An image that lies finished in a directory.
 #[derive(Debug, Clone)]
 pub struct BuiltImage {
-    /// Where `disk.raw`, `disk.qcow2`, `ampoule.efi`, `vmlinuz`, `cmdline`, `root.erofs`, `root.verity`,
-    /// `manifest.json` and `sbom.spdx.json` are.
+    /// Where `disk.raw`, `disk.qcow2`, `ampoule.efi`, `loader.efi`, `vmlinuz`, `cmdline`, `root.erofs`,
+    /// `root.verity`, `manifest.json` and `sbom.spdx.json` are.
     pub dir: PathBuf,
     /// What the image says about itself.
     pub manifest: Manifest,

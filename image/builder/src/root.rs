@@ -12,6 +12,20 @@ use std::path::{Path, PathBuf};
 /// Directories that something is mounted on at boot. The root is read-only: what is missing here can never be mounted.
 const MOUNT_POINTS: &[&str] = &["dev", "etc", "proc", "run", "state", "sys", "tmp", "var"];
 
+/// What the node trusts for updates, at Bottlerocket's place.
+pub(crate) const UPDATE_ROOT: &str = "usr/share/updog/root.json";
+
+/// The trusted `root.json` of an image: the one given, else the one that the variant names.
+pub(crate) fn update_root(repo: &Path, variant: &Variant, given: Option<&Path>) -> anyhow::Result<Option<Vec<u8>>> {
+    let named = variant.update_root.as_ref().map(|name| repo.join(name));
+    let Some(path) = given.map(Path::to_path_buf).or(named) else { return Ok(None) };
+    let text = std::fs::read(&path).with_context(|| format!("cannot read the root of trust {}", path.display()))?;
+    let document: serde_json::Value = serde_json::from_slice(&text).with_context(|| format!("{} is not JSON", path.display()))?;
+    let is_root = document.pointer("/signed/_type").and_then(|kind| kind.as_str()) == Some("root");
+    anyhow::ensure!(is_root, "{} is not a root.json of a TUF repository: `./ampoule publish keys` makes one", path.display());
+    Ok(Some(text))
+}
+
 /// Copied to `/etc` at boot.
 const ETC: &str = "usr/lib/ampoule/etc";
 
@@ -59,9 +73,13 @@ impl Identity {
         variant: &Variant,
         packages: &[Built],
         services: &[(String, PathBuf)],
+        update_root: Option<&[u8]>,
     ) -> anyhow::Result<Self> {
         let mut facts = Facts::default();
         facts.add("variant", variant.text()?).add("release-date", &release.date);
+        if let Some(trusted) = update_root {
+            facts.add("update-root", trusted);
+        }
         for built in packages {
             facts.add(&built.package.name, &built.package.key);
         }
@@ -231,6 +249,21 @@ mod tests {
         for date in ["", "soon", "2026-1-2", "02-01-2026"] {
             assert!(Release::parse(&text(date)).is_err(), "{date}");
         }
+    }
+
+    #[test]
+    fn the_root_of_trust_is_the_one_given_or_the_variants_and_nothing_else() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
+        write("v.toml", "summary = \"\"\nupdate-root = \"named.json\"\n");
+        write("named.json", r#"{"signed":{"_type":"root","version":1}}"#);
+        write("given.json", r#"{"signed":{"_type":"root","version":2}}"#);
+        write("wrong.json", r#"{"signed":{"_type":"targets"}}"#);
+        let variant = Variant::read(dir.path(), "v").expect("a variant");
+        let of = |given: Option<&str>| update_root(dir.path(), &variant, given.map(|name| dir.path().join(name)).as_deref());
+        let text = |given| String::from_utf8(of(given).expect("read").expect("a root")).expect("text");
+        assert!(text(None).contains("\"version\":1") && text(Some("given.json")).contains("\"version\":2"));
+        assert!(of(Some("wrong.json")).is_err() && of(Some("missing.json")).is_err());
     }
 
     #[test]

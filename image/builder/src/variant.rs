@@ -19,6 +19,9 @@ struct Written {
     /// What happens to a program that makes a system call which is not on its list.
     #[serde(default)]
     seccomp: Option<Enforcement>,
+    /// What nodes trust for updates: the place of a TUF `root.json` in the checkout.
+    #[serde(default)]
+    update_root: Option<String>,
     #[serde(default)]
     packages: Vec<String>,
     #[serde(default)]
@@ -52,6 +55,9 @@ pub(crate) struct Variant {
     /// What happens to a program that makes a system call which is not on its list.
     #[serde(skip)]
     pub(crate) seccomp: Enforcement,
+    /// What nodes trust for updates: the place of a TUF `root.json` in the checkout.
+    #[serde(skip)]
+    pub(crate) update_root: Option<String>,
     /// Recipes, each once, those of the base first.
     pub(crate) packages: Vec<String>,
     /// Services to install.
@@ -120,6 +126,7 @@ fn resolve(name: &str, chain: Vec<(String, Written)>) -> Variant {
         summary: String::new(),
         model_only: false,
         seccomp: Enforcement::Kill,
+        update_root: None,
         packages: Vec::new(),
         services: Vec::new(),
         namespaces: Vec::new(),
@@ -129,6 +136,7 @@ fn resolve(name: &str, chain: Vec<(String, Written)>) -> Variant {
         variant.summary = written.summary;
         variant.model_only = written.model_only;
         variant.seccomp = written.seccomp.unwrap_or(variant.seccomp);
+        variant.update_root = written.update_root.or(variant.update_root);
         append(&mut variant.packages, written.packages);
         append(&mut variant.services, written.services);
         append(&mut variant.namespaces, written.namespaces);
@@ -185,6 +193,15 @@ mod tests {
     }
 
     #[test]
+    fn the_trust_in_updates_is_passed_on_and_not_told_to_the_node_as_a_setting() {
+        let base = "summary = \"b\"\nupdate-root = \"a/root.json\"\n";
+        let dir = variants(&[("base", base), ("child", "extends = \"base\"\nsummary = \"c\"\n")]);
+        let variant = Variant::read(dir.path(), "child").expect("a variant");
+        assert_eq!(variant.update_root.as_deref(), Some("a/root.json"));
+        assert!(!variant.text().expect("text").contains("root.json"));
+    }
+
+    #[test]
     fn a_circle_is_refused_with_its_path() {
         let dir = variants(&[("a", "extends = \"b\"\nsummary = \"\""), ("b", "extends = \"a\"\nsummary = \"\"")]);
         let error = Variant::read(dir.path(), "a").expect_err("refused").to_string();
@@ -222,7 +239,7 @@ mod tests {
         #[test]
         fn what_the_node_reads_is_what_was_resolved(name in "[a-z]{1,9}", items in prop::collection::vec("[a-z]{1,5}", 0..5), motd in "\\PC{0,20}") {
             let settings = [("motd".to_owned(), toml::Value::String(motd))].into_iter().collect();
-            let variant = Variant { name: name.clone(), summary: String::new(), model_only: false, seccomp: Enforcement::Kill, packages: items.clone(), services: items.clone(), namespaces: items, settings };
+            let variant = Variant { name: name.clone(), summary: String::new(), model_only: false, seccomp: Enforcement::Kill, update_root: None, packages: items.clone(), services: items.clone(), namespaces: items, settings };
             let read: toml::Table = variant.text().expect("text").parse().expect("TOML");
             prop_assert_eq!(read["name"].as_str(), Some(name.as_str()));
             prop_assert_eq!(read["settings"].as_table(), Some(&variant.settings));

@@ -22,6 +22,7 @@ fn an_image_depends_on_its_inputs_only() {
         variant: std::env::var("AMPOULE_VARIANT").unwrap_or_else(|_| "standalone".to_owned()),
         out: place.path().join("first"),
         cache: cache.clone(),
+        update_root: None,
         locked: false,
     };
     let first = build(&request, &Silent).expect("the first image");

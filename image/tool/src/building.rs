@@ -10,7 +10,9 @@ use crate::{cli::BuildArgs, figures, paths, show::Show};
 /// `./ampoule build`.
 pub(crate) fn command(args: &BuildArgs) -> Result<()> {
     let show = Show::new();
-    let built = image(&show, &args.variant, args.out.clone(), args.locked)?;
+    let request = request(&args.variant, args.out.clone())?;
+    let update_root = args.update_root.as_deref().map(std::path::absolute).transpose()?;
+    let built = build(&BuildRequest { locked: args.locked, update_root, ..request }, &show)?;
     let sizes = &built.manifest.sizes;
     show.say(&format!(
         "\nImage {} {} in {}\n  root {}, kernel image {}, disk {}\n  root hash {}",
@@ -27,15 +29,18 @@ pub(crate) fn command(args: &BuildArgs) -> Result<()> {
 }
 
 /// Builds the image of `variant` into `out`, by default `out/VARIANT` of the checkout.
-pub(crate) fn image(show: &Show, variant: &str, out: Option<PathBuf>, locked: bool) -> Result<BuiltImage> {
+pub(crate) fn image(show: &Show, variant: &str, out: Option<PathBuf>) -> Result<BuiltImage> {
+    build(&request(variant, out)?, show)
+}
+
+fn request(variant: &str, out: Option<PathBuf>) -> Result<BuildRequest> {
     refuse_missing()?;
     let repo = paths::repo()?;
     let out = match out {
         Some(out) => std::path::absolute(out)?,
         None => paths::image(variant)?,
     };
-    let request = BuildRequest { repo, variant: variant.to_owned(), out, cache: paths::cache(), locked };
-    build(&request, show)
+    Ok(BuildRequest { repo, variant: variant.to_owned(), out, cache: paths::cache(), locked: false, update_root: None })
 }
 
 fn refuse_missing() -> Result<()> {

@@ -137,6 +137,9 @@ pub(crate) struct BuildArgs {
     /// Folder for the finished image [default: out/VARIANT]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
+    /// The root.json that nodes of this image trust for updates [default: that of the variant, if it names one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) update_root: Option<PathBuf>,
 }
 
 /// `test`.

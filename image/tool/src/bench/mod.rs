@@ -77,7 +77,7 @@ fn tell(page: &str, name: Option<&str>) -> Result<()> {
 fn built(show: &Show, given: Option<&Path>) -> Result<BuiltImage> {
     match given {
         Some(folder) => Ok(BuiltImage { dir: folder.to_owned(), manifest: ampoule_builder::inspect(folder)? }),
-        None => building::image(show, "standalone", None, false),
+        None => building::image(show, "standalone", None),
     }
 }
 

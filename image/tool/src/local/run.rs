@@ -33,7 +33,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     let interrupt = Interrupt::watch()?;
     let show = Show::new();
     let named = before_the_build(args)?;
-    let built = interrupt.unless_asked(building::image(&show, &args.variant, None, false))?;
+    let built = interrupt.unless_asked(building::image(&show, &args.variant, None))?;
     let what = match named {
         Named::Workload(what) => Some(what),
         Named::InUserData => None,

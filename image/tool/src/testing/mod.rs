@@ -52,7 +52,7 @@ fn machines(show: &Show, args: &TestArgs, tally: &mut Tally) {
 
 /// Builds one; that it can be built is a test as well.
 fn image(show: &Show, variant: &str, tally: &mut Tally) -> Option<BuiltImage> {
-    match building::image(show, variant, None, false) {
+    match building::image(show, variant, None) {
         Ok(built) => {
             tally.pass();
             Some(built)

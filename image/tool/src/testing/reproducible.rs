@@ -16,8 +16,14 @@ pub(crate) fn check(show: &Show, variant: &str, first: &BuiltImage, tally: &mut 
 fn again(show: &Show, variant: &str, first: &BuiltImage) -> Result<()> {
     let place = paths::cache().join("second-build");
     show.say("  the image once more, in another folder:");
-    let request =
-        BuildRequest { repo: paths::repo()?, variant: variant.to_owned(), out: first.dir.clone(), cache: paths::cache(), locked: false };
+    let request = BuildRequest {
+        repo: paths::repo()?,
+        variant: variant.to_owned(),
+        out: first.dir.clone(),
+        cache: paths::cache(),
+        locked: false,
+        update_root: None,
+    };
     let differences = reproduce(&request, first, &place, show)?;
     if let Some(difference) = differences.first() {
         let (file, at, all) = (&difference.file, &difference.place, differences.len());
