@@ -2,6 +2,8 @@
 //!
 //! Bytes and times come in, decisions and ordered steps go out. `docs/architecture/updates.md` has the whole picture.
 
+pub mod command;
+pub mod config;
 #[cfg(test)]
 mod example;
 pub mod manifest;
@@ -11,6 +13,7 @@ pub mod target;
 pub mod timestamp;
 pub mod tree;
 pub mod waves;
+mod window;
 
 pub use manifest::{Manifest, ManifestError, Update};
 pub use record::Record;
@@ -18,3 +21,4 @@ pub use states::{Command, State};
 pub use target::{TargetKind, TargetName};
 pub use timestamp::Timestamp;
 pub use waves::{MAX_SEED, Waves};
+pub use window::Window;

@@ -11,6 +11,7 @@ mod network;
 mod plan;
 mod services;
 mod settings;
+mod updates;
 mod user_data;
 mod workloads;
 
@@ -27,5 +28,6 @@ pub use network::{Announced, Dhcp4Lease, InterfaceStatus, NetworkStatus, Route};
 pub use plan::{Plan, PlanRequest, PlannedFile, PlannedKey, PlannedReason, PlannedService, PlannedWorkload};
 pub use services::{ServiceList, ServiceState, ServiceStatus};
 pub use settings::{SettingList, SettingValue, ValueSource};
+pub use updates::{BadVersion, BootTrial, BootTrialState, ForgiveRequest, UpdatePlan, UpdateProgress, Updates};
 pub use user_data::{UserDataRequest, UserDataState, UserDataStatus};
 pub use workloads::{PullProgress, WorkloadIds, WorkloadIsolation, WorkloadList, WorkloadState, WorkloadStatus};
