@@ -3,9 +3,8 @@
 
 use std::io;
 
+use ampoule_disk::Folder;
 use ampoule_kernel::{Entry, EntryStep};
-
-use crate::folder::Folder;
 
 const ENTRIES: &str = "loader/entries";
 const IMAGES: &str = "EFI/Linux";

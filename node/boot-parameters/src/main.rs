@@ -2,9 +2,7 @@
 //!
 //! Runs to its end at each boot and each time settings change. What to do is decided in `lib/kernel`.
 
-mod folder;
 mod loader;
-mod partition;
 
 use std::{
     env,
@@ -15,10 +13,10 @@ use std::{
     process::ExitCode,
 };
 
+use ampoule_disk::{Disks, Folder, boot};
 use ampoule_initctl::{InitClient, InitError};
 use ampoule_kernel::{BootDocument, BootState, BootStep, DocumentError, EntryStep, Verdict, decide_boot, parameter_text, parse_document};
 use ampoule_layout::{CommandLine, CommandLineError};
-use folder::Folder;
 use loader::Loader;
 
 /// What went wrong. Nothing is half done: the entry of before, or none, is what the next boot takes.
@@ -148,7 +146,10 @@ impl Node {
     fn open(&self, writable: bool) -> Result<OwnedFd, BootParametersError> {
         let opened = match &self.partition {
             Some(folder) => File::open(folder).map(OwnedFd::from),
-            None => partition::open(&partition::find().ok_or(BootParametersError::NoPartition)?, writable),
+            None => {
+                let partition = Disks::of_this_node().of_root(boot::NAME).ok_or(BootParametersError::NoPartition)?;
+                boot::open(&partition.device, writable)
+            }
         };
         opened.map_err(BootParametersError::Partition)
     }

@@ -6,7 +6,9 @@ use std::{
     path::Path,
 };
 
-use crate::{disks::Partition, error::StorageError, gpt};
+use ampoule_disk::Partition;
+
+use crate::{error::StorageError, gpt};
 
 /// Makes `partition`, the last one of its disk, reach the disk's end: table first, then the kernel's own view of it.
 pub(crate) fn partition(partition: &Partition) -> Result<(), StorageError> {

@@ -6,7 +6,6 @@
 //! so that the API comes up and can tell (`/run/ampoule/storage.degraded`). Running it again changes nothing.
 
 mod content;
-mod disks;
 mod error;
 mod gpt;
 mod grow;
@@ -15,7 +14,7 @@ mod volume;
 
 use std::{fs, io, process::ExitCode, thread};
 
-use disks::Disks;
+use ampoule_disk::Disks;
 use volume::{DATA, STATE, Volume};
 
 /// One line per place that lives in memory; exists only if there is one.

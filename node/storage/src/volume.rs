@@ -9,9 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ampoule_disk::{Disks, Found, Partition};
+
 use crate::{
     content::{self, Content},
-    disks::{Disks, Found, Partition},
     error::StorageError,
     grow, mounts,
 };

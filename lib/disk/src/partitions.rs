@@ -13,27 +13,31 @@ use rustix::fs::{major, minor};
 
 /// A partition as the kernel knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Partition {
+pub struct Partition {
     /// Its device node.
-    pub(crate) device: PathBuf,
+    pub device: PathBuf,
     /// The device node of the whole disk.
-    pub(crate) disk: PathBuf,
+    pub disk: PathBuf,
     /// Its number in the table, from 1.
-    pub(crate) number: u32,
+    pub number: u32,
     /// Bytes in a logical sector of the disk.
-    pub(crate) sector: u64,
+    pub sector: u64,
 }
 
 /// What was found under one name.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub enum Found {
+    /// No partition.
     None,
+    /// The partition.
     One(Partition),
+    /// More than one, by their device nodes: none of them may be taken.
     Several(Vec<PathBuf>),
 }
 
 /// Where the kernel's view of block devices is, and which disk counts.
-pub(crate) struct Disks {
+#[derive(Debug)]
+pub struct Disks {
     sys: PathBuf,
     dev: PathBuf,
     root_disk: Option<PathBuf>,
@@ -41,25 +45,39 @@ pub(crate) struct Disks {
 
 impl Disks {
     /// With the disk that the file system at `/` lies on (through device mapper if need be).
-    pub(crate) fn of_this_node() -> Self {
+    #[must_use]
+    pub fn of_this_node() -> Self {
         let sys = PathBuf::from("/sys");
         let root_disk = fs::metadata("/").ok().and_then(|root| disk_of(&sys, major(root.dev()), minor(root.dev())));
         Self { sys, dev: PathBuf::from("/dev"), root_disk }
     }
 
     /// For messages: where is searched.
-    pub(crate) fn place(&self) -> String {
+    #[must_use]
+    pub fn place(&self) -> String {
         let name = self.root_disk.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
         name.map_or_else(|| "any disk".to_owned(), |name| format!("the disk {name}"))
     }
 
     /// Whether the disk of the root is known, so that no other counts.
-    pub(crate) fn is_known(&self) -> bool {
+    #[must_use]
+    pub fn is_known(&self) -> bool {
         self.root_disk.is_some()
     }
 
+    /// The partition called `name` of the disk that the root lies on; `None` if that disk is not known or has none. Another disk's is never taken: it may be
+    /// another system's.
+    #[must_use]
+    pub fn of_root(&self, name: &str) -> Option<Partition> {
+        match self.find(name) {
+            Found::One(partition) if self.is_known() => Some(partition),
+            _ => None,
+        }
+    }
+
     /// The partitions called `name`.
-    pub(crate) fn find(&self, name: &str) -> Found {
+    #[must_use]
+    pub fn find(&self, name: &str) -> Found {
         let disks = self.root_disk.clone().map_or_else(|| children(&self.sys.join("block")), |disk| vec![disk]);
         let mut found: Vec<Partition> = disks
             .iter()
@@ -151,6 +169,7 @@ mod tests {
         let Found::One(data) = disks.find("DATA") else { panic!("one DATA") };
         assert_eq!((data.device, data.disk, data.number), ("/dev/vda7".into(), "/dev/vda".into(), 7));
         assert_eq!(disks.find("ESP"), Found::None);
+        assert_eq!(disks.of_root("STATE").expect("one").device, PathBuf::from("/dev/vda6"));
     }
 
     #[test]
@@ -159,5 +178,6 @@ mod tests {
         let disks = Disks { sys: sys.path().to_owned(), dev: "/dev".into(), root_disk: None };
         assert_eq!(disks.find("DATA"), Found::Several(vec!["/dev/vda7".into(), "/dev/vdb7".into()]));
         assert!(matches!(disks.find("STATE"), Found::One(_)));
+        assert_eq!(disks.of_root("STATE"), None);
     }
 }
