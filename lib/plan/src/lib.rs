@@ -21,6 +21,7 @@ mod oci_defaults;
 mod pki;
 mod render;
 mod text;
+mod updates;
 mod workloads;
 
 use ampoule_settings::{Fragment, Settings};

@@ -1,7 +1,7 @@
 //! All files of some settings.
 
 use crate::file::Files;
-use crate::{Image, boot, container_registry, dns, kernel, metrics, motd, network, ntp, oci_defaults, pki, workloads};
+use crate::{Image, boot, container_registry, dns, kernel, metrics, motd, network, ntp, oci_defaults, pki, updates, workloads};
 use ampoule_settings::Settings;
 
 /// All files of some settings on a node of this image. Those that only an absent service would read are left out.
@@ -19,6 +19,7 @@ pub fn render(image: &Image, settings: &Settings) -> Files {
         ntp::render_files,
         oci_defaults::render,
         pki::render,
+        updates::render,
         workloads::render,
     ] {
         part(image, settings, &mut files);

@@ -1,11 +1,13 @@
 //! What a plan says, and the laws it keeps.
 
-use ampoule_plan::{Change, Files, Image, Plan, State, When, effects, effects_of, render};
+use ampoule_plan::{Action, Change, Files, Image, Plan, State, When, effects, effects_of, render};
 use ampoule_settings::{Fragment, Layers, Model, all_keys, path};
+use ampoule_update::config::{Check, Config};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-const SERVICES: &[&str] = &["apid", "boot-parameters", "containerd", "hostd", "kernel-settings", "metricd", "modload", "netd", "ntpd"];
+const SERVICES: &[&str] =
+    &["apid", "boot-parameters", "containerd", "hostd", "kernel-settings", "metricd", "modload", "netd", "ntpd", "updated"];
 
 fn image() -> Image {
     Image { services: SERVICES.iter().map(|s| (*s).to_owned()).collect(), certificates: b"image\n".to_vec() }
@@ -156,6 +158,27 @@ fn limits_and_capabilities_are_there_for_the_next_workload_and_nobody_is_restart
     let text = content(&s, "/etc/ampoule/oci-defaults.json");
     assert_eq!(text, r#"{"capabilities":{"net-raw":false},"resource-limits":{"max-open-files":{"soft":10,"hard":null}}}"#);
     assert!(plan(&state(""), &s).services.is_empty());
+}
+
+#[test]
+fn the_updater_gets_all_it_goes_by_and_what_nobody_set_has_its_default() {
+    let nothing = content(&state(""), "/etc/ampoule/updates.json");
+    assert_eq!(Config::parse(nothing.as_bytes()).expect("the updater reads it"), Config::default());
+    let s = state(
+        "network.https-proxy = \"p:3128\"\nnetwork.no-proxy = [\".internal\"]\n[settings.updates]\nmetadata-base-url = \"u.example/m\"\nautomatic = true\nseed = 4294967295\nwindows = [\"Sat 02:00-05:00\"]\nhealth-timeout = \"2m\"\npoll-interval = \"1h\"\n[settings.updates.checks.web]\nkind = \"http\"\nurl = \"http://a/x\"\n[settings.updates.checks.db]\nkind = \"tcp\"\naddress = \"::1\"\nport = 1\ntimeout = \"9s\"\n",
+    );
+    let config = Config::parse(content(&s, "/etc/ampoule/updates.json").as_bytes()).expect("the updater reads it");
+    assert_eq!(config.metadata_base_url.as_deref(), Some("http://u.example/m"));
+    assert_eq!((config.automatic, config.seed, config.health_timeout, config.poll_interval), (true, Some(u32::MAX), 120, 3600));
+    assert_eq!(
+        (config.windows[0].as_str(), config.proxy.as_deref(), config.no_proxy.as_slice()),
+        ("Sat 02:00-05:00", Some("http://p:3128"), &[".internal".to_owned()][..])
+    );
+    assert_eq!(config.checks["web"], Check::Http { url: "http://a/x".into(), timeout_seconds: 5 });
+    assert_eq!(config.checks["db"], Check::Tcp { address: "::1".into(), port: 1, timeout_seconds: 9 });
+    assert_eq!(render(&image(), &s.settings)["/etc/ampoule/updates.json"].mode, 0o600);
+    let told = plan(&state(""), &state("updates.automatic = true\n"));
+    assert_eq!(told.services.iter().map(|s| (s.reader.service, s.reader.action)).collect::<Vec<_>>(), [("updated", Action::Reload)]);
 }
 
 #[test]

@@ -104,7 +104,7 @@ pub(crate) const NAMESPACES: &[Namespace] = &[
     namespace("oci-defaults", oci_defaults::OciDefaults::ABOUT, &[oci_defaults::OciDefaults::KEYS, oci_defaults::Limits::KEYS]),
     namespace("oci-hooks", oci_hooks::OciHooks::ABOUT, &[oci_hooks::OciHooks::KEYS]),
     namespace("pki", pki::ABOUT, &[pki::Bundle::KEYS]),
-    namespace("updates", updates::Updates::ABOUT, &[updates::Updates::KEYS]),
+    namespace("updates", updates::Updates::ABOUT, &[updates::Updates::KEYS, updates::Check::KEYS]),
     namespace("workloads", workloads::ABOUT, &[workloads::KEYS]),
 ];
 

@@ -26,7 +26,7 @@ use crate::nvidia_container_runtime::NvidiaContainerRuntime;
 use crate::oci_defaults::{self, OciDefaults};
 use crate::oci_hooks::OciHooks;
 use crate::pki::Pki;
-use crate::updates::Updates;
+use crate::updates::{self, Updates};
 use crate::workloads::{self, Workloads};
 use crate::{Fragment, SettingError};
 use serde::Deserialize;
@@ -128,6 +128,7 @@ impl Settings {
         kubelet_device_plugins::check_together(&self.kubelet_device_plugins, errors);
         kubernetes::check_together(&self.kubernetes, errors);
         measurement::check_together(&self.measurement, errors);
+        updates::check_together(&self.updates, errors);
     }
 }
 

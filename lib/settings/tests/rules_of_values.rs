@@ -102,6 +102,29 @@ fn general_types() {
             texts(&["", "hi", "1.0", "v1", "Latest", "vv1.0.0", "1.0.0.0", "01.0.0", "-1.0.0"]),
         ),
         ("updates.seed", vec![json!(0), json!(2047), json!(u32::MAX)], vec![json!(-1), json!(1_i64 << 32), json!("1"), json!(1.5)]),
+        (
+            "updates.windows",
+            vec![json!([]), json!(["Sat,Sun 02:00-05:00"]), json!(["Mon-Fri 22:00-04:00", "00:00-24:00"])],
+            vec![json!("Sat 02:00-05:00"), json!(["sat 02:00-05:00"]), json!(["Sat 2-5"]), json!(["02:00-02:00"]), json!(["always"])],
+        ),
+        (
+            "updates.health-timeout",
+            texts(&["30s", "5m", "1m30s", "1h"]),
+            [texts(&["29s", "61m", "", "5", "1.5m", "-5m"]), vec![json!(300)]].concat(),
+        ),
+        ("updates.poll-interval", texts(&["5m", "6h", "1d12h", "7d"]), texts(&["299s", "7d1s", "6 h", "daily"])),
+        ("updates.checks.web.timeout", texts(&["1s", "1m"]), texts(&["0s", "61s", "500ms"])),
+        ("updates.checks.web.kind", texts(&["http", "tcp"]), texts(&["exec", "HTTP", ""])),
+        (
+            "updates.checks.web.address",
+            texts(&["127.0.0.1", "fd00::1", "db.internal"]),
+            texts(&["", "[::1]", "a b", "127.0.0.1:80", "http://a"]),
+        ),
+        (
+            "updates.checks.web.url",
+            texts(&["http://10.0.0.1:8080/health", "https://a.example"]),
+            texts(&["10.0.0.1", "ftp://a", "http://u:p@a"]),
+        ),
         // EtcHostsEntries
         (
             "network.hosts",
@@ -345,6 +368,14 @@ fn rules_between_settings() {
             vec!["oci-defaults.resource-limits.max-processes.soft-limit"],
         ),
         ("[settings.kernel.modules.a]\nautoload = true\n", vec!["kernel.modules.a.autoload"]),
+        ("[settings.updates.checks.a]\ntimeout = \"1s\"\n", vec!["updates.checks.a.kind"]),
+        ("[settings.updates.checks.a]\nkind = \"http\"\nport = 80\n", vec!["updates.checks.a.url", "updates.checks.a.port"]),
+        ("[settings.updates.checks.a]\nkind = \"tcp\"\nport = 80\n", vec!["updates.checks.a.address"]),
+        ("[settings.updates.checks.a]\nkind = \"tcp\"\naddress = \"::1\"\nport = 80\n", vec![]),
+        (
+            "[settings.updates]\nhealth-timeout = \"30s\"\n[settings.updates.checks.a]\nkind = \"http\"\nurl = \"http://a\"\ntimeout = \"31s\"\n",
+            vec!["updates.checks.a.timeout"],
+        ),
         ("[settings.measurement]\nexcluded-settings = [\"kubernetes.nonsense\"]\n", vec!["measurement.excluded-settings"]),
         (
             "[settings.kubelet-device-plugins.nvidia]\ndevice-partitioning-strategy = \"mig\"\ndevice-sharing-strategy = \"mps\"\n",
