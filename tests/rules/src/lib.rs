@@ -12,6 +12,7 @@ pub const PURE: &[&str] = &[
     "cis",
     "confirm",
     "denials",
+    "fetchwire",
     "kernel",
     "layout",
     "logwire",

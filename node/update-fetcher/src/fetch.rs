@@ -1,0 +1,91 @@
+//! Bytes of a file.
+
+use crate::agents::Agents;
+use ampoule_fetchwire::{Fetch, Kind, Outcome, content_range};
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use ureq::http::{Response, StatusCode, header};
+use ureq::{Body, Error};
+
+/// Bytes passed on at once.
+const PIECE: usize = 32 * 1024;
+
+/// Asks the server, says how it went, and passes on what comes.
+///
+/// # Errors
+/// Who asked is gone; or the bytes did not come: then it finds the connection closed before its time.
+pub(crate) fn answer(wanted: &Fetch, agents: &Agents, asker: &mut UnixStream) -> io::Result<()> {
+    match ask(wanted, agents) {
+        Ok((length, body)) => {
+            asker.write_all(&Outcome::Ok { length }.line())?;
+            pass_on(body, length.unwrap_or(wanted.limit), asker)
+        }
+        Err(outcome) => asker.write_all(&outcome.line()),
+    }
+}
+
+fn ask(wanted: &Fetch, agents: &Agents) -> Result<(Option<u64>, Body), Outcome> {
+    let agent = agents
+        .of(&wanted.url, wanted.proxy.as_deref(), &wanted.no_proxy)
+        .map_err(|error| Outcome::failed(Kind::Unreachable, error.to_string()))?;
+    let mut request = agent.get(&wanted.url).header(header::ACCEPT_ENCODING, "identity");
+    if let Some(range) = wanted.range {
+        request = request.header(header::RANGE, format!("bytes={}-{}", range.offset, range.offset + range.length - 1));
+    }
+    let response = request.config().timeout_global(Some(wanted.patience())).build().call().map_err(|error| outcome_of(&error))?;
+    let length = check(wanted, &response)?;
+    Ok((length, response.into_body()))
+}
+
+/// What the server says it sends, if that is what was asked for.
+fn check(wanted: &Fetch, response: &Response<Body>) -> Result<Option<u64>, Outcome> {
+    let said = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let length = response.body().content_length();
+    match (response.status(), wanted.range) {
+        (StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE, _) => {
+            Err(Outcome::failed(Kind::NotFound, format!("the server has no such file ({})", response.status())))
+        }
+        (StatusCode::OK, None) => match length {
+            Some(length) if length > wanted.limit => {
+                Err(Outcome::failed(Kind::TooLong, format!("the file has {length} bytes, at most {} are taken", wanted.limit)))
+            }
+            _ => Ok(length),
+        },
+        (StatusCode::OK, Some(_)) => Err(Outcome::failed(Kind::NoRanges, "the server sends whole files only, no ranges of bytes")),
+        (StatusCode::PARTIAL_CONTENT, Some(range)) => {
+            let said = said(header::CONTENT_RANGE).unwrap_or_default();
+            if content_range(said) != Some(range) || length.is_some_and(|length| length != range.length) {
+                return Err(Outcome::failed(Kind::Answer, format!("the server sends another range of bytes than was asked for ({said})")));
+            }
+            Ok(Some(range.length))
+        }
+        (status, _) => Err(Outcome::failed(Kind::Answer, format!("the server answered {status}"))),
+    }
+}
+
+fn pass_on(body: Body, most: u64, asker: &mut UnixStream) -> io::Result<()> {
+    let mut bytes = body.into_with_config().limit(u64::MAX).reader().take(most);
+    let mut piece = vec![0; PIECE];
+    loop {
+        match bytes.read(&mut piece)? {
+            0 => return Ok(()),
+            length => asker.write_all(&piece[..length])?,
+        }
+    }
+}
+
+/// What an error of the HTTP client means.
+pub(crate) fn outcome_of(error: &Error) -> Outcome {
+    let kind = match error {
+        Error::Timeout(_) => Kind::TooSlow,
+        // What was asked for is a URL, so a wrong one is where the server leads to.
+        Error::BadUri(_)
+        | Error::TooManyRedirects
+        | Error::RedirectFailed
+        | Error::RequireHttpsOnly(_)
+        | Error::Protocol(_)
+        | Error::LargeResponseHeader(..) => Kind::Answer,
+        _ => Kind::Unreachable,
+    };
+    Outcome::failed(kind, error.to_string())
+}
