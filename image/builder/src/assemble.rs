@@ -49,7 +49,7 @@ impl Plan<'_> {
         let root = self.stage("root", "the root file system, checked against the rules", |stage| self.root(out, stage))?;
         let root_hash = self.stage("verity", "the hash tree, the command line, the kernel image", |stage| self.boot(out, stage))?;
         self.stage("disk", "the disk, raw and qcow2", |stage| self.disk(out, root_hash, stage))?;
-        let document = sbom::document(&self.variant.name, &self.identity.version, self.packages);
+        let document = sbom::document(&self.variant.node.name, &self.identity.version, self.packages);
         std::fs::write(out.join("sbom.spdx.json"), serde_json::to_vec_pretty(&document)?)?;
         let manifest = self.manifest(out, root_hash, root)?;
         std::fs::write(out.join("manifest.json"), serde_json::to_vec_pretty(&manifest)?)?;
@@ -109,16 +109,16 @@ impl Plan<'_> {
     /// A file that one of the packages provides for booting.
     fn boot_file(&self, name: &str) -> anyhow::Result<PathBuf> {
         let found = self.packages.iter().map(|b| b.dir.join("boot").join(name)).find(|p| p.is_file());
-        found.with_context(|| format!("no package of the variant {} provides {name}", self.variant.name))
+        found.with_context(|| format!("no package of the variant {} provides {name}", self.variant.node.name))
     }
 
     fn manifest(&self, out: &Path, root_hash: RootHash, root: Root) -> anyhow::Result<Manifest> {
         let hashed = |name: &&str| Ok(((*name).to_owned(), hash::file(&out.join(name))?));
-        let mut services = self.variant.services.clone();
+        let mut services = self.variant.node.services.clone();
         services.sort();
         Ok(Manifest {
             format: 1,
-            variant: self.variant.name.clone(),
+            variant: self.variant.node.name.clone(),
             version: self.identity.version.clone(),
             build_id: self.identity.build_id.clone(),
             architecture: "x86_64".to_owned(),

@@ -112,7 +112,7 @@ fn packages(workshop: &Workshop, variant: &Variant, progress: &dyn Progress) -> 
         let recipe = Recipe::read(&workshop.repo.join("image/packages"), name)?;
         Stage::run(progress, workshop.cache, name, &recipe.body.summary, |stage| workshop.obtain(&recipe, stage))
     };
-    variant.packages.iter().map(one).collect()
+    variant.node.packages.iter().map(one).collect()
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl Identity {
         facts.add_tree(&repo.join("policy/seccomp"), &|_| true)?;
         facts.add_tree(&repo.join("policy/selinux"), &|_| true)?;
         let build_id = facts.finish()[..16].to_owned();
-        Ok(Self { version: release.version.clone(), release_date: release.date.clone(), build_id, variant: variant.name.clone() })
+        Ok(Self { version: release.version.clone(), release_date: release.date.clone(), build_id, variant: variant.node.name.clone() })
     }
 
     /// The text of `os-release`.
@@ -108,10 +108,10 @@ pub(crate) fn services(repo: &Path, variant: &Variant) -> anyhow::Result<Vec<(St
     let find = |name: &String| {
         let places = ["node", "image/packages", "tests/probe"].map(|room| repo.join(room).join(name).join("service.toml"));
         let found = places.into_iter().find(|p| p.is_file());
-        let path = found.with_context(|| format!("variant {}: the service {name} has no service.toml", variant.name))?;
+        let path = found.with_context(|| format!("variant {}: the service {name} has no service.toml", variant.node.name))?;
         Ok((name.clone(), path))
     };
-    variant.services.iter().map(find).collect()
+    variant.node.services.iter().map(find).collect()
 }
 
 /// Fills the empty directory `root`.

@@ -1,7 +1,7 @@
 //! Variants: which packages, services and default settings an image has (`variants/NAME.toml`).
 
 use anyhow::Context;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::path::Path;
 
 /// A variant as its file says it.
@@ -43,29 +43,17 @@ pub(crate) enum Enforcement {
     Log,
 }
 
-/// A variant with everything it extends; also what the node reads at `/usr/lib/ampoule/variant.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+/// A variant with everything it extends.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Variant {
-    pub(crate) name: String,
-    pub(crate) summary: String,
+    /// What its nodes read: name, packages (recipes), services, namespaces, default settings.
+    pub(crate) node: ampoule_settings::Variant,
     /// Whether there are only its settings, and no image.
-    #[serde(skip)]
     pub(crate) model_only: bool,
     /// What happens to a program that makes a system call which is not on its list.
-    #[serde(skip)]
     pub(crate) seccomp: Enforcement,
     /// What nodes trust for updates: the place of a TUF `root.json` in the checkout.
-    #[serde(skip)]
     pub(crate) update_root: Option<String>,
-    /// Recipes, each once, those of the base first.
-    pub(crate) packages: Vec<String>,
-    /// Services to install.
-    pub(crate) services: Vec<String>,
-    /// Settings namespaces that exist on the node.
-    pub(crate) namespaces: Vec<String>,
-    /// Default settings.
-    pub(crate) settings: toml::Table,
 }
 
 /// Longest chain of `extends`; a longer one is a mistake that nobody could follow by eye.
@@ -89,7 +77,7 @@ impl Variant {
 
     /// Refuses a variant of which there are only the settings.
     pub(crate) fn must_have_an_image(&self) -> anyhow::Result<()> {
-        let (name, summary) = (&self.name, &self.summary);
+        let (name, summary) = (&self.node.name, &self.node.summary);
         anyhow::ensure!(
             !self.model_only,
             "variant {name} has settings and no image yet ({summary}): check user data for it with `./ampoule check user-data --variant {name} FILE`"
@@ -99,7 +87,7 @@ impl Variant {
 
     /// The text that the node reads.
     pub(crate) fn text(&self) -> anyhow::Result<String> {
-        toml::to_string(self).context("a variant is TOML")
+        self.node.text().context("a variant is TOML")
     }
 }
 
@@ -121,26 +109,17 @@ fn read_one(variants: &Path, name: &str) -> anyhow::Result<Written> {
 
 /// Joins a chain, from the variant itself to the base that everything rests on.
 fn resolve(name: &str, chain: Vec<(String, Written)>) -> Variant {
-    let mut variant = Variant {
-        name: name.to_owned(),
-        summary: String::new(),
-        model_only: false,
-        seccomp: Enforcement::Kill,
-        update_root: None,
-        packages: Vec::new(),
-        services: Vec::new(),
-        namespaces: Vec::new(),
-        settings: toml::Table::new(),
-    };
+    let node = ampoule_settings::Variant { name: name.to_owned(), ..Default::default() };
+    let mut variant = Variant { node, model_only: false, seccomp: Enforcement::Kill, update_root: None };
     for (_, written) in chain.into_iter().rev() {
-        variant.summary = written.summary;
         variant.model_only = written.model_only;
         variant.seccomp = written.seccomp.unwrap_or(variant.seccomp);
         variant.update_root = written.update_root.or(variant.update_root);
-        append(&mut variant.packages, written.packages);
-        append(&mut variant.services, written.services);
-        append(&mut variant.namespaces, written.namespaces);
-        merge(&mut variant.settings, written.settings);
+        variant.node.summary = written.summary;
+        append(&mut variant.node.packages, written.packages);
+        append(&mut variant.node.services, written.services);
+        append(&mut variant.node.namespaces, written.namespaces);
+        merge(&mut variant.node.settings, written.settings);
     }
     variant
 }
@@ -168,7 +147,6 @@ fn merge(under: &mut toml::Table, over: toml::Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn variants(files: &[(&str, &str)]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().expect("a directory");
@@ -186,10 +164,10 @@ mod tests {
             "extends = \"base\"\nsummary = \"c\"\npackages = [\"k\", \"m\"]\n[settings]\nmotd = \"child\"\n[settings.network]\nb = 2\n";
         let dir = variants(&[("base", BASE), ("child", child)]);
         let variant = Variant::read(dir.path(), "child").expect("a variant");
-        assert_eq!(variant.packages, ["k", "m"]);
-        assert_eq!(variant.services, ["x"]);
-        assert_eq!(variant.summary, "c");
-        assert_eq!(variant.settings, "motd = \"child\"\n[network]\na = 1\nb = 2\n".parse::<toml::Table>().expect("TOML"));
+        assert_eq!(variant.node.packages, ["k", "m"]);
+        assert_eq!(variant.node.services, ["x"]);
+        assert_eq!(variant.node.summary, "c");
+        assert_eq!(variant.node.settings, "motd = \"child\"\n[network]\na = 1\nb = 2\n".parse::<toml::Table>().expect("TOML"));
     }
 
     #[test]
@@ -230,19 +208,8 @@ mod tests {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../variants");
         for name in ["base", "standalone"] {
             let variant = Variant::read(&dir, name).expect("a variant");
-            assert!(variant.packages.contains(&"kernel".to_owned()), "{name}");
+            assert!(variant.node.packages.contains(&"kernel".to_owned()), "{name}");
             assert_eq!(variant.seccomp, Enforcement::Kill, "{name}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_the_node_reads_is_what_was_resolved(name in "[a-z]{1,9}", items in prop::collection::vec("[a-z]{1,5}", 0..5), motd in "\\PC{0,20}") {
-            let settings = [("motd".to_owned(), toml::Value::String(motd))].into_iter().collect();
-            let variant = Variant { name: name.clone(), summary: String::new(), model_only: false, seccomp: Enforcement::Kill, update_root: None, packages: items.clone(), services: items.clone(), namespaces: items, settings };
-            let read: toml::Table = variant.text().expect("text").parse().expect("TOML");
-            prop_assert_eq!(read["name"].as_str(), Some(name.as_str()));
-            prop_assert_eq!(read["settings"].as_table(), Some(&variant.settings));
         }
     }
 }

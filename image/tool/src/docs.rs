@@ -3,11 +3,10 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use ampoule_settings::{
-    Fragment, Model, SettingError,
+    Variant,
     reference::{VariantSettings, files},
 };
-use anyhow::{Context, Result, anyhow};
-use serde::Deserialize;
+use anyhow::{Context, Result};
 
 use crate::paths;
 
@@ -44,13 +43,6 @@ fn remove_others(pages: &Path, files: &BTreeMap<String, String>) -> Result<usize
     Ok(others.len())
 }
 
-#[derive(Deserialize)]
-struct Written {
-    namespaces: Vec<String>,
-    #[serde(default)]
-    settings: toml::Table,
-}
-
 /// All variants of a checkout, by name.
 fn variants(repo: &Path) -> Result<Vec<VariantSettings>> {
     let folder = repo.join("variants");
@@ -62,11 +54,7 @@ fn variants(repo: &Path) -> Result<Vec<VariantSettings>> {
 }
 
 fn variant(repo: &Path, name: &str) -> Result<VariantSettings> {
-    let written: Written = toml::from_str(&ampoule_builder::variant_text(repo, name)?)?;
-    let model = Model::new(written.namespaces);
-    let tree = serde_json::to_value(&written.settings)?;
-    let all = |errors: Vec<SettingError>| anyhow!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
-    let defaults = Fragment::from_json(&model, &tree).map_err(all)?;
+    let (model, defaults) = Variant::parse(&ampoule_builder::variant_text(repo, name)?)?.model()?;
     Ok(VariantSettings { name: name.to_owned(), model, defaults })
 }
 

@@ -54,6 +54,7 @@ mod settings;
 pub mod types;
 pub mod updates;
 mod user_data;
+mod variant;
 pub mod workloads;
 
 pub use change::Change;
@@ -65,3 +66,4 @@ pub use layers::{Layers, Source};
 pub use model::{Model, about, all_keys, all_namespaces, is_secret};
 pub use settings::Settings;
 pub use user_data::{MAX_USER_DATA, UserDataError, parse_user_data};
+pub use variant::{Variant, VariantError};

@@ -8,22 +8,11 @@ use crate::{first_boot, generation};
 use ampoule_confirm::MAX_BOOTS;
 use ampoule_plan::Image;
 use ampoule_report::chain;
-use ampoule_settings::{Fragment, Model};
+use ampoule_settings::{Fragment, Model, Variant};
 use ampoule_store::Store;
-use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::Path;
-
-/// What this program needs of a variant.
-#[derive(Deserialize)]
-struct Variant {
-    namespaces: Vec<String>,
-    #[serde(default)]
-    services: BTreeSet<String>,
-    #[serde(default)]
-    settings: toml::Table,
-}
 
 /// Everything the API starts from.
 ///
@@ -81,11 +70,9 @@ fn report(store: &Store) {
 
 fn variant(path: &Path) -> Result<(Model, Fragment, BTreeSet<String>), Box<dyn Error>> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("Cannot read {}: {e}", path.display()))?;
-    let variant: Variant = toml::from_str(&text)?;
-    let model = Model::new(variant.namespaces);
-    let tree = serde_json::to_value(&variant.settings)?;
-    let defaults = Fragment::from_json(&model, &tree).map_err(|errors| format!("The image's defaults are wrong: {}", errors[0]))?;
-    Ok((model, defaults, variant.services))
+    let variant = Variant::parse(&text)?;
+    let (model, defaults) = variant.model()?;
+    Ok((model, defaults, variant.services.into_iter().collect()))
 }
 
 /// The authorities that the image trusts; an image without any trusts nobody.

@@ -1,27 +1,16 @@
 //! User data against the settings model and the defaults of a variant.
 
-use std::{collections::BTreeSet, error::Error, path::Path};
+use std::{error::Error, path::Path};
 
 use ampoule_plan::{Image, Plan, State};
-use ampoule_settings::{Fragment, Model, SettingError, Settings, UserDataError, parse_user_data};
+use ampoule_settings::{Fragment, Model, SettingError, Settings, UserDataError, Variant, parse_user_data};
 use anyhow::{Context, Result, anyhow};
-use serde::Deserialize;
 
 /// What a node of a variant begins with.
 pub(crate) struct Defaults {
     model: Model,
     image: Image,
     state: State,
-}
-
-/// What of a variant matters here.
-#[derive(Deserialize)]
-struct Variant {
-    namespaces: Vec<String>,
-    #[serde(default)]
-    services: BTreeSet<String>,
-    #[serde(default)]
-    settings: toml::Table,
 }
 
 impl Defaults {
@@ -31,13 +20,11 @@ impl Defaults {
     }
 
     fn read(text: &str) -> Result<Self> {
-        let variant: Variant = toml::from_str(text)?;
-        let model = Model::new(variant.namespaces);
-        let tree = serde_json::to_value(&variant.settings)?;
-        let defaults = Fragment::from_json(&model, &tree).map_err(|errors| all(&errors))?;
+        let variant = Variant::parse(text)?;
+        let (model, defaults) = variant.model()?;
         let state = together(&defaults, Fragment::default()).map_err(|errors| all(&errors))?;
         // The authorities an image trusts are in its package, which need not be built; they are content of a file, never a reason.
-        Ok(Self { model, image: Image { services: variant.services, certificates: Vec::new() }, state })
+        Ok(Self { model, image: Image { services: variant.services.into_iter().collect(), certificates: Vec::new() }, state })
     }
 }
 
@@ -82,7 +69,7 @@ fn in_order(mut errors: Vec<SettingError>) -> Vec<SettingError> {
 mod tests {
     use super::*;
 
-    const VARIANT: &str = "services = [\"netd\", \"hostd\"]\n\
+    const VARIANT: &str = "name = \"test\"\nservices = [\"netd\", \"hostd\"]\n\
         namespaces = [\"motd\", \"network\", \"workloads\", \"container-registry\", \"api\"]\n[settings]\nmotd = \"default\"\n";
 
     fn of(text: &str) -> Result<Plan, Vec<SettingError>> {

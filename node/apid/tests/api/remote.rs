@@ -103,7 +103,7 @@ fn each_operation_is_for_its_role_and_those_above() {
 #[test]
 fn an_operator_runs_the_node_and_changes_neither_its_management_nor_its_trust() {
     let place = Place::new();
-    let variant = "namespaces = [\"motd\", \"api\", \"dns\", \"pki\", \"updates\", \"host-containers\"]\n";
+    let variant = "name = \"test\"\nnamespaces = [\"motd\", \"api\", \"dns\", \"pki\", \"updates\", \"host-containers\"]\n";
     std::fs::write(place.path("variant.toml"), variant).expect("a variant");
     let (apid, authority, port) = open_in(place);
     let client = connect(port, &authority, &authority.client("operator"));

@@ -204,7 +204,7 @@ fn more_settings_than_a_node_keeps_are_refused() {
 #[test]
 fn a_link_that_comes_late_gets_its_sysctls() {
     let place = Place::new();
-    let variant = "namespaces = [\"motd\", \"kernel\"]\nservices = [\"kernel-settings\"]\n";
+    let variant = "name = \"test\"\nnamespaces = [\"motd\", \"kernel\"]\nservices = [\"kernel-settings\"]\n";
     std::fs::write(place.path("variant.toml"), variant).expect("a variant");
     let asked = neighbours::init(&place.path("init.sock"));
     asked.has("kernel-settings");
