@@ -1,23 +1,12 @@
 //! The real program on a tree that looks like `/`, with a boot loader that counts as systemd-boot does.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::{Arc, Mutex},
-};
+use std::{fs, path::PathBuf};
 
 use ampoule_layout::{CommandLine, RootHash, VerityTable};
-use ampoule_supervise::message::{REQUEST_SIZE, Reply, Request};
-use rustix::{
-    io::{read, write},
-    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept, bind, listen, socket_with},
-};
+use ampoule_supervise::message::Request;
+use ampoule_test_support::Tree;
 
-struct Node {
-    root: tempfile::TempDir,
-    asked: Arc<Mutex<Vec<Request>>>,
-}
+struct Node(Tree);
 
 fn base() -> String {
     CommandLine::new(VerityTable::for_image(RootHash::from_bytes([7; 32]), 11)).to_string()
@@ -25,20 +14,15 @@ fn base() -> String {
 
 impl Node {
     fn new() -> Self {
-        let root = tempfile::tempdir().expect("folder");
-        for folder in ["proc", "etc/ampoule", "run/ampoule", "usr/lib", "sys/firmware/efi", "esp/EFI/Linux", "esp/loader"] {
-            fs::create_dir_all(root.path().join(folder)).expect("folder");
-        }
-        let asked = init(&root.path().join("run/ampoule/init.sock"));
-        let node = Self { root, asked };
-        fs::write(node.path("usr/lib/os-release"), "ID=ampoule\nVERSION=\"0.1.0 (test)\"\nVERSION_ID=0.1.0\n").expect("release");
-        fs::write(node.path("esp/EFI/Linux/ampoule_0.1.0+2-1.efi"), vec![7; 200_000]).expect("image");
+        let node = Self(Tree::new(&["proc", "sys/firmware/efi", "esp/loader"]));
+        node.0.write("usr/lib/os-release", "ID=ampoule\nVERSION=\"0.1.0 (test)\"\nVERSION_ID=0.1.0\n");
+        node.0.write("esp/EFI/Linux/ampoule_0.1.0+2-1.efi", vec![7; 200_000]);
         node.boot();
         node
     }
 
     fn path(&self, below: &str) -> PathBuf {
-        self.root.path().join(below)
+        self.0.path(below)
     }
 
     fn entries(&self) -> Vec<String> {
@@ -74,35 +58,16 @@ impl Node {
     }
 
     fn run(&self) -> (bool, String) {
-        let out = Command::new(env!("CARGO_BIN_EXE_boot-parameters")).arg(self.root.path()).output().expect("runs");
-        (out.status.success(), String::from_utf8_lossy(&out.stderr).into_owned())
+        self.0.run(env!("CARGO_BIN_EXE_boot-parameters"))
     }
 
     fn reboots(&self) -> usize {
-        self.asked.lock().expect("list").iter().filter(|request| **request == Request::Reboot).count()
+        self.0.asked().iter().filter(|request| **request == Request::Reboot).count()
     }
 
     fn line(&self) -> String {
         fs::read_to_string(self.path("proc/cmdline")).expect("line").trim().to_owned()
     }
-}
-
-fn init(path: &Path) -> Arc<Mutex<Vec<Request>>> {
-    let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).expect("socket");
-    bind(&socket, &SocketAddrUnix::new(path).expect("path")).expect("bind");
-    listen(&socket, 8).expect("listen");
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let kept = Arc::clone(&asked);
-    std::thread::spawn(move || {
-        while let Ok(client) = accept(&socket) {
-            let mut bytes = [0; REQUEST_SIZE];
-            while let Ok(REQUEST_SIZE) = read(&client, &mut bytes) {
-                kept.lock().expect("list").extend(Request::decode(&bytes));
-                write(&client, &Reply::Done.encode()).expect("answered");
-            }
-        }
-    });
-    asked
 }
 
 const WISH: &str = r#"{"kernel-parameters":{"mitigations":["off"],"dyndbg":["file x +p"]},"reboot-to-reconcile":true}"#;

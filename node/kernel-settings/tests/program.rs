@@ -3,40 +3,27 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
-    sync::{Arc, Mutex},
 };
 
-use ampoule_supervise::message::{Name, REQUEST_SIZE, Reply, Request};
-use rustix::{
-    io::{read, write},
-    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept, bind, listen, socket_with},
-};
+use ampoule_supervise::message::{Name, Request};
+use ampoule_test_support::Tree;
 
-/// A tree like `/`, and an `init` that says yes.
-struct Node(tempfile::TempDir, Init);
+/// A tree like `/`.
+struct Node(Tree);
 
 impl Node {
     /// With these entries below `/proc/sys` and lockdown at integrity.
     fn new(entries: &[(&str, &str)]) -> Self {
-        let root = tempfile::tempdir().expect("folder");
-        fs::create_dir_all(root.path().join("run/ampoule")).expect("folder");
-        let init = Init::listen(&root.path().join("run/ampoule/init.sock"));
-        let node = Self(root, init);
-        for folder in ["proc/sys", "etc/ampoule", "run/ampoule/kernel-settings", "sys/kernel/security"] {
-            fs::create_dir_all(node.path(folder)).expect("folder");
-        }
+        let node = Self(Tree::new(&["proc/sys", "run/ampoule/kernel-settings"]));
         for (path, value) in entries {
-            let file = node.path("proc/sys").join(path);
-            fs::create_dir_all(file.parent().expect("parent")).expect("folder");
-            fs::write(file, format!("{value}\n")).expect("entry");
+            node.0.write(&format!("proc/sys/{path}"), format!("{value}\n"));
         }
-        fs::write(node.path("sys/kernel/security/lockdown"), "none [integrity] confidentiality\n").expect("lockdown");
+        node.0.write("sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
         node
     }
 
     fn path(&self, below: &str) -> PathBuf {
-        self.0.path().join(below)
+        self.0.path(below)
     }
 
     fn entry(&self, path: &str) -> String {
@@ -50,31 +37,8 @@ impl Node {
     }
 
     fn run_as_is(&self) -> (bool, Vec<String>) {
-        let out = Command::new(env!("CARGO_BIN_EXE_kernel-settings")).arg(self.0.path()).output().expect("runs");
-        (out.status.success(), String::from_utf8_lossy(&out.stderr).lines().map(str::to_owned).collect())
-    }
-}
-
-/// Answers `init`'s socket and keeps what it was asked.
-struct Init(Arc<Mutex<Vec<Request>>>);
-
-impl Init {
-    fn listen(path: &Path) -> Self {
-        let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).expect("socket");
-        bind(&socket, &SocketAddrUnix::new(path).expect("path")).expect("bind");
-        listen(&socket, 8).expect("listen");
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&asked);
-        std::thread::spawn(move || {
-            while let Ok(client) = accept(&socket) {
-                let mut bytes = [0; REQUEST_SIZE];
-                while let Ok(REQUEST_SIZE) = read(&client, &mut bytes) {
-                    kept.lock().expect("list").extend(Request::decode(&bytes));
-                    write(&client, &Reply::Done.encode()).expect("answered");
-                }
-            }
-        });
-        Self(asked)
+        let (ok, said) = self.0.run(env!("CARGO_BIN_EXE_kernel-settings"));
+        (ok, said.lines().map(str::to_owned).collect())
     }
 }
 
@@ -83,7 +47,7 @@ fn modload_is_told_once_in_a_boot() {
     let node = Node::new(&[]);
     assert_eq!(node.run_as_is(), (true, vec![]));
     assert_eq!(node.run_as_is(), (true, vec![]));
-    assert_eq!(*node.1.0.lock().expect("list"), [Request::Reload(Name::new("modload").expect("a name"))]);
+    assert_eq!(node.0.asked(), [Request::Reload(Name::new("modload").expect("a name"))]);
 }
 
 const ENTRIES: &[(&str, &str)] = &[

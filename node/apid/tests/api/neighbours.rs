@@ -9,8 +9,7 @@ use std::{
     thread,
 };
 
-use ampoule_supervise::message::{Name, Phase, REQUEST_SIZE, Refusal, Reply, Request, ServiceStatus, TimelineEntry};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType, accept, bind, listen, recv, send, socket};
+use ampoule_supervise::message::{Name, Phase, Refusal, Reply, Request, ServiceStatus, TimelineEntry};
 
 /// A stand-in for `init`: what it was asked to do, in order, and how its services are.
 #[derive(Clone, Default)]
@@ -81,24 +80,13 @@ impl Service {
 
 /// An `init` with `hostd` and `netd`, both running.
 pub(crate) fn init(path: &Path) -> Init {
-    let listener = socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).expect("a socket");
-    bind(&listener, &SocketAddrUnix::new(path).expect("an address")).expect("bound");
-    listen(&listener, 8).expect("listening");
     let init = Init::default();
     for name in ["hostd", "netd"] {
         let service = Service { phase: Phase::Running, restarts: 1, when_told: Vec::new(), coming: VecDeque::new() };
         init.inner().services.insert(name.to_owned(), service);
     }
     let own = init.clone();
-    thread::spawn(move || {
-        while let Ok(connection) = accept(&listener) {
-            let mut bytes = [0; REQUEST_SIZE];
-            while let Ok((REQUEST_SIZE, _)) = recv(&connection, &mut bytes[..], RecvFlags::empty()) {
-                let reply = answer(&bytes, &mut own.inner());
-                let _ = send(&connection, &reply.encode(), SendFlags::NOSIGNAL);
-            }
-        }
-    });
+    ampoule_test_support::init(path, move |bytes| answer(bytes, &mut own.inner()));
     init
 }
 
