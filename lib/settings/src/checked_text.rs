@@ -39,15 +39,7 @@ macro_rules! checked_text {
             }
         }
 
-        impl $crate::Described for $name {
-            const ALLOWED: &'static str = $allowed;
-            const LIST: &'static str = concat!("a list, each ", $allowed);
-            const ONE_OR_LIST: &'static str = concat!($allowed, ", or a list of such");
-
-            fn schema() -> serde_json::Value {
-                serde_json::json!({ "type": "string" })
-            }
-        }
+        $crate::described::described_text! { $name = $allowed; }
     )*};
 }
 pub(crate) use checked_text;
