@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use ampoule_api_types::Role;
 use anyhow::{Context, Result, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
@@ -19,30 +20,6 @@ use crate::private_file;
 
 /// The name in the certificate of every local node.
 const SERVER_NAME: &str = "localhost";
-
-/// What a client may do; the OU of its certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Reads.
-    Reader,
-    /// Reads and acts on workloads and services.
-    Operator,
-    /// Everything.
-    Admin,
-}
-
-impl Role {
-    const ALL: [Self; 3] = [Self::Reader, Self::Operator, Self::Admin];
-
-    /// As in a certificate.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Reader => "reader",
-            Self::Operator => "operator",
-            Self::Admin => "admin",
-        }
-    }
-}
 
 /// Where a client's files lie.
 #[derive(Clone, Debug)]

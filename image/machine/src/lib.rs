@@ -18,7 +18,7 @@ mod serial;
 pub use accelerator::Accelerator;
 pub use config::{Boot, Firmware, Forward, MachineConfig, OnReboot};
 pub use disk::{create_overlay, image_disk};
-pub use identity::{ClientFiles, LocalIdentity, Role};
+pub use identity::{ClientFiles, LocalIdentity};
 pub use machine::{Exit, Machine};
 pub use memory::{available_mib, machines_that_fit};
 pub use ports::{Loopback, free_port};

@@ -8,9 +8,10 @@ use std::{
 };
 
 use ampoule_api_client::{Client, LogQuery, Method};
+use ampoule_api_types::Role;
 use ampoule_api_types::v1::{BootReport, LogRecord, ServiceList, WorkloadList, WorkloadState};
 use ampoule_builder::BuiltImage;
-use ampoule_machine::{Boot, Exit, Forward, LocalIdentity, Machine, Role, free_port};
+use ampoule_machine::{Boot, Exit, Forward, LocalIdentity, Machine, free_port};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 

@@ -7,7 +7,8 @@ use std::{
 };
 
 use ampoule_api_client::Client;
-use ampoule_machine::{LocalIdentity, Role};
+use ampoule_api_types::Role;
+use ampoule_machine::LocalIdentity;
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! A node comes up and says what it is.
 
 use ampoule_api_client::Method;
-use ampoule_machine::Role;
+use ampoule_api_types::Role;
 use anyhow::{Result, ensure};
 
 use crate::{context::Context, framework::within, runner::Case};

@@ -4,10 +4,10 @@ use std::{fmt, fs, path::Path, time::Duration};
 
 use ampoule_api_client::{Client, LogQuery};
 use ampoule_api_types::{
-    OsInfo,
+    OsInfo, Role,
     v1::{LogRecord, ServiceStatus, WorkloadState, WorkloadStatus},
 };
-use ampoule_machine::{Exit, LocalIdentity, Machine, MachineConfig, Role};
+use ampoule_machine::{Exit, LocalIdentity, Machine, MachineConfig};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
