@@ -1,6 +1,6 @@
 //! Mounting, and what stands in when a partition cannot be used.
 
-use std::{ffi::CStr, fs, io, path::Path};
+use std::{ffi::CString, fs, io, path::Path};
 
 use rustix::mount::{MountFlags, mount};
 
@@ -12,13 +12,20 @@ fn flags() -> MountFlags {
 }
 
 /// Mounts the ext4 on `device`; the kernel replays its journal. `options` name the label of its root folder, from which all below have theirs.
-pub(crate) fn ext4(device: &Path, target: &Path, options: &CStr) -> Result<(), StorageError> {
-    mount(device, target, "ext4", flags(), options).map_err(|error| StorageError::Mount { device: device.to_owned(), source: error.into() })
+pub(crate) fn ext4(device: &Path, target: &Path, options: &str) -> Result<(), StorageError> {
+    let mounted = text(options).and_then(|options| Ok(mount(device, target, "ext4", flags(), options.as_c_str())?));
+    mounted.map_err(|source| StorageError::Mount { device: device.to_owned(), source })
 }
 
 /// A memory file system of at most `options`' size.
-pub(crate) fn memory(target: &Path, options: &CStr) -> Result<(), StorageError> {
-    mount("tmpfs", target, "tmpfs", flags(), options).map_err(StorageError::io("mount a memory file system at", target))
+pub(crate) fn memory(target: &Path, options: &str) -> Result<(), StorageError> {
+    let mounted = text(options).and_then(|options| Ok(mount("tmpfs", target, "tmpfs", flags(), options.as_c_str())?));
+    mounted.map_err(StorageError::io("mount a memory file system at", target))
+}
+
+/// As the kernel takes it.
+fn text(options: &str) -> io::Result<CString> {
+    Ok(CString::new(options)?)
 }
 
 /// The type of the file system mounted at `target` itself, if there is one.

@@ -1,7 +1,6 @@
 //! The two places that keep data, and the way each goes from a partition to a folder in use.
 
 use std::{
-    ffi::CStr,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{Seek, SeekFrom},
     os::unix::fs::DirBuilderExt,
@@ -34,10 +33,10 @@ pub(crate) struct Volume {
     grows: bool,
     /// Folders that its users count on, with their modes.
     folders: &'static [(&'static str, u32)],
-    /// Label of its root folder, as a mount option.
-    label: &'static CStr,
-    /// Options of the memory file system that stands in.
-    stand_in: &'static CStr,
+    /// Type of its root folder in the policy.
+    typ: &'static str,
+    /// Most that the memory file system takes that stands in, as tmpfs(5) has it.
+    stand_in: &'static str,
 }
 
 /// Settings and identity.
@@ -46,8 +45,8 @@ pub(crate) const STATE: Volume = Volume {
     target: "/state",
     grows: false,
     folders: &[("settings", 0o700), ("identity", 0o700)],
-    label: c"rootcontext=system_u:object_r:state_t:s0",
-    stand_in: c"size=16m,mode=0755,rootcontext=system_u:object_r:state_t:s0",
+    typ: "state_t",
+    stand_in: "16m",
 };
 
 /// Containers, volumes, logs.
@@ -64,8 +63,8 @@ pub(crate) const DATA: Volume = Volume {
         ("log/ampoule", 0o700),
         ("tmp", 0o1777),
     ],
-    label: c"rootcontext=system_u:object_r:data_t:s0",
-    stand_in: c"size=40%,mode=0755,rootcontext=system_u:object_r:data_t:s0",
+    typ: "data_t",
+    stand_in: "40%",
 };
 
 impl Volume {
@@ -81,7 +80,7 @@ impl Volume {
                 // First a look: of a partition that is not ours not even the length is changed.
                 self.prepare(&partition.device)?;
                 self.grow_partition(&partition);
-                mounts::ext4(&partition.device, target, self.label)?;
+                mounts::ext4(&partition.device, target, &self.label())?;
             }
         }
         // A file system that does not grow is still one that works.
@@ -91,11 +90,16 @@ impl Volume {
         self.make_folders()
     }
 
+    /// Label of its root folder, as a mount option.
+    fn label(&self) -> String {
+        format!("rootcontext=system_u:object_r:{}:s0", self.typ)
+    }
+
     /// The same place in memory.
     pub(crate) fn open_in_memory(&self) -> Result<(), StorageError> {
         let target = Path::new(self.target);
         if mounts::mounted_type(target).is_ok_and(|mounted| mounted.is_none()) {
-            mounts::memory(target, self.stand_in)?;
+            mounts::memory(target, &format!("size={},mode=0755,{}", self.stand_in, self.label()))?;
         }
         self.make_folders()
     }
