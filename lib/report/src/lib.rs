@@ -3,10 +3,12 @@
 //! A line goes to standard error with its level in front as `<N>` (syslog numbers, as `sd-daemon(3)` has them) and no time: the log service stamps it.
 
 mod notify;
+mod socket;
 #[cfg(feature = "status")]
 pub mod status;
 
 pub use notify::{notify, ready};
+pub use socket::listen;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::Write as _;

@@ -12,8 +12,6 @@ use std::{
 use ampoule_api_types::v1::{Denial as Told, DenialList};
 use ampoule_denials::{Counted, Refused, Tally};
 
-use crate::service::listen;
-
 /// Readers are served one after the other, each for at most this long.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// After a connection that could not be taken, as when all descriptors are in use.
@@ -35,8 +33,7 @@ impl Denials {
 
     /// Answers on `path` from now on, whoever connects.
     pub(crate) fn serve(self, path: &Path) -> io::Result<()> {
-        let listener = listen(path)?;
-        listener.set_nonblocking(false)?;
+        let listener = ampoule_report::listen(path, 0o660)?;
         thread::Builder::new().name("denials".into()).stack_size(STACK).spawn(move || self.answer_all(&listener)).map(drop)
     }
 

@@ -4,7 +4,7 @@ use std::{
     io,
     os::{
         fd::{AsFd, OwnedFd},
-        unix::{fs::PermissionsExt, net::UnixListener},
+        unix::net::UnixListener,
     },
     path::Path,
 };
@@ -139,14 +139,9 @@ impl Service {
     }
 }
 
-/// A socket at `path` for this user and its group, in place of one left over.
+/// A socket at `path` for this user and its group, which is looked at and never waited for.
 pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+    let listener = ampoule_report::listen(path, 0o660)?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

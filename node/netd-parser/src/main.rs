@@ -4,34 +4,26 @@
 //! the daemon checks.
 
 use ampoule_netmodel::parser::{LENGTH, MAX_QUESTION, SOCKET, framed, parse};
-use ampoule_report::init_logger;
+use ampoule_report::{init_logger, listen};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// For the group of who may ask.
+const MODE: u32 = 0o660;
 
 fn main() -> ExitCode {
     init_logger();
     // Tests give another place.
     let socket = std::env::args_os().nth(1).map_or_else(|| PathBuf::from(SOCKET), PathBuf::from);
-    match listen(&socket) {
+    match listen(&socket, MODE) {
         Ok(listener) => serve(&listener),
         Err(error) => {
             log::error!("Cannot listen on {}: {error}", socket.display());
             ExitCode::FAILURE
         }
     }
-}
-
-fn listen(path: &Path) -> io::Result<UnixListener> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-    Ok(listener)
 }
 
 fn serve(listener: &UnixListener) -> ExitCode {
@@ -86,8 +78,8 @@ mod tests {
     fn questions_are_answered_one_after_the_other_and_after_a_wrong_one() {
         let place = tempfile::tempdir().expect("a folder");
         let path = place.path().join("socket");
-        drop(listen(&path).expect("listens"));
-        let listener = listen(&path).expect("in place of the one before");
+        drop(listen(&path, MODE).expect("listens"));
+        let listener = listen(&path, MODE).expect("in place of the one before");
         std::thread::spawn(move || serve(&listener));
         let mut stream = UnixStream::connect(&path).expect("connects");
         let frame = question(Kind::Dhcp, b"noise").expect("short");
