@@ -11,8 +11,9 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// An error about `text`, which is quoted.
-    pub(crate) fn quoting(text: &str, wrong: &str, allowed: &'static str) -> Self {
+    /// An error about `text`, which is quoted; not for what could be a secret.
+    #[must_use]
+    pub fn quoting(text: &str, wrong: &str, allowed: &'static str) -> Self {
         Self { reason: format!("{} {wrong}", quote(text)), allowed }
     }
 
@@ -32,6 +33,26 @@ fn quote(text: &str) -> String {
         start.push('…');
     }
     format!("{start:?}")
+}
+
+/// Gives types that are read by `FromStr` and printed by `Display` the conversions that serde's `try_from` and `into` take.
+#[macro_export]
+macro_rules! text_conversions {
+    ($($name:ty),+) => {$(
+        impl TryFrom<String> for $name {
+            type Error = <Self as std::str::FromStr>::Err;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.to_string()
+            }
+        }
+    )+};
 }
 
 /// Makes a text type from a function that checks: `TryFrom`, `FromStr`, `Display` and serde, all through that function.

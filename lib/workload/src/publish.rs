@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, fmt, net::Ipv4Addr, num::NonZeroU16, str::FromStr};
 
+use ampoule_base::{Invalid, text_conversions};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 /// One port of the node that leads to a port of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -26,16 +26,13 @@ pub enum Protocol {
     Udp,
 }
 
-/// Why a text is not a published port.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("published port '{0}' is not HOSTPORT:PORT[/tcp|udp] with ports from 1 to 65535")]
-pub struct PublishError(String);
+const ALLOWED: &str = "HOSTPORT:PORT, maybe with /tcp or /udp behind it, and ports from 1 to 65535";
 
 impl FromStr for Publish {
-    type Err = PublishError;
+    type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse(text).ok_or_else(|| PublishError(text.to_owned()))
+        parse(text).ok_or_else(|| Invalid::quoting(text, "is not HOSTPORT:PORT[/tcp|udp] with ports from 1 to 65535", ALLOWED))
     }
 }
 
@@ -49,19 +46,7 @@ fn parse(text: &str) -> Option<Publish> {
     Some(Publish { host: host.parse().ok()?, container: container.parse().ok()?, protocol })
 }
 
-impl TryFrom<String> for Publish {
-    type Error = PublishError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Publish> for String {
-    fn from(publish: Publish) -> Self {
-        publish.to_string()
-    }
-}
+text_conversions!(Publish);
 
 impl fmt::Display for Publish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

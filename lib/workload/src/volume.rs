@@ -2,8 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use ampoule_base::{Invalid, text_conversions};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 /// A durable folder of the node inside a container.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -19,18 +19,14 @@ pub struct Volume {
     pub shared: bool,
 }
 
-/// Why a text is not a volume.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error(
-    "volume '{0}' is not NAME:/path[:OPTIONS]: NAME has letters, digits, '.', '_' and '-' and begins with a letter or digit; the path is absolute, is not '/' and has no '..'; OPTIONS are `ro` and `shared`, divided by a comma"
-)]
-pub struct VolumeError(String);
+const WRONG: &str = "is not NAME:/path[:OPTIONS]: NAME has letters, digits, '.', '_' and '-' and begins with a letter or digit; the path is absolute, is not '/' and has no '..'; OPTIONS are `ro` and `shared`, divided by a comma";
+const ALLOWED: &str = "NAME:/path, maybe with :ro, :shared or :ro,shared behind it";
 
 impl FromStr for Volume {
-    type Err = VolumeError;
+    type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse(text).ok_or_else(|| VolumeError(text.to_owned()))
+        parse(text).ok_or_else(|| Invalid::quoting(text, WRONG, ALLOWED))
     }
 }
 
@@ -64,19 +60,7 @@ fn is_path(path: &str) -> bool {
         && path.split('/').any(|part| !part.is_empty() && part != ".")
 }
 
-impl TryFrom<String> for Volume {
-    type Error = VolumeError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Volume> for String {
-    fn from(volume: Volume) -> Self {
-        volume.to_string()
-    }
-}
+text_conversions!(Volume);
 
 impl fmt::Display for Volume {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
