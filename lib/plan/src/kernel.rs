@@ -2,8 +2,8 @@
 
 use crate::file::{Action, File, Files, Reader, json};
 use crate::{Effect, Image};
+use ampoule_kernel::KernelDocument;
 use ampoule_settings::{Settings, kernel::Kernel};
-use serde::Serialize;
 use std::collections::BTreeSet;
 
 const KERNEL: &str = "/etc/ampoule/kernel.json";
@@ -15,13 +15,6 @@ pub(crate) const EFFECTS: &[Effect] = &[
     Effect::told("kernel.modules", &[MODULES], "modload", Action::Reload),
 ];
 
-#[derive(Serialize)]
-struct Values<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lockdown: Option<ampoule_settings::kernel::Lockdown>,
-    sysctl: std::collections::BTreeMap<&'a str, &'a str>,
-}
-
 /// The network links that sysctls of these settings are about. They come and go, and their sysctls with them.
 #[must_use]
 pub fn sysctl_links(settings: &Settings) -> BTreeSet<String> {
@@ -32,9 +25,9 @@ pub fn sysctl_links(settings: &Settings) -> BTreeSet<String> {
 pub(crate) fn render(_: &Image, settings: &Settings, files: &mut Files) {
     let Kernel { lockdown, sysctl, modules, .. } = &settings.kernel;
     if lockdown.is_some() || !sysctl.is_empty() {
-        let sysctl = sysctl.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        let values = Values { lockdown: *lockdown, sysctl };
-        files.insert(KERNEL.into(), File::open(json(&values), Reader::reload("kernel-settings")));
+        let sysctl = sysctl.iter().map(|(k, v)| (k.as_str().to_owned(), v.as_str().to_owned())).collect();
+        let document = KernelDocument { lockdown: *lockdown, sysctl };
+        files.insert(KERNEL.into(), File::open(json(&document), Reader::reload("kernel-settings")));
     }
     if !modules.is_empty() {
         files.insert(MODULES.into(), File::open(json(modules), Reader::reload("modload")));

@@ -4,7 +4,7 @@ use crate::checked_text::checked_text;
 pub use crate::hugepages::Hugepages;
 use crate::namespace::namespace;
 use crate::{Described, SettingError, path};
-use serde::{Deserialize, Serialize};
+use ampoule_kernel::Lockdown;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -34,18 +34,6 @@ namespace! {
         /// Whether it is loaded at boot. Needs `allowed = true`.
         autoload "autoload": bool, "true";
     }
-}
-
-/// A mode of the kernel's lockdown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Lockdown {
-    /// Off.
-    None,
-    /// Root cannot change the kernel.
-    Integrity,
-    /// Nor read its memory.
-    Confidentiality,
 }
 
 impl Described for Lockdown {
