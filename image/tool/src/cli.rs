@@ -7,6 +7,8 @@ use ampoule_machine::Firmware;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::bench::Conditions;
+
 /// Ampoule: a sealed Linux that only runs containers
 ///
 /// Builds node images, runs them in local virtual machines and tests them. Start with `./ampoule run`.
@@ -210,12 +212,8 @@ pub(crate) enum BenchWhat {
         /// Boots of each system; the median counts
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
         runs: u32,
-        /// Memory of each machine in MiB
-        #[arg(long, default_value_t = 1024)]
-        memory: u32,
-        /// Processors of each machine
-        #[arg(long, default_value_t = 2)]
-        cpus: u32,
+        #[command(flatten)]
+        machine: Conditions,
         /// Measure the image that lies built in this folder instead of building that of this checkout
         #[arg(long, value_name = "FOLDER")]
         image: Option<PathBuf>,
@@ -228,12 +226,8 @@ pub(crate) enum BenchWhat {
         /// Changes that are timed; the median counts
         #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=99))]
         runs: u32,
-        /// Memory of each machine in MiB
-        #[arg(long, default_value_t = 1024)]
-        memory: u32,
-        /// Processors of each machine
-        #[arg(long, default_value_t = 2)]
-        cpus: u32,
+        #[command(flatten)]
+        machine: Conditions,
         /// Measure the image that lies built in this folder instead of building that of this checkout
         #[arg(long, value_name = "FOLDER")]
         image: Option<PathBuf>,
@@ -248,12 +242,8 @@ pub(crate) enum BenchWhat {
         /// Boots of each image; the median counts
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
         runs: u32,
-        /// Memory of each machine in MiB
-        #[arg(long, default_value_t = 1024)]
-        memory: u32,
-        /// Processors of each machine
-        #[arg(long, default_value_t = 2)]
-        cpus: u32,
+        #[command(flatten)]
+        machine: Conditions,
         /// Write the table to this file in docs/
         #[arg(long, value_name = "NAME", value_parser = file_name)]
         write: Option<String>,

@@ -50,14 +50,12 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Docs => docs::run()?,
         Command::Inspect(args) => inspect::run(&args)?,
         Command::Bench(args) => match args.what {
-            BenchWhat::Boot { runs, memory, cpus, image, write } => {
-                bench::boot(runs, bench::Conditions { memory, cpus }, image.as_deref(), write)?
+            BenchWhat::Boot { runs, machine, image, write } => bench::boot(runs, machine, image.as_deref(), write)?,
+            BenchWhat::Image { folder, runs, machine, write } => {
+                bench::images::run(&folder, runs, machine, write.as_deref())?;
             }
-            BenchWhat::Image { folder, runs, memory, cpus, write } => {
-                bench::images::run(&folder, runs, bench::Conditions { memory, cpus }, write.as_deref())?;
-            }
-            BenchWhat::Api { runs, memory, cpus, image, write } => {
-                bench::api::run(runs, bench::Conditions { memory, cpus }, image.as_deref(), write)?;
+            BenchWhat::Api { runs, machine, image, write } => {
+                bench::api::run(runs, machine, image.as_deref(), write)?;
             }
         },
         Command::Doctor => return doctor::run(),

@@ -25,9 +25,13 @@ use crate::{
 use table::{Comparison, Sample};
 
 /// What both systems get.
-#[derive(Clone, Copy, Debug)]
+#[derive(clap::Args, Clone, Copy, Debug)]
 pub(crate) struct Conditions {
+    /// Memory of each machine in MiB
+    #[arg(long, default_value_t = 1024)]
     pub(crate) memory: u32,
+    /// Processors of each machine
+    #[arg(long, default_value_t = 2)]
     pub(crate) cpus: u32,
 }
 
