@@ -1,7 +1,8 @@
 //! The content-addressed cache: what was made once from the same recipe, inputs and tools is not made again.
 //!
 //! `artifacts/NAME-KEY/` (finished, never changed), `downloads/` (verified inputs), `work/` (unfinished; emptied by the
-//! next build that holds the lock), `shared/` (working directories of cargo), `logs/`, `locks/`.
+//! next build that holds the lock), `shared/` (working directories of cargo), `proofs/` (what was made a second time and came out the same), `logs/`,
+//! `locks/`.
 
 use anyhow::Context;
 use rustix::fs::{FlockOperation, flock};
@@ -58,7 +59,7 @@ impl Cache {
     }
 
     fn path(&self, name: &str, key: &str) -> PathBuf {
-        self.dir.join("artifacts").join(format!("{name}-{}", key.get(..32).unwrap_or(key)))
+        self.dir.join("artifacts").join(unit(name, key))
     }
 
     /// The artifact `name` with this key, if it was made before.
@@ -79,7 +80,7 @@ impl Cache {
         }
         let path = self.path(name, key);
         // One lock for each key: two checkouts that make different things of the same name do not wait for each other.
-        let unit = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let unit = unit(name, key);
         let _held = self.hold(&unit)?;
         if path.is_dir() {
             return Ok((path, true));
@@ -101,6 +102,11 @@ impl Cache {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
+}
+
+/// What the artifact `name` with this key is called.
+pub(crate) fn unit(name: &str, key: &str) -> String {
+    format!("{name}-{}", key.get(..32).unwrap_or(key))
 }
 
 /// Whether a scratch directory is one of `name`: its name, a dash and a random part without dashes.

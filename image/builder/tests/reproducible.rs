@@ -3,7 +3,7 @@
 //! Takes as long as two builds without a cache for anything but the kernel, so it runs only when asked:
 //! `cargo test -p ampoule-builder --test reproducible -- --ignored`. `AMPOULE_VARIANT` chooses the variant.
 
-use ampoule_builder::{BuildRequest, Silent, build, default_cache, reproduce};
+use ampoule_builder::{Again, BuildRequest, Silent, build, default_cache, reproduce};
 use std::path::{Path, PathBuf};
 
 fn repo() -> PathBuf {
@@ -26,6 +26,6 @@ fn an_image_depends_on_its_inputs_only() {
         locked: false,
     };
     let first = build(&request, &Silent).expect("the first image");
-    let differences = reproduce(&request, &first, &place.path().join("second"), &Silent).expect("the second image");
+    let differences = reproduce(&request, &first, &place.path().join("second"), Again::Everything, &Silent).expect("the second image");
     assert!(differences.is_empty(), "{differences:#?}");
 }

@@ -6,7 +6,7 @@ mod tally;
 
 use std::{process::ExitCode, time::Instant};
 
-use ampoule_builder::BuiltImage;
+use ampoule_builder::{Again, BuiltImage};
 use anyhow::Result;
 
 use crate::{building, cli::TestArgs, figures, paths, show::Show};
@@ -44,7 +44,8 @@ fn machines(show: &Show, args: &TestArgs, tally: &mut Tally) {
     }
     let Some(built) = image(show, VARIANT, tally) else { return };
     if args.filter.is_none() {
-        reproducible::check(show, VARIANT, &built, tally);
+        let which = if args.soak { Again::Everything } else { Again::Unproven };
+        reproducible::check(show, VARIANT, &built, which, tally);
     }
     let probe = image(show, PROBE_VARIANT, tally);
     stages::virtual_machines(show, args, &built, probe.as_ref(), tally);
