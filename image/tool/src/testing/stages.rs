@@ -89,7 +89,8 @@ pub(crate) fn unit(show: &Show, args: &TestArgs, tally: &mut Tally) {
 
 /// The API server against its document, by requests that nobody wrote; Python's package for it is kept in the cache.
 pub(crate) fn contract(show: &Show, tally: &mut Tally) {
-    let mut command = cargo(&["test", "--locked", "-p", "ampoule-apid", "--test", "contract", "--", "--ignored"]);
+    // Of the whole workspace, so that its dependencies have the features that the stage before has compiled them with.
+    let mut command = cargo(&["test", "--workspace", "--locked", "--test", "contract", "--", "--ignored"]);
     if let Ok(command) = command.as_mut() {
         command.env("AMPOULE_CACHE", paths::cache());
     }
