@@ -20,7 +20,7 @@ pub use config::{Boot, Firmware, Forward, MachineConfig, OnReboot};
 pub use disk::{create_overlay, image_disk};
 pub use identity::{ClientFiles, LocalIdentity};
 pub use machine::{Exit, Machine};
-pub use memory::{available_mib, machines_that_fit};
+pub use memory::{available_mib, machines_in_memory, machines_that_fit};
 pub use ports::{Loopback, free_port};
 pub use serial::{last_lines, strip_escapes};
 

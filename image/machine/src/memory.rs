@@ -20,6 +20,11 @@ pub fn machines_that_fit(memory_mib: u32, cpus_each: u32) -> usize {
     fit(available_mib(), processors, memory_mib, cpus_each)
 }
 
+/// How many machines of `memory_mib` there is free memory for, at least one; for machines that hardly need a processor.
+pub fn machines_in_memory(memory_mib: u32) -> usize {
+    fit(available_mib(), usize::MAX, memory_mib, 1)
+}
+
 fn fit(available: u64, processors: usize, memory_mib: u32, cpus_each: u32) -> usize {
     let by_memory = available.saturating_sub(RESERVE_MIB) / (u64::from(memory_mib) + OVERHEAD_MIB);
     let by_processors = processors / (cpus_each.max(1) as usize);

@@ -24,6 +24,15 @@ mod workloads;
 
 use crate::runner::Case;
 
+/// Cases that mostly wait: for a time limit, a second try, a service that never comes. They need a machine and hardly a processor.
+pub(crate) const WAITING: [&str; 5] = [
+    "late_imds_is_waited_for",
+    "a_crash_loop_backs_off",
+    "unconfirmed_settings_return",
+    "a_service_that_never_gets_ready",
+    "name_servers_that_lead_nowhere_return",
+];
+
 /// All cases, long ones first where it matters: the last to start should be short.
 pub(crate) fn all() -> Vec<Case> {
     [

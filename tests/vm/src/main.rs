@@ -28,7 +28,8 @@ struct Arguments {
     /// The demo workload's program (static) [default: built with cargo when a case needs it]
     #[arg(long)]
     demo: Option<PathBuf>,
-    /// Cases at once [default: what memory and processors allow, at most 2 under emulation]
+    /// Cases at once [default: what memory and processors allow, at most 2 under emulation,
+    /// and one more of those that mostly wait]
     #[arg(long)]
     jobs: Option<usize>,
     /// Only cases whose name contains one of these words
@@ -67,6 +68,8 @@ fn run(arguments: Arguments) -> Result<bool> {
     }
     ensure!(!cases.is_empty(), "no case has {:?} in its name; see --list", arguments.filter);
     let places = Places::find(&arguments.image_dir, arguments.probe_image_dir.as_deref(), arguments.demo.as_deref(), &arguments.logs)?;
-    let plan = Plan { jobs: arguments.jobs.unwrap_or_else(runner::default_jobs), cases };
+    let jobs = arguments.jobs.unwrap_or_else(runner::default_jobs);
+    // Who names a number means it.
+    let plan = Plan { jobs, one_more_waits: arguments.jobs.is_none() && runner::one_more_fits(jobs), cases };
     Ok(runner::run(plan, Context::new(places)))
 }

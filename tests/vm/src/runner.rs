@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ampoule_machine::machines_that_fit;
+use ampoule_machine::{machines_in_memory, machines_that_fit};
 use anyhow::{Result, anyhow};
 
 use crate::{cases, context::Context, framework::NodeFailure};
@@ -29,6 +29,8 @@ pub(crate) struct Case {
 /// What is to be run.
 pub(crate) struct Plan {
     pub(crate) jobs: usize,
+    /// Beside these, one of the cases that mostly wait.
+    pub(crate) one_more_waits: bool,
     pub(crate) cases: Vec<Case>,
 }
 
@@ -46,18 +48,42 @@ pub(crate) fn default_jobs() -> usize {
     machines_that_fit(1024, 1).clamp(1, 2)
 }
 
+/// Whether there is memory for one more machine than `jobs`.
+pub(crate) fn one_more_fits(jobs: usize) -> bool {
+    machines_in_memory(1024) > jobs
+}
+
+/// Cases not yet begun.
+struct Queue {
+    busy: VecDeque<Case>,
+    waiting: VecDeque<Case>,
+}
+
+impl Queue {
+    fn new(cases: Vec<Case>) -> Self {
+        let (waiting, busy): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| cases::WAITING.contains(&case.name));
+        Self { busy: busy.into(), waiting: waiting.into() }
+    }
+
+    /// The next case; for a worker that only waits, one that mostly waits.
+    fn take(&mut self, only_waits: bool) -> Option<Case> {
+        if only_waits { self.waiting.pop_front() } else { self.busy.pop_front().or_else(|| self.waiting.pop_front()) }
+    }
+}
+
 /// Runs the plan; whether everything passed.
 pub(crate) fn run(plan: Plan, context: Context) -> bool {
     let start = Instant::now();
     let total = plan.cases.len();
     println!("{total} cases, {} at once", plan.jobs);
-    let queue = Arc::new(Mutex::new(VecDeque::from(plan.cases)));
+    let queue = Arc::new(Mutex::new(Queue::new(plan.cases)));
     let (report, outcomes) = mpsc::channel();
-    let workers: Vec<_> = (0..plan.jobs.max(1))
-        .map(|_| {
+    let workers: Vec<_> = std::iter::repeat_n(false, plan.jobs.max(1))
+        .chain(plan.one_more_waits.then_some(true))
+        .map(|only_waits| {
             let (queue, context, report) = (queue.clone(), context.clone(), report.clone());
             thread::spawn(move || {
-                while let Some(case) = take(&queue) {
+                while let Some(case) = take(&queue, only_waits) {
                     // The receiver lives until all workers have ended.
                     let _ = report.send((case, tried(case, &context)));
                 }
@@ -78,8 +104,8 @@ pub(crate) fn run(plan: Plan, context: Context) -> bool {
     failed.is_empty()
 }
 
-fn take(queue: &Mutex<VecDeque<Case>>) -> Option<Case> {
-    queue.lock().ok()?.pop_front()
+fn take(queue: &Mutex<Queue>, only_waits: bool) -> Option<Case> {
+    queue.lock().ok()?.take(only_waits)
 }
 
 /// Once, or twice if the emulator itself died.
@@ -121,4 +147,22 @@ fn indented(error: &anyhow::Error) -> String {
     let (long, short): (Vec<&String>, Vec<&String>) = causes.iter().partition(|cause| cause.trim().contains('\n'));
     let lines = short.into_iter().chain(long).flat_map(|cause| cause.lines());
     lines.map(|line| format!("      {line}")).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_case_is_taken_once_and_those_that_wait_by_whoever_is_free() {
+        let all = cases::all();
+        let waiting = |case: &Case| cases::WAITING.contains(&case.name);
+        assert_eq!(all.iter().filter(|case| waiting(case)).count(), cases::WAITING.len(), "a name in the list is no case");
+        let mut queue = Queue::new(all.clone());
+        assert!(queue.take(true).is_some_and(|case| waiting(&case)));
+        let rest: Vec<Case> = std::iter::from_fn(|| queue.take(false)).collect();
+        assert_eq!(rest.len(), all.len() - 1);
+        assert!(!waiting(&rest[0]) && waiting(&rest[rest.len() - 1]));
+        assert!(queue.take(true).is_none());
+    }
 }

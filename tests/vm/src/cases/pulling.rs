@@ -18,7 +18,7 @@ pub(super) const CASES: &[Case] = &[Case {
 
 fn pull_survives_a_dying_registry(context: &Context) -> Result<()> {
     let registry = context.registry()?;
-    let image = registry.with_noise("redis", IMAGE_MEBIBYTES)?;
+    let image = registry.with_noise("shell", IMAGE_MEBIBYTES)?;
     let road = FlakyRoad::to(registry.port(), IMAGE_MEBIBYTES / 2 * 1024 * 1024)?;
     let image = image.replace(&registry.address(), &road.address());
     let mut node = context

@@ -34,10 +34,10 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// A node with the registry's redis image known under `{image}` in `settings`: it has a shell and small programs.
+/// A node with the registry's image of a shell and small programs known under `{image}` in `settings`.
 pub(super) fn node_with(context: &Context, settings: &str) -> Result<Node> {
     let registry = context.registry()?;
-    let image = registry.image("redis")?;
+    let image = registry.image("shell")?;
     let mut node = context.node().trusting_registry(&registry.address()).with_settings(&settings.replace("{image}", &image)).start()?;
     node.boots()?;
     Ok(node)

@@ -55,7 +55,7 @@ fn mmdebstrap() -> Command {
 
 fn bootstrap(recipe: &Recipe, root: &Path) -> Result<Command> {
     let mut command = mmdebstrap();
-    command.args(["--variant=essential", &format!("--include={}", recipe.packages.join(","))]);
+    command.args([format!("--variant={}", recipe.variant.name()), format!("--include={}", recipe.packages.join(","))]);
     let excluded = NOT_NEEDED.iter().copied().chain(recipe.exclude.iter().map(String::as_str));
     command.args(excluded.map(|pattern| format!("--dpkgopt=path-exclude={pattern}")));
     command.args(recipe.before.iter().map(|step| format!("--essential-hook={step}")));
@@ -67,6 +67,7 @@ fn bootstrap(recipe: &Recipe, root: &Path) -> Result<Command> {
         command.arg(format!("--customize-hook=upload {} {}", source.display(), file.path));
         command.arg(format!("--customize-hook=chmod {} \"$1{}\"", file.mode, file.path));
     }
+    command.args(recipe.after.iter().map(|step| format!("--customize-hook={step}")));
     command.arg(suite()?).arg(root);
     Ok(command)
 }

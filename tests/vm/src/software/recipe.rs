@@ -18,9 +18,15 @@ const FORMAT: &str = "1";
 pub(crate) struct Recipe {
     /// Debian packages.
     pub(crate) packages: Vec<String>,
+    /// What is there beside them.
+    #[serde(default)]
+    pub(crate) variant: Variant,
     /// Shell commands run with the root folder as `$1` before the packages are installed.
     #[serde(default)]
     pub(crate) before: Vec<String>,
+    /// Shell commands run with the root folder as `$1` when all else is in it.
+    #[serde(default)]
+    pub(crate) after: Vec<String>,
     /// Patterns of files that are not unpacked.
     #[serde(default)]
     pub(crate) exclude: Vec<String>,
@@ -40,6 +46,27 @@ pub(crate) struct Recipe {
     /// Hash of everything above and the files named in it.
     #[serde(skip)]
     pub(crate) key: String,
+}
+
+/// What an image has beside the packages of its recipe (`mmdebstrap --variant`).
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Variant {
+    /// The packages that every Debian system has.
+    #[default]
+    Essential,
+    /// Nothing; the packages are unpacked and not configured.
+    Extract,
+}
+
+impl Variant {
+    /// As `mmdebstrap` calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Essential => "essential",
+            Self::Extract => "extract",
+        }
+    }
 }
 
 /// A file put into the root.
