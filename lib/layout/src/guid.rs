@@ -28,6 +28,12 @@ impl Guid {
         Self([g[3], g[2], g[1], g[0], g[5], g[4], g[7], g[6], g[8], g[9], g[10], g[11], g[12], g[13], g[14], g[15]])
     }
 
+    /// The sixteen bytes of a GPT entry.
+    pub const fn to_gpt(self) -> [u8; 16] {
+        // The order that swaps the first three fields swaps them back.
+        Self::from_gpt(self.0).0
+    }
+
     /// The bytes in the order of the text.
     pub const fn bytes(self) -> [u8; 16] {
         self.0
@@ -70,6 +76,7 @@ mod tests {
     fn gpt_order_swaps_the_first_three_fields() {
         let gpt = [0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b];
         assert_eq!(Guid::from_gpt(gpt).to_string(), "c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
+        assert_eq!(Guid::from_gpt(gpt).to_gpt(), gpt);
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! Partition types, verity parameters and kernel command line of an image; pure.
+//! Partition types and tables, verity parameters and kernel command line of an image; pure.
 
 mod command_line;
+pub mod gpt;
 mod guid;
 mod partition;
 mod root_hash;

@@ -2,16 +2,22 @@
 //!
 //! Bytes and times come in, decisions and ordered steps go out. `docs/architecture/updates.md` has the whole picture.
 
+pub mod choice;
 pub mod command;
 pub mod config;
+pub mod delta;
 #[cfg(test)]
 mod example;
+pub mod gates;
+pub mod loader;
 pub mod manifest;
+pub mod policy;
 pub mod record;
 pub mod states;
 pub mod target;
 pub mod timestamp;
 pub mod tree;
+pub mod uki;
 pub mod waves;
 mod window;
 

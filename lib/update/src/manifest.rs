@@ -19,12 +19,14 @@ pub const MANIFEST: &str = "manifest.json";
 
 /// Bytes of a data or hash block.
 pub const BLOCK: u64 = ampoule_layout::BLOCK_SIZE;
+/// Fewest blocks of a root: one alone has no tree.
+pub const MIN_ROOT_BLOCKS: u64 = 2;
 /// Most blocks of a root: those of its slot.
 pub const MAX_ROOT_BLOCKS: u64 = ampoule_layout::GIB / BLOCK;
 /// Largest tree, in bytes: that of its slot.
 pub const MAX_HASH: u64 = 64 * ampoule_layout::MIB;
-/// Largest kernel image, in bytes: three of them and as many copies fit the boot partition.
-pub const MAX_BOOT: u64 = 40 * ampoule_layout::MIB;
+/// Largest kernel image, in bytes: those of two versions, a copy of each for its boot parameters and one in the making fit the boot partition.
+pub const MAX_BOOT: u64 = 32 * ampoule_layout::MIB;
 /// Largest boot loader, in bytes.
 pub const MAX_LOADER: u64 = 4 * ampoule_layout::MIB;
 
@@ -176,13 +178,17 @@ fn at_most(what: &'static str, count: usize, limit: usize) -> Result<(), Manifes
 impl Update {
     fn check(&self) -> Result<(), ManifestError> {
         [&self.variant, &self.arch].into_iter().try_for_each(|name| crate::target::check(name)).map_err(|e| self.wrong(e.to_string()))?;
+        // A '+' in the name of a kernel image begins its boot counter.
+        if [&self.version, &self.max_version].into_iter().any(|version| !version.build.is_empty() || version.to_string().len() > 64) {
+            return Err(self.wrong("a version has no build metadata and at most 64 characters"));
+        }
         self.check_lengths()
     }
 
     fn check_lengths(&self) -> Result<(), ManifestError> {
         let Self { root_blocks, size, .. } = self;
-        if !(1..=MAX_ROOT_BLOCKS).contains(root_blocks) || size.root != root_blocks * BLOCK {
-            return Err(self.wrong(format!("root_blocks is size.root / {BLOCK}, from 1 to {MAX_ROOT_BLOCKS}")));
+        if !(MIN_ROOT_BLOCKS..=MAX_ROOT_BLOCKS).contains(root_blocks) || size.root != root_blocks * BLOCK {
+            return Err(self.wrong(format!("root_blocks is size.root / {BLOCK}, from {MIN_ROOT_BLOCKS} to {MAX_ROOT_BLOCKS}")));
         }
         if size.hash != crate::tree::length(*root_blocks) {
             return Err(self.wrong(format!("size.hash is {} for so many blocks", crate::tree::length(*root_blocks))));

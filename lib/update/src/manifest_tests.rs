@@ -48,6 +48,21 @@ fn names_are_names() {
 }
 
 #[test]
+fn a_version_is_no_boot_counter() {
+    for version in ["1.2.3+3", "1.2.3+3-1", &format!("1.2.3-{}", "x".repeat(64))] {
+        assert!(with(|json| json["updates"][0]["version"] = version.into()).is_err(), "{version}");
+        assert!(with(|json| json["updates"][0]["max_version"] = version.into()).is_err(), "{version}");
+    }
+}
+
+#[test]
+fn the_boot_partition_holds_the_largest_images() {
+    let esp = ampoule_layout::PARTITIONS[0].size;
+    // FAT32 takes under 1 MiB for its tables at this size.
+    assert!(5 * MAX_BOOT + 4 * MAX_LOADER + ampoule_layout::MIB < esp);
+}
+
+#[test]
 fn it_is_bounded() {
     assert!(matches!(Manifest::parse(&vec![b' '; MAX_MANIFEST + 1]), Err(ManifestError::TooLong(_))));
     let versions: Vec<String> = (0..=MAX_UPDATES).map(|minor| format!("1.{minor}.0")).collect();

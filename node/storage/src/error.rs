@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::gpt::GptError;
+use ampoule_layout::gpt::GptError;
 
 /// Why a partition is not in use as it should be. None of these ends the boot: its mount point gets a memory file
 /// system instead and the reason is reported.

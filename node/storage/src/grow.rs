@@ -7,8 +7,9 @@ use std::{
 };
 
 use ampoule_disk::Partition;
+use ampoule_layout::gpt;
 
-use crate::{error::StorageError, gpt};
+use crate::error::StorageError;
 
 /// Makes `partition`, the last one of its disk, reach the disk's end: table first, then the kernel's own view of it.
 pub(crate) fn partition(partition: &Partition) -> Result<(), StorageError> {
@@ -16,7 +17,7 @@ pub(crate) fn partition(partition: &Partition) -> Result<(), StorageError> {
     let mut disk = OpenOptions::new().read(true).write(true).open(path).map_err(StorageError::io("open", path))?;
     let size = disk.seek(SeekFrom::End(0)).map_err(StorageError::io("measure", path))?;
     let head = read_head(&mut disk).map_err(StorageError::io("read the partition table of", path))?;
-    let planned = gpt::plan(&head, partition.sector, size, partition.number);
+    let planned = gpt::grow(&head, partition.sector, size, partition.number);
     let growth = planned.map_err(|source| StorageError::Table { device: path.clone(), source })?;
     let Some(growth) = growth else { return Ok(()) };
     for write in &growth.writes {

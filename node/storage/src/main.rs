@@ -7,7 +7,6 @@
 
 mod content;
 mod error;
-mod gpt;
 mod grow;
 mod mounts;
 mod volume;

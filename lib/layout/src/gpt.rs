@@ -1,11 +1,13 @@
-//! Growing the last partition of a GUID partition table (UEFI 2.10, 5.3). Pure: bytes in, writes out.
+//! Changes to a GUID partition table (UEFI 2.10, 5.3): growing the last partition, naming partitions anew. Pure: bytes in, writes out.
 //!
 //! Written here because the order of the writes is the point: a library that writes both tables entry by entry
-//! leaves, for a moment, a disk with no valid table. Here the backup is complete and durable at the new end of the
+//! leaves, for a moment, a disk with no valid table. Here the backup is complete and durable at the end of the
 //! disk before the primary is touched, and the primary changes in one write from the first byte of the disk on.
 
+use crate::Guid;
+
 /// Bytes from the start of the disk that hold protective MBR, primary header and entries, with 512-byte or 4-KiB sectors.
-pub(crate) const HEAD_BYTES: usize = 2 * 4096 + 128 * 128;
+pub const HEAD_BYTES: usize = 2 * 4096 + 128 * 128;
 
 const SIGNATURE: &[u8; 8] = b"EFI PART";
 /// Partitions end on a multiple of this: flash and RAID like whole megabytes.
@@ -13,38 +15,50 @@ const ALIGNMENT: u64 = 1024 * 1024;
 
 /// Why a table was not touched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum GptError {
-    #[error("the primary table is damaged ({0}); the disk was not grown: restore the table from its backup with a partition tool")]
+pub enum GptError {
+    /// The primary table is not whole.
+    #[error("the primary table is damaged ({0}); it was not changed: restore the table from its backup with a partition tool")]
     Damaged(&'static str),
-    #[error("the table has a form this program does not grow ({0})")]
+    /// The table is whole and of a form that is not changed here.
+    #[error("the table has a form that is not changed here ({0})")]
     Unusual(&'static str),
+    /// A partition behind it is in the way.
     #[error("partition {0} is not the last one on the disk, it cannot grow")]
     NotLast(u32),
+    /// A partition or the backup table would lie beyond the end of the disk.
     #[error("the disk is shorter than its table says")]
     DiskShrunk,
+    /// A GUID would name two partitions.
+    #[error("{0} would name two partitions")]
+    Taken(Guid),
 }
 
 /// Bytes to write at an offset from the start of the disk.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Write {
-    pub(crate) offset: u64,
-    pub(crate) bytes: Vec<u8>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// Where, in bytes.
+    pub offset: u64,
+    /// What.
+    pub bytes: Vec<u8>,
 }
 
 /// What to do, in this order, each durable before the next.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Growth {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Growth {
     /// Entries and header at the end of the disk, then everything at its start.
-    pub(crate) writes: Vec<Write>,
+    pub writes: Vec<Write>,
     /// Where the partition starts, in bytes; unchanged.
-    pub(crate) start: u64,
+    pub start: u64,
     /// How long it is now, in bytes.
-    pub(crate) length: u64,
+    pub length: u64,
 }
 
 /// How to grow partition `number` (from 1) to the end of a disk of `disk_bytes` whose first bytes are `head`.
 /// `None`: the table already fits the disk.
-pub(crate) fn plan(head: &[u8], sector: u64, disk_bytes: u64, number: u32) -> Result<Option<Growth>, GptError> {
+///
+/// # Errors
+/// [`GptError`]; the table is then left as it is.
+pub fn grow(head: &[u8], sector: u64, disk_bytes: u64, number: u32) -> Result<Option<Growth>, GptError> {
     let table = Table::parse(head, sector)?;
     let sectors = disk_bytes / sector;
     let usable_end = sectors.checked_sub(1 + table.entry_sectors()).ok_or(GptError::DiskShrunk)?;
@@ -59,6 +73,41 @@ pub(crate) fn plan(head: &[u8], sector: u64, disk_bytes: u64, number: u32) -> Re
     }
     let writes = table.grown(number, new_last, sectors).writes(sectors);
     Ok(Some(Growth { writes, start: first * sector, length: (new_last + 1 - first) * sector }))
+}
+
+/// How to give partitions (by number, from 1) of a disk of `disk_bytes` new unique GUIDs: what to write, in this order, each durable
+/// before the next. After any part of it a whole table is on the disk, the old or the new one. Nothing if they have them already.
+///
+/// # Errors
+/// [`GptError`]; the table is then left as it is.
+pub fn set_guids(head: &[u8], sector: u64, disk_bytes: u64, guids: &[(u32, Guid)]) -> Result<Vec<Write>, GptError> {
+    let mut table = Table::parse(head, sector)?;
+    let backup = table.header_u64(32);
+    // The backup stays where it is: behind every partition, and on the disk.
+    let first = backup.checked_sub(table.entry_sectors()).ok_or(GptError::Unusual("place of the backup"))?;
+    if backup >= disk_bytes / sector || table.highest_end()? >= first {
+        return Err(GptError::DiskShrunk);
+    }
+    let before = table.head.clone();
+    for (number, guid) in guids {
+        table.name(*number, *guid)?;
+    }
+    table.check_names()?;
+    if table.head == before {
+        return Ok(Vec::new());
+    }
+    table.seal_all();
+    Ok(table.writes(backup + 1))
+}
+
+/// Numbers and unique GUIDs of the partitions in use.
+///
+/// # Errors
+/// [`GptError`] if the primary table is not whole.
+pub fn partitions(head: &[u8], sector: u64) -> Result<Vec<(u32, Guid)>, GptError> {
+    let table = Table::parse(head, sector)?;
+    let used = (1..=table.entry_count as u32).filter(|number| table.extent_of(*number).is_some());
+    Ok(used.map(|number| (number, table.guid_of(number))).collect())
 }
 
 struct Table {
@@ -126,15 +175,43 @@ impl Table {
         Ok((first, last))
     }
 
+    fn guid_of(&self, number: u32) -> Guid {
+        let at = self.entry_offset(number) + 16;
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&self.head[at..at + 16]);
+        Guid::from_gpt(bytes)
+    }
+
+    fn name(&mut self, number: u32, guid: Guid) -> Result<(), GptError> {
+        if number == 0 || number as usize > self.entry_count || self.extent_of(number).is_none() {
+            return Err(GptError::Damaged("partition not in the table"));
+        }
+        let at = self.entry_offset(number) + 16;
+        self.head[at..at + 16].copy_from_slice(&guid.to_gpt());
+        Ok(())
+    }
+
+    /// No two partitions have one GUID.
+    fn check_names(&self) -> Result<(), GptError> {
+        let mut seen = std::collections::BTreeSet::new();
+        let used = (1..=self.entry_count as u32).filter(|number| self.extent_of(*number).is_some());
+        used.map(|number| self.guid_of(number)).try_for_each(|guid| if seen.insert(guid) { Ok(()) } else { Err(GptError::Taken(guid)) })
+    }
+
+    /// Sets the checksums of entries and header.
+    fn seal_all(&mut self) {
+        let entries = crc32fast::hash(&self.head[2 * self.sector..]);
+        put_u32(&mut self.head, self.sector + 88, entries);
+        seal(&mut self.head[self.sector..2 * self.sector]);
+    }
+
     fn grown(mut self, number: u32, last: u64, sectors: u64) -> Self {
         let entry = self.entry_offset(number);
         put_u64(&mut self.head, entry + 40, last);
-        let entries_crc = crc32fast::hash(&self.head[2 * self.sector..]);
         let usable = sectors - 2 - self.entry_sectors();
         put_u64(&mut self.head, self.sector + 32, sectors - 1);
         put_u64(&mut self.head, self.sector + 48, usable);
-        put_u32(&mut self.head, self.sector + 88, entries_crc);
-        seal(&mut self.head[self.sector..2 * self.sector]);
+        self.seal_all();
         self.protect(sectors);
         self
     }
