@@ -28,6 +28,9 @@ pub struct BootState<'a> {
     pub settled: Option<&'a str>,
     /// Whether to reboot so that they take effect.
     pub reconcile: bool,
+    /// Whether the image itself still counts its boots. An entry without a counter would then start a bad image for ever, so it keeps
+    /// its own until the image is good; whoever finds the image good takes both off.
+    pub on_trial: bool,
 }
 
 /// What to do with the entry.
@@ -96,6 +99,8 @@ fn proven(state: &BootState, fitting: Option<&Entry>) -> EntryStep {
     match fitting {
         _ if state.wanted.is_empty() => EntryStep::Remove,
         Some(Entry { tries_left: None, .. }) => EntryStep::Keep,
+        Some(_) if state.on_trial => EntryStep::Keep,
+        None if state.on_trial => EntryStep::Write(Some(TRIES)),
         _ => EntryStep::Write(None),
     }
 }
@@ -107,7 +112,7 @@ mod tests {
     use super::*;
 
     fn state<'a>(wanted: &'a str, running: &'a str) -> BootState<'a> {
-        BootState { wanted, running, entry: None, settled: None, reconcile: true }
+        BootState { wanted, running, entry: None, settled: None, reconcile: true, on_trial: false }
     }
 
     fn entry(parameters: &str, tries_left: Option<u32>) -> Option<Entry> {
@@ -126,6 +131,15 @@ mod tests {
     fn without_the_switch_it_waits_for_the_next_boot() {
         let quiet = BootState { reconcile: false, ..state("a", "") };
         assert_eq!(decide_boot(&quiet), BootStep { entry: EntryStep::Write(Some(TRIES)), settle: false, verdict: Verdict::AtNextBoot });
+    }
+
+    #[test]
+    fn while_the_image_is_on_trial_so_is_its_entry() {
+        let trial = |entry| BootState { entry, settled: Some("a"), on_trial: true, ..state("a", "a") };
+        assert_eq!(decide_boot(&trial(entry("a", Some(2)))).entry, EntryStep::Keep);
+        assert_eq!(decide_boot(&trial(entry("a", Some(0)))).entry, EntryStep::Keep);
+        assert_eq!(decide_boot(&trial(None)).entry, EntryStep::Write(Some(TRIES)));
+        assert_eq!(decide_boot(&BootState { entry: entry("a", Some(2)), on_trial: true, ..state("", "") }).entry, EntryStep::Remove);
     }
 
     #[test]
@@ -162,7 +176,8 @@ mod tests {
 
         fn run(&mut self, wanted: &str, reconcile: bool) -> Verdict {
             let (running, settled, entry) = (self.running.clone(), self.settled.clone(), self.entry.clone());
-            let step = decide_boot(&BootState { wanted, running: &running, entry, settled: settled.as_deref(), reconcile });
+            let step =
+                decide_boot(&BootState { wanted, running: &running, entry, settled: settled.as_deref(), reconcile, on_trial: false });
             match step.entry {
                 EntryStep::Keep => {}
                 EntryStep::Remove => self.entry = None,

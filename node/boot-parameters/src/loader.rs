@@ -30,6 +30,11 @@ impl Loader<'_> {
         Ok(self.folder.names(IMAGES)?.into_iter().find(ours).map(|name| format!("{IMAGES}/{name}")))
     }
 
+    /// Whether the boots of `image` are still counted.
+    pub(crate) fn is_on_trial(&self, image: &str) -> bool {
+        image.contains('+')
+    }
+
     /// The entry that carries parameters, if it is whole: one of its kind, as this program writes it, with its copy of `image`.
     pub(crate) fn entry(&self, image: &str) -> io::Result<Option<Entry>> {
         let names = self.entry_names(self.version)?;

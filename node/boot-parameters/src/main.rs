@@ -125,7 +125,8 @@ impl Node {
         let settled = loader.settled().map_err(BootParametersError::Partition)?;
         let Situation { wanted, running, reconcile, .. } = situation;
         let has_entries = loader.has_entries().map_err(BootParametersError::Partition)?;
-        let mut step = decide_boot(&BootState { wanted, running, entry, settled: settled.as_deref(), reconcile: *reconcile });
+        let on_trial = loader.is_on_trial(&image);
+        let mut step = decide_boot(&BootState { wanted, running, entry, settled: settled.as_deref(), reconcile: *reconcile, on_trial });
         // Nothing to remove, nothing to keep in mind: a node that never had parameters is never written to.
         if step.entry == EntryStep::Remove && !has_entries {
             step.entry = EntryStep::Keep;
