@@ -58,6 +58,14 @@ pub(crate) fn milliseconds(count: u64) -> String {
     format!("{}.{:03} s", count / 1000, count % 1000)
 }
 
+/// Bytes in the unit that suits them, with one place.
+#[allow(clippy::cast_precision_loss, reason = "one place is shown")]
+pub(crate) fn size(bytes: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let unit = units.into_iter().find(|(_, shift)| bytes >> shift > 0);
+    unit.map_or_else(|| format!("{bytes} B"), |(name, shift)| format!("{:.1} {name}", bytes as f64 / (1_u64 << shift) as f64))
+}
+
 /// Milliseconds since 1970 as a date and a time in UTC, for a table.
 pub(crate) fn utc(milliseconds: u64) -> String {
     ampoule_api_types::time::utc(milliseconds).replace('T', " ")
@@ -77,6 +85,12 @@ fn line(row: &[String], widths: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_the_unit_that_suits_them() {
+        let sizes = [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1_572_864, "1.5 MiB"), (3 << 30, "3.0 GiB")];
+        sizes.into_iter().for_each(|(bytes, text)| assert_eq!(size(bytes), text));
+    }
 
     #[test]
     fn columns_align_and_control_characters_do_not_pass() {

@@ -1,12 +1,14 @@
 //! `update`: looks for an update, installs it, takes it back, as Bottlerocket's tool does.
 
+mod ours;
+
 use std::{io::Write, thread, time::Duration};
 
 use ampoule_api_client::{Client, ClientError};
 use ampoule_api_types::{CommandResult, UpdateState, UpdateStatus};
 use clap::{Args, Subcommand};
 
-use crate::{CliError, Console, output};
+use crate::{CliError, Console, Shown, output};
 
 /// What to do about updates.
 #[derive(Subcommand, Clone, Debug)]
@@ -17,6 +19,18 @@ pub enum UpdateCommand {
     Apply(UpdateApplyArgs),
     /// Take the activation of an update back
     Cancel,
+    /// Show what installing the update would cost, and change nothing
+    Plan(Shown),
+    /// Show versions, progress, and versions that were not good
+    Status(Shown),
+    /// Restart with the version before; the one that runs is not tried again
+    Rollback,
+    /// Let a version be tried again that was not good
+    Forgive {
+        /// Which
+        #[arg(value_name = "VERSION")]
+        version: String,
+    },
 }
 
 /// How to install.
@@ -44,6 +58,10 @@ pub(crate) fn run(client: &Client, command: &UpdateCommand, console: &mut Consol
         UpdateCommand::Check => output::json(console.out, &check(client)?),
         UpdateCommand::Apply(args) => apply(client, *args, console.err),
         UpdateCommand::Cancel => Ok(done(client, "deactivate", ACTIVATE).map(drop)?),
+        UpdateCommand::Plan(shown) => ours::plan(client, shown.output, console.out),
+        UpdateCommand::Status(shown) => ours::status(client, shown.output, console.out),
+        UpdateCommand::Rollback => ours::rollback(client, console.out),
+        UpdateCommand::Forgive { version } => ours::forgive(client, version, console.out),
     }
 }
 

@@ -35,6 +35,10 @@ fn for_a_person(data: &str) -> Result<String, CliError> {
         EventKind::Confirmed { generation, by } => format!("generation {generation} was confirmed by {by}"),
         EventKind::RolledBack { of, generation, reason } => format!("generation {of} was taken back by {generation}: {reason}"),
         EventKind::CertificateExpires { setting, ends_ms } => format!("the certificate in {setting} ends at {}", utc(ends_ms)),
+        EventKind::Update { state, version, boot } => {
+            let version = version.map(|version| format!(" ({version})")).unwrap_or_default();
+            format!("updates: {state:?}{version}, the running version: {boot}")
+        }
         EventKind::Missed { count } => format!("{count} events were missed"),
         _ => "something that a newer node tells; see -o json".to_owned(),
     };

@@ -2,7 +2,7 @@
 
 use ampoule_api_types::{
     OsInfo, UpdateStatus,
-    v1::{BootReport, DenialList, NetworkStatus, ServiceList, SettingList, WorkloadList},
+    v1::{BootReport, DenialList, ForgiveRequest, NetworkStatus, ServiceList, SettingList, UpdatePlan, Updates, WorkloadList},
 };
 use serde_json::Value;
 
@@ -90,6 +90,29 @@ impl Client {
     /// What the updater knows and what it did last.
     pub fn update_status(&self) -> Result<UpdateStatus, ClientError> {
         self.get_json("/updates/status")
+    }
+
+    /// How the node stands with its updates.
+    pub fn updates(&self) -> Result<Updates, ClientError> {
+        self.get_json("/v1/updates")
+    }
+
+    /// What installing the chosen update would cost. The node asks the repository for it.
+    pub fn update_plan(&self) -> Result<UpdatePlan, ClientError> {
+        self.patient().get_json("/v1/updates/plan")
+    }
+
+    /// Has the node go back to the version before. One that goes down faster than its answer travels has agreed.
+    pub fn rollback_update(&self) -> Result<(), ClientError> {
+        match self.patient().call(Method::Post, "/v1/updates/rollback", None) {
+            Ok(_) | Err(ClientError::Broken(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lets a version be tried again that was not good.
+    pub fn forgive_update(&self, version: &str) -> Result<(), ClientError> {
+        self.send_json(Method::Post, "/v1/updates/forgive", &ForgiveRequest { version: version.to_owned() }).map(drop)
     }
 
     /// Asks for an action of Bottlerocket's API, `refresh-updates` for example; returns once it is begun.

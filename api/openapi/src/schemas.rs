@@ -49,6 +49,9 @@ fn structs(generator: &mut SchemaGenerator) {
     generator.subschema_for::<v1::NetworkStatus>();
     generator.subschema_for::<v1::LogRecord>();
     generator.subschema_for::<v1::SettingList>();
+    generator.subschema_for::<v1::Updates>();
+    generator.subschema_for::<v1::UpdatePlan>();
+    generator.subschema_for::<v1::ForgiveRequest>();
     changes(generator);
 }
 

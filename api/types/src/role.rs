@@ -101,6 +101,8 @@ mod tests {
                 "/ephemeral-storage/bind",
                 "/ephemeral-storage/init",
                 "/exec",
+                "/v1/updates/forgive",
+                "/v1/updates/rollback",
             ]
         );
     }

@@ -27,6 +27,7 @@ mod start;
 mod transactions;
 mod tree;
 mod trial;
+mod updater;
 mod user_data;
 
 use crate::applies::Applies;
@@ -82,6 +83,7 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(generated::follow(Arc::clone(&shared)));
     tokio::spawn(late_links::follow(Arc::clone(&shared)));
     tokio::spawn(awaited::follow(Arc::clone(&shared)));
+    tokio::spawn(updater::follow(Arc::clone(&shared)));
     tokio::spawn(certificates::watch(Arc::clone(&shared)));
     tokio::spawn(listen::serve_local(listener, Arc::clone(&shared)));
     ampoule_report::ready();

@@ -5,18 +5,20 @@ mod changes;
 mod metadata;
 mod node;
 mod settings;
+mod updates;
 
 pub use actions::*;
 pub use changes::*;
 pub use metadata::*;
 pub use node::*;
 pub use settings::*;
+pub use updates::*;
 
 use crate::operation::{Operation, Shape};
 
 /// All of them, those of Bottlerocket first.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
-    [settings::ALL, metadata::ALL, actions::ALL, changes::ALL, node::ALL].into_iter().flatten().copied()
+    [settings::ALL, metadata::ALL, actions::ALL, changes::ALL, node::ALL, updates::ALL].into_iter().flatten().copied()
 }
 
 /// A list of dotted keys.

@@ -46,6 +46,8 @@ pub enum ErrorCode {
     NothingPending,
     /// What the request rests on is not so, or not any more.
     Conflict,
+    /// Something runs that this would get in the way of; later it may be done.
+    Busy,
     /// Too many things of this kind are open already.
     TooMany,
     /// This image does not have what the route needs.

@@ -1,4 +1,4 @@
-//! `GET /v1/events`: what happens to the settings, as server-sent events (WHATWG HTML, section "Server-sent events").
+//! `GET /v1/events`: what happens to the settings and the version, as server-sent events (WHATWG HTML, section "Server-sent events").
 //!
 //! Each has its number as `id`; a client that comes back with `Last-Event-ID` gets what came since. Numbers begin anew with the API server; its first event is `started`.
 
@@ -68,6 +68,15 @@ pub enum EventKind {
         setting: String,
         /// When it ends, in milliseconds since 1970.
         ends_ms: u64,
+    },
+    /// An update came to another state, or the running version did.
+    Update {
+        /// Where the update is.
+        state: crate::UpdateState,
+        /// The version it is about.
+        version: Option<String>,
+        /// How the running version stands.
+        boot: super::BootTrialState,
     },
     /// Events before this were dropped, because nobody came for them in time.
     Missed {

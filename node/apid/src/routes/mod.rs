@@ -13,6 +13,7 @@ mod reports;
 mod served;
 mod settings;
 mod transactions;
+mod updates;
 mod user_data;
 
 use crate::Shared;
@@ -69,6 +70,7 @@ fn served() -> Served {
         events::routes(),
         logs::routes(),
         figures::routes(),
+        updates::routes(),
         elsewhere::routes(),
         reports::routes(),
     ];

@@ -58,7 +58,7 @@ async fn cis(Query(wanted): Query<Wanted>) -> Answer<Response> {
         return Err(Refusal::bad_request(format!("level: there is no level {level}")).hint("Levels are 1 and 2"));
     }
     if wanted.kind == Kind::Kubernetes {
-        return Err(elsewhere::not_here("This report").await);
+        return Err(elsewhere::not_here("This report"));
     }
     run(BENCHMARK, level, wanted.format).await
 }

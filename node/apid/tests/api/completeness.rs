@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::harness::{Apid, Place};
 use crate::neighbours::{self, Init};
 
-const SERVICES: [&str; 9] =
-    ["boot-parameters", "containerd", "hostd", "kernel-settings", "metricd", "modload", "netd", "ntpd", "provision"];
+const SERVICES: [&str; 10] =
+    ["boot-parameters", "containerd", "hostd", "kernel-settings", "metricd", "modload", "netd", "ntpd", "provision", "updated"];
 
 /// A node with every namespace and every service.
 fn node() -> (Apid, Init) {
@@ -27,18 +27,27 @@ fn node() -> (Apid, Init) {
     (place.start_once(), init)
 }
 
-/// A tree with the setting's example; with its neighbours', or those of its whole namespace, if it cannot stand alone.
+/// Settings of which the examples exclude one another.
+const APART: [&str; 2] = [
+    "updates.checks.web = { kind = \"http\", url = \"http://a\", timeout = \"1s\" }\n",
+    "updates.checks.web = { kind = \"tcp\", address = \"::1\", port = 1 }\n",
+];
+
+/// A tree with the setting's example; with its neighbours', those of its whole namespace, or those that go with it, if it cannot stand alone.
 fn tree(key: &Key) -> Option<Value> {
     let parent = key.pattern.rsplit_once('.').map_or("", |(above, _)| above);
     let space = namespace(key);
     let own = || all_keys().filter(|k| k.alias_of.is_none());
     let beside = own().filter(|k| k.pattern.rsplit_once('.').map_or("", |(above, _)| above) == parent).collect();
     let all = own().filter(|k| namespace(k) == space).collect();
-    [vec![key], beside, all].into_iter().find_map(|keys: Vec<&Key>| {
-        let text: String = keys.iter().map(|k| format!("{} = {}\n", k.example_key(), k.example)).collect();
-        let chosen = Fragment::from_toml(&Model::complete(), &format!("[settings]\n{text}")).expect("examples");
-        Layers { chosen: chosen.clone(), ..Layers::default() }.settings().ok().map(|_| chosen.to_json())
-    })
+    let examples = |keys: Vec<&Key>| keys.iter().map(|k| format!("{} = {}\n", k.example_key(), k.example)).collect::<String>();
+    let texts = [vec![key], beside, all].map(examples).into_iter().chain(APART.map(str::to_owned));
+    let mut chosen = texts.map(|text| Fragment::from_toml(&Model::complete(), &format!("[settings]\n{text}")).expect("examples"));
+    let whole = |chosen: &Fragment| {
+        let layers = Layers { chosen: chosen.clone(), ..Layers::default() };
+        chosen.get(&key.example_key()).is_some() && layers.settings().is_ok()
+    };
+    chosen.find(whole).map(|chosen| chosen.to_json())
 }
 
 fn namespace(key: &Key) -> &str {

@@ -19,4 +19,5 @@ mod routes;
 mod settings;
 mod storage;
 mod trial;
+mod updates;
 mod user_data;

@@ -124,6 +124,19 @@ pub(crate) fn status(path: &Path, document: &'static str) {
     });
 }
 
+/// A socket that answers one line with what `answer` makes of it.
+pub(crate) fn lines(path: &Path, answer: impl Fn(&str) -> String + Send + 'static) {
+    make_parent(path);
+    let listener = UnixListener::bind(path).expect("a socket");
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut line = String::new();
+            let _ = BufReader::new(&stream).read_line(&mut line);
+            let _ = (&stream).write_all(answer(line.trim()).as_bytes());
+        }
+    });
+}
+
 /// A log service that answers each query with `lines` and, when following, keeps the connection. The queries it saw.
 pub(crate) fn logs(path: &Path, lines: &'static str) -> Arc<Mutex<Vec<String>>> {
     make_parent(path);

@@ -2,6 +2,7 @@
 
 mod bottlerocket;
 mod ours;
+mod updates;
 
 use ampoule_api_cli::{Arguments, CliError, Console, run_command};
 use ampoule_api_client::Client;
