@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Measure Ampoule beside a general-purpose Linux
     Bench(BenchArgs),
+    /// Make and check repositories that nodes take updates from
+    Publish(crate::publish::args::PublishArgs),
     /// Check whether this machine has what is needed, and say what to do if not
     Doctor,
     /// List the workloads of the running node

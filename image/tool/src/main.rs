@@ -16,6 +16,7 @@ mod lock;
 mod observe;
 mod paths;
 mod programs;
+mod publish;
 mod remove;
 mod show;
 mod testing;
@@ -58,6 +59,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
                 bench::api::run(runs, machine, image.as_deref(), write)?;
             }
         },
+        Command::Publish(args) => return publish::run(&args),
         Command::Doctor => return doctor::run(),
         Command::Ps(args) => return observe::ps(&args),
         Command::Logs(args) => return observe::logs(&args),

@@ -1,0 +1,225 @@
+//! Publishing, signing anew, replacing keys, and what the check says of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ampoule_publish::{
+    Check, Image, KeyFolder, Level, Lifetimes, NewKeys, Parts, Publish, Report, Repository, Rotation, Source, check, find_policy, now,
+    publish, refresh, rotate,
+};
+use ampoule_update::{Manifest, Timestamp, Waves};
+use ampoule_update_attacks::{Tiny, tiny_image};
+
+const DAY: i64 = 86_400;
+
+struct Publisher {
+    dir: tempfile::TempDir,
+    keys: KeyFolder,
+}
+
+impl Publisher {
+    fn new(root_keys: u32, root_threshold: u32) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let new = NewKeys { root_keys, root_threshold, expires: now().plus(300 * DAY) };
+        let keys = KeyFolder::create(&dir.path().join("keys"), &new).expect("keys");
+        fs::create_dir(dir.path().join("repo")).expect("made");
+        Self { dir, keys }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn repo(&self) -> Repository {
+        Repository::new(&self.path("repo"))
+    }
+
+    fn image(&self, version: &str, blocks: &[u8]) -> Image {
+        let dir = self.path(&format!("image-{version}-{}", blocks.len()));
+        tiny_image(&dir, &Tiny { version, blocks, kernel: &[5; 9000], loader: b"loader" }).expect("an image");
+        Image::open(&dir).expect("an image that is whole")
+    }
+
+    fn request<'a>(&self, images: &'a [Image]) -> Publish<'a> {
+        Publish { images, waves: Waves::default(), max_version: None, remove: &[], lifetimes: Lifetimes::default(), now: now() }
+    }
+
+    fn publish(&self, version: &str) -> Manifest {
+        let images = [self.image(version, &[1, 2, 3])];
+        publish(&self.repo(), &self.keys, &self.request(&images)).expect("published").manifest
+    }
+
+    fn check(&self, expect: Option<&Manifest>, warn_days: i64, seen: Option<&Path>) -> Report {
+        let root = fs::read(self.keys.dir().join("1.root.json")).expect("a root");
+        let source = Source::new(&self.path("repo").to_string_lossy()).expect("a repository");
+        check(&Check { source: &source, root: &root, seen, expect, warn_days, now: now() }).expect("checked")
+    }
+
+    fn rotation(&self, replace: &[&str], expires: Timestamp) -> Rotation {
+        let replace = replace.iter().map(|role| (*role).to_owned()).collect();
+        Rotation { replace, root_keys: None, expires, lifetimes: Lifetimes::default(), now: now() }
+    }
+}
+
+fn versions(manifest: &Manifest) -> Vec<String> {
+    manifest.updates.iter().map(|update| format!("{}≤{}", update.version, update.max_version)).collect()
+}
+
+#[test]
+fn versions_add_up_and_only_the_named_one_goes() {
+    let publisher = Publisher::new(1, 1);
+    publisher.publish("1.0.0");
+    assert_eq!(versions(&publisher.publish("1.1.0")), ["1.0.0≤1.1.0", "1.1.0≤1.1.0"]);
+    let files = || fs::read_dir(publisher.repo().targets()).expect("a folder").count();
+    let before = files();
+    let gone = ["1.0.0".parse().expect("a version")];
+    let limit = Some("1.1.0".parse().expect("a version"));
+    let request = Publish { remove: &gone, max_version: limit, ..publisher.request(&[]) };
+    let published = publish(&publisher.repo(), &publisher.keys, &request).expect("published");
+    assert_eq!((versions(&published.manifest), published.version), (vec!["1.1.0≤1.1.0".to_owned()], 3));
+    assert!(files() < before, "the files of the version that went are removed");
+    assert!(publish(&publisher.repo(), &publisher.keys, &request).is_err(), "it is not there any more");
+    assert!(publisher.check(Some(&published.manifest), 1, None).findings.is_empty());
+}
+
+#[test]
+fn a_version_never_changes_its_contents_and_may_get_other_waves() {
+    let publisher = Publisher::new(1, 1);
+    publisher.publish("1.0.0");
+    let other = [publisher.image("1.0.0", &[1, 2, 4, 5])];
+    let error = publish(&publisher.repo(), &publisher.keys, &publisher.request(&other)).expect_err("refused");
+    assert!(error.to_string().contains("never changes"), "{error}");
+    let same = [publisher.image("1.0.0", &[1, 2, 3])];
+    let waves = find_policy("default").expect("a policy").waves(now());
+    let published = publish(&publisher.repo(), &publisher.keys, &Publish { waves, ..publisher.request(&same) }).expect("published");
+    assert!(!published.manifest.updates[0].waves.is_empty());
+    assert!(publisher.check(None, 1, None).is_good());
+}
+
+#[test]
+fn a_damaged_image_is_not_published() {
+    let publisher = Publisher::new(1, 1);
+    for name in ["root.erofs", "root.verity", "ampoule.efi"] {
+        let image = publisher.image("1.0.0", &[1, 2, 3]);
+        let dir = image.parts.root.parent().expect("a folder").to_owned();
+        let mut bytes = fs::read(dir.join(name)).expect("a file");
+        let at = if name == "ampoule.efi" {
+            bytes.windows(7).position(|w| w == b"sha256 ").expect("a command line") + 8
+        } else {
+            bytes.len() - 1
+        };
+        bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+        fs::write(dir.join(name), bytes).expect("written");
+        assert!(format!("{:#}", Image::open(&dir).expect_err("refused")).contains(name), "{name}");
+    }
+}
+
+#[test]
+fn expiry_is_told_before_and_after() {
+    let publisher = Publisher::new(1, 1);
+    publisher.publish("1.0.0");
+    let warned = publisher.check(None, 8, None);
+    assert!(warned.is_good() && warned.findings.iter().any(|f| f.level == Level::Warning && f.text.contains("timestamp.json expires in ")));
+    refresh(&publisher.repo(), &publisher.keys, Lifetimes::default(), now().plus(-10 * DAY)).expect("signed");
+    let expired = publisher.check(None, 1, None);
+    assert!(!expired.is_good() && expired.verified == 5, "it is looked at all the same: {expired:#?}");
+    assert!(expired.findings.iter().any(|f| f.level == Level::Error && f.text.contains("timestamp.json has expired")));
+    refresh(&publisher.repo(), &publisher.keys, Lifetimes::all("30 days").expect("a duration"), now()).expect("signed");
+    assert!(publisher.check(None, 8, None).findings.is_empty());
+}
+
+#[test]
+fn what_is_not_as_expected_is_named() {
+    let publisher = Publisher::new(1, 1);
+    let expected = publisher.publish("1.0.0");
+    publisher.publish("1.1.0");
+    let report = publisher.check(Some(&expected), 1, None);
+    let text = format!("{:?}", report.findings);
+    assert!(!report.is_good() && text.contains("1.1.0 is there and not expected") && text.contains("1.0.0 is not as expected"), "{text}");
+}
+
+#[test]
+fn a_repository_that_went_back_is_found() {
+    let publisher = Publisher::new(1, 1);
+    let seen = tempfile::tempdir().expect("a directory");
+    publisher.publish("1.0.0");
+    let old = fs::read(publisher.repo().metadata().join("timestamp.json")).expect("a timestamp");
+    publisher.publish("1.1.0");
+    assert!(publisher.check(None, 1, Some(seen.path())).is_good());
+    fs::write(publisher.repo().metadata().join("timestamp.json"), old).expect("written");
+    assert!(publisher.check(None, 1, None).is_good(), "who never looked cannot know");
+    assert!(!publisher.check(None, 1, Some(seen.path())).is_good());
+}
+
+#[test]
+fn all_keys_can_be_replaced_and_first_roots_still_lead_there() {
+    let publisher = Publisher::new(3, 2);
+    publisher.publish("1.0.0");
+    let seen = tempfile::tempdir().expect("a directory");
+    assert!(publisher.check(None, 1, Some(seen.path())).is_good());
+    for roles in [&["targets"][..], &["root"], &["snapshot", "timestamp"], &[]] {
+        let rotation = publisher.rotation(roles, now().plus(200 * DAY));
+        let rotated = rotate(&publisher.keys, Some(&publisher.path("repo")), &rotation).expect("replaced");
+        assert_eq!(rotated.retired.len(), if roles == ["root"] { 3 } else { roles.len() }, "{roles:?}");
+        for seen in [None, Some(seen.path())] {
+            let report = publisher.check(None, 1, seen);
+            assert!(report.findings.is_empty(), "{roles:?}: {report:#?}");
+        }
+    }
+    assert_eq!(versions(&publisher.publish("1.1.0")), ["1.0.0≤1.1.0", "1.1.0≤1.1.0"]);
+    assert!(publisher.check(None, 1, None).findings.is_empty());
+}
+
+#[test]
+fn a_root_cannot_be_replaced_without_its_keys() {
+    let publisher = Publisher::new(2, 2);
+    let away = publisher.path("root-2.pem");
+    fs::rename(publisher.keys.dir().join("root-2.pem"), &away).expect("moved");
+    let names = || fs::read_dir(publisher.keys.dir()).expect("a folder").count();
+    let before = names();
+    let error = rotate(&publisher.keys, None, &publisher.rotation(&["root"], now())).expect_err("refused");
+    assert!(format!("{error:#}").contains("too few keys of the root before this one"), "{error:#}");
+    assert_eq!(names(), before, "no half-made keys are left");
+    assert!(rotate(&publisher.keys, None, &publisher.rotation(&["nobody"], now())).is_err());
+}
+
+#[test]
+fn what_somebody_else_wrote_is_not_signed() {
+    let publisher = Publisher::new(1, 1);
+    publisher.publish("1.0.0");
+    let other = Publisher::new(1, 1);
+    assert!(refresh(&publisher.repo(), &other.keys, Lifetimes::default(), now()).is_err());
+    let manifest = fs::read_dir(publisher.repo().targets()).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let manifest = manifest.into_iter().find(|path| path.to_string_lossy().ends_with("manifest.json")).expect("a manifest");
+    fs::write(manifest, "{\"updates\":[]}").expect("written");
+    let images = [publisher.image("1.1.0", &[1, 2, 3, 4])];
+    assert!(publish(&publisher.repo(), &publisher.keys, &publisher.request(&images)).is_err());
+}
+
+#[test]
+fn keys_of_openssl_are_keys() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (name, options) in [
+        ("ed25519", &["-algorithm", "ed25519"][..]),
+        ("ecdsa", &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]),
+        ("rsa", &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]),
+    ] {
+        let path = dir.path().join(name);
+        let made = std::process::Command::new("openssl").arg("genpkey").args(options).arg("-out").arg(&path).output().expect("openssl");
+        assert!(made.status.success(), "{name}");
+        let key = ampoule_publish::PemKey { path };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        assert!(runtime.block_on(tough::key_source::KeySource::as_sign(&key)).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn versions_of_a_repository_are_found_as_files() {
+    let publisher = Publisher::new(1, 1);
+    publisher.publish("1.0.0");
+    let version = "1.0.0".parse().expect("a version");
+    let parts = publisher.repo().parts("standalone", &version).expect("there");
+    let built = Parts::built(&publisher.path("image-1.0.0-3"));
+    assert_eq!(fs::read(parts.root).expect("read"), fs::read(built.root).expect("read"));
+    assert!(publisher.repo().parts("other", &version).is_err());
+}

@@ -1,0 +1,205 @@
+//! A web server for a folder: with ranges and well behaved, or not.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+/// How a server treats files whose name ends in the given text; all others it serves as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// As they are.
+    Honest,
+    /// It sends on after their end, without one, and says no length.
+    Endless(&'static str),
+    /// It sends a byte each second.
+    Slow(&'static str),
+    /// It takes the request and says nothing.
+    Silent(&'static str),
+    /// It breaks off in the middle.
+    Cut(&'static str),
+    /// It always sends the whole file, whatever part was asked for.
+    NoRanges,
+    /// It says that the range is another one than was asked for, and sends that.
+    OtherRange(&'static str),
+}
+
+/// A server on a port of its own; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    port: u16,
+    stop: Arc<AtomicBool>,
+    sent: Arc<AtomicU64>,
+}
+
+impl Server {
+    /// Serves `folder` on 127.0.0.1.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub fn start(folder: &Path, behaviour: Behaviour) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let server = Self { port: listener.local_addr()?.port(), stop: Arc::default(), sent: Arc::default() };
+        let (folder, stop, sent) = (folder.to_owned(), Arc::clone(&server.stop), Arc::clone(&server.sent));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if stop.load(Ordering::SeqCst) {
+                    return;
+                }
+                let one = Connection { folder: folder.clone(), behaviour, stop: Arc::clone(&stop), sent: Arc::clone(&sent) };
+                // A client that goes away in the middle is no error of a test.
+                std::thread::spawn(move || one.serve(stream).ok());
+            }
+        });
+        Ok(server)
+    }
+
+    /// Address of the folder.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port)
+    }
+
+    /// Bytes of files that were sent, to all clients.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        // Wakes the listener; if nobody listens, there is nothing to wake.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+struct Connection {
+    folder: PathBuf,
+    behaviour: Behaviour,
+    stop: Arc<AtomicBool>,
+    sent: Arc<AtomicU64>,
+}
+
+/// A piece of a file: first byte and the one after the last.
+type Piece = (u64, u64);
+
+impl Connection {
+    /// One request for each connection.
+    fn serve(&self, mut stream: TcpStream) -> Result<()> {
+        let (path, range) = request(&stream)?;
+        let Some(file) = self.find(&path) else {
+            return Ok(stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?);
+        };
+        let bytes = fs::read(file)?;
+        let whole = (0, bytes.len() as u64);
+        let hit = |end: &str| path.ends_with(end);
+        match self.behaviour {
+            Behaviour::Endless(end) if hit(end) => self.endless(&mut stream, &bytes),
+            Behaviour::Slow(end) if hit(end) => self.slow(&mut stream, &bytes),
+            Behaviour::Silent(end) if hit(end) => self.wait(),
+            Behaviour::Cut(end) if hit(end) => {
+                head(&mut stream, None, whole, whole.1)?;
+                self.send(&mut stream, &bytes[..bytes.len() / 2])
+            }
+            Behaviour::NoRanges => self.part(&mut stream, &bytes, None, whole),
+            Behaviour::OtherRange(end) if hit(end) && range.is_some() => {
+                let (from, to) = range.unwrap_or(whole);
+                let other = if from >= to - from { (from - (to - from), from) } else { (from, to.min(whole.1).max(from + 1)) };
+                self.part(&mut stream, &bytes, Some(other), whole)
+            }
+            _ => self.part(&mut stream, &bytes, range, whole),
+        }
+    }
+
+    /// Whatever lies in the folder; what would lead out of it does not exist.
+    fn find(&self, path: &str) -> Option<PathBuf> {
+        let name = path.trim_start_matches('/').split('?').next()?;
+        let file = self.folder.join(name);
+        (!name.contains("..") && file.is_file()).then_some(file)
+    }
+
+    fn part(&self, stream: &mut TcpStream, bytes: &[u8], range: Option<Piece>, whole: Piece) -> Result<()> {
+        let (from, to) = range.unwrap_or(whole);
+        let to = to.min(whole.1);
+        if from > to {
+            return Ok(stream.write_all(b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?);
+        }
+        head(stream, range.map(|_| (from, to)), whole, to - from)?;
+        self.send(stream, &bytes[usize::try_from(from)?..usize::try_from(to)?])
+    }
+
+    fn endless(&self, stream: &mut TcpStream, bytes: &[u8]) -> Result<()> {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
+        self.send(stream, bytes)?;
+        while !self.stop.load(Ordering::SeqCst) {
+            self.send(stream, &[b' '; 1 << 16])?;
+        }
+        Ok(())
+    }
+
+    fn slow(&self, stream: &mut TcpStream, bytes: &[u8]) -> Result<()> {
+        head(stream, None, (0, bytes.len() as u64), bytes.len() as u64)?;
+        for byte in bytes {
+            if self.stop.load(Ordering::SeqCst) {
+                break;
+            }
+            self.send(stream, &[*byte])?;
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        Ok(())
+    }
+
+    fn wait(&self) -> Result<()> {
+        while !self.stop.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    fn send(&self, stream: &mut TcpStream, bytes: &[u8]) -> Result<()> {
+        stream.write_all(bytes)?;
+        self.sent.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+fn head(stream: &mut TcpStream, range: Option<Piece>, whole: Piece, length: u64) -> Result<()> {
+    let status = match range {
+        Some((from, to)) => format!("206 Partial Content\r\nContent-Range: bytes {from}-{}/{}", to.saturating_sub(1), whole.1),
+        None => "200 OK".to_owned(),
+    };
+    Ok(write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")?)
+}
+
+/// Path of the request, and the range that it asks for.
+fn request(stream: &TcpStream) -> Result<(String, Option<Piece>)> {
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut reader = BufReader::new(stream.take(1 << 16));
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let path = line.split(' ').nth(1).context("a request line")?.to_owned();
+    let mut range = None;
+    loop {
+        let mut header = String::new();
+        if reader.read_line(&mut header)? == 0 || header.trim().is_empty() {
+            return Ok((path, range));
+        }
+        if let Some((name, value)) = header.split_once(':')
+            && name.eq_ignore_ascii_case("range")
+        {
+            range = parse_range(value.trim());
+        }
+    }
+}
+
+fn parse_range(text: &str) -> Option<Piece> {
+    let (from, to) = text.strip_prefix("bytes=")?.split_once('-')?;
+    let from = from.parse().ok()?;
+    let to = if to.is_empty() { u64::MAX } else { to.parse::<u64>().ok()?.checked_add(1)? };
+    Some((from, to))
+}
