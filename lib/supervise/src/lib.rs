@@ -13,3 +13,4 @@ mod paths;
 pub mod rights;
 pub mod service;
 pub mod units;
+pub mod watchdog;

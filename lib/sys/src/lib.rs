@@ -11,3 +11,4 @@ pub mod seccomp;
 pub mod signals;
 pub mod spawn;
 pub mod view;
+pub mod watchdog;

@@ -1,6 +1,7 @@
 //! The end: nothing runs, nothing is mounted, the machine stops.
 
 use crate::console::{note, say};
+use crate::watchdog::Feeder;
 use ampoule_supervise::machine::Shutdown;
 use rustix::mount::{MountFlags, UnmountFlags, mount_remount, unmount};
 use rustix::process::{Signal, WaitOptions, wait};
@@ -10,10 +11,17 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Ends the machine. Returns only if the kernel refuses.
-pub(crate) fn end(kind: Shutdown) {
+pub(crate) fn end(kind: Shutdown, watchdog: &mut Feeder) {
+    watchdog.stopping();
     end_processes();
+    // A driver may have refused the longer limit.
+    watchdog.feed();
     unmount_disks();
+    watchdog.feed();
     rustix::fs::sync();
+    if kind == Shutdown::PowerOff {
+        watchdog.stop();
+    }
     let (word, command) = match kind {
         Shutdown::Reboot => ("Restarting", rustix::system::RebootCommand::Restart),
         Shutdown::PowerOff => ("Power off", rustix::system::RebootCommand::PowerOff),

@@ -20,6 +20,7 @@ mod spawn;
 mod supervisor;
 mod sysctl;
 mod timeline;
+mod watchdog;
 
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
@@ -32,6 +33,8 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     console::end_the_machine_on_panic();
+    // First of all: what hangs from here on is noticed.
+    let watchdog = watchdog::Feeder::start();
     let _descriptor_3 = reserve_descriptor_3();
     let mut timeline = timeline::Timeline::default();
     timeline.phase(ampoule_supervise::message::Phase::Starting);
@@ -41,7 +44,7 @@ fn main() -> ExitCode {
     prepare();
     timeline.phase(ampoule_supervise::message::Phase::Running);
     let graph = load::services(load::FOLDER);
-    supervisor::run(graph, timeline)
+    supervisor::run(graph, timeline, watchdog)
 }
 
 /// A descriptor of number 3, so that the one a service gets under this number never lands on something of ours.

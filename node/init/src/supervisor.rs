@@ -4,6 +4,7 @@ use crate::console::{Level, log, note, say};
 use crate::control::Control;
 use crate::output::Output;
 use crate::timeline::{Timeline, now};
+use crate::watchdog::Feeder;
 use crate::{cgroup, halt, notify, power_button, spawn};
 use ampoule_supervise::graph::{Graph, Id};
 use ampoule_supervise::machine::{Action, Event, Machine, Shutdown, State};
@@ -37,6 +38,7 @@ struct Supervisor {
     running: Vec<Running>,
     output: Output,
     timeline: Timeline,
+    watchdog: Feeder,
     events: VecDeque<Event>,
     told_ready: bool,
 }
@@ -50,13 +52,15 @@ struct Sources {
 }
 
 /// Runs the node until it is shut down.
-pub(crate) fn run(graph: Graph, timeline: Timeline) -> ExitCode {
+pub(crate) fn run(graph: Graph, timeline: Timeline, watchdog: Feeder) -> ExitCode {
     let mut sources = Sources::open();
     let running = graph.ids().map(|_| Running::default()).collect();
     let machine = Machine::new(graph);
-    let mut this = Supervisor { machine, running, output: Output::default(), timeline, events: VecDeque::new(), told_ready: false };
+    let mut this =
+        Supervisor { machine, running, output: Output::default(), timeline, watchdog, events: VecDeque::new(), told_ready: false };
     loop {
         this.handle(Event::Tick);
+        this.watchdog.tend();
         sources.wait(this.patience());
         sources.collect(&mut this);
     }
@@ -104,9 +108,10 @@ impl Sources {
 impl Supervisor {
     /// Milliseconds until something is due; `None`: only an event can wake us.
     fn patience(&self) -> Option<u64> {
-        let due = self.machine.next_deadline().map(|at| at.saturating_sub(now()) + 1);
+        let deadlines = self.machine.next_deadline().into_iter().chain(self.watchdog.next_deadline());
+        let due = deadlines.map(|at| at.saturating_sub(now()) + 1);
         let looking = self.awaiting_socket().next().map(|_| SOCKET_LOOK_MS);
-        due.into_iter().chain(looking).min()
+        due.chain(looking).min()
     }
 
     fn handle(&mut self, event: Event) {
@@ -124,7 +129,7 @@ impl Supervisor {
             Action::Signal(id, signal) => self.signal(id, signal_number(signal)),
             Action::Kill(id) => self.kill(id),
             Action::Changed(id, state) => self.changed(id, state),
-            Action::Halt(kind) => halt::end(kind),
+            Action::Halt(kind) => halt::end(kind, &mut self.watchdog),
         }
     }
 
