@@ -10,8 +10,9 @@ use crate::tool::Tool;
 use anyhow::Context;
 use std::path::{Path, PathBuf};
 
-/// The C linker makes a static executable that runs at any address, with everything read-only that can be.
-const LINKER: &str = "-static-pie -Wl,-z,relro,-z,now,-z,noexecstack,--build-id=none";
+/// The C linker makes a static executable that runs at any address, with everything read-only that can be. The list of what to
+/// relocate is packed: 0.1 MB instead of 6.6 MB in the three programs that every container starts.
+const LINKER: &str = "-static-pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,pack-relative-relocs,--build-id=none";
 
 /// Packages that a whole build compiles; only the progress bar depends on it.
 const USUAL_PACKAGES: u64 = 900;
