@@ -15,6 +15,7 @@ pub struct Graph {
     files: Vec<ServiceFile>,
     requires: Vec<Vec<Id>>,
     after: Vec<Vec<Id>>,
+    urgency: Vec<Id>,
 }
 
 /// Why a service was left out of the graph. The others still start.
@@ -49,12 +50,31 @@ impl Graph {
         let ids = |wanted: &[String]| wanted.iter().filter_map(|w| names.binary_search(w).ok().map(Id)).collect::<Vec<_>>();
         let requires = files.values().map(|f| ids(&f.requires)).collect();
         let after = files.values().map(|f| ids(&f.after)).collect();
-        Self { files: files.into_values().collect(), requires, after, names }
+        let mut graph = Self { urgency: (0..names.len()).map(Id).collect(), files: files.into_values().collect(), requires, after, names };
+        let waiting: Vec<usize> = graph.ids().map(|id| graph.waiting(id)).collect();
+        graph.urgency.sort_by_key(|id| std::cmp::Reverse(waiting[id.0]));
+        graph
+    }
+
+    /// How many wait for this one, directly or by way of others.
+    fn waiting(&self, id: Id) -> usize {
+        let (mut todo, mut seen) = (vec![id], vec![false; self.names.len()]);
+        while let Some(next) = todo.pop() {
+            let new: Vec<Id> = self.dependants(next).filter(|dependant| !seen[dependant.0]).collect();
+            new.iter().for_each(|dependant| seen[dependant.0] = true);
+            todo.extend(new);
+        }
+        seen.iter().filter(|waits| **waits).count()
     }
 
     /// All services.
     pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
         (0..self.names.len()).map(Id)
+    }
+
+    /// All services, first those that the most others wait for: of several that may start, they hold up the most.
+    pub fn by_urgency(&self) -> impl Iterator<Item = Id> + '_ {
+        self.urgency.iter().copied()
     }
 
     /// The service of this name.

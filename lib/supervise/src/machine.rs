@@ -238,9 +238,13 @@ impl Machine {
 
     fn start_what_can(&mut self, now: Millis, out: &mut Vec<Action>) {
         // Spawning one may allow another whose `after` it is: go round until nothing changes; each round spawns at least one.
-        while let Some(id) = self.graph.ids().find(|id| self.may_start(*id)) {
+        while let Some(id) = self.most_urgent() {
             self.spawn(now, id, out);
         }
+    }
+
+    fn most_urgent(&self) -> Option<Id> {
+        self.graph.by_urgency().find(|id| self.may_start(*id))
     }
 
     fn may_start(&self, id: Id) -> bool {

@@ -29,6 +29,14 @@ fn starts_what_requires_nothing_then_what_waited() {
 }
 
 #[test]
+fn of_several_that_may_start_the_one_that_holds_up_the_most_is_first() {
+    let mut m = machine(&[("a", ""), ("b", ""), ("c", "requires = [\"b\"]"), ("d", "after = [\"c\"]"), ("e", "requires = [\"a\"]")]);
+    let actions = m.handle(0, Event::Tick);
+    let spawns: Vec<_> = actions.iter().filter(|a| matches!(a, Action::Spawn(_))).collect();
+    assert_eq!(spawns, [&Action::Spawn(id(&m, "b")), &Action::Spawn(id(&m, "a"))]);
+}
+
+#[test]
 fn after_orders_but_does_not_wait_for_ready() {
     let mut m = machine(&[("a", ""), ("b", "after = [\"a\", \"absent\"]")]);
     let actions = m.handle(0, Event::Tick);

@@ -7,7 +7,7 @@ use rustix::process::{Gid, Resource, Rlimit};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::process::Command;
 
 /// What the new process gives up or gets before it becomes the service.
 #[derive(Debug)]
@@ -32,16 +32,37 @@ pub struct Confinement {
     pub descriptor_3: Option<OwnedFd>,
 }
 
-/// Starts `command` confined. Its session, control group, limits, view and rights are set before its first instruction.
+/// What a process ends with that could not be confined or whose program could not be started, as with shells (POSIX, 2.8.2).
+pub const NOT_STARTED: i32 = 126;
+
+/// Starts `command` confined and returns the number of its process at once, while that still sets itself up: its session, control group, limits, view and rights are set
+/// before its first instruction. One for which this fails says which step it was on its own output, and ends with [`NOT_STARTED`].
 ///
 /// # Errors
-/// The step that failed, as the kernel names it; then no process remains. Which step it was stands in the service's own output.
-pub fn spawn_confined(command: &mut Command, confinement: Confinement) -> io::Result<Child> {
+/// There can be no process.
+pub fn spawn_confined(command: &mut Command, confinement: Confinement) -> io::Result<u32> {
     let groups: Vec<Gid> = confinement.privilege.groups.iter().map(|id| Gid::from_raw(*id)).collect();
-    // SAFETY: the closure runs in the child between fork and exec. It only makes system calls on values moved into it: no allocation, no lock, nothing of the parent's other
-    // threads (init has none).
+    // SAFETY: the closure only makes system calls on values moved into it.
     unsafe { command.pre_exec(move || confine(&confinement, &groups)) };
-    command.spawn()
+    // SAFETY: who calls this has one thread (`init`), so the child has all that its thread had, and no lock is held by anyone.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => become_program(command),
+        child => Ok(child.unsigned_abs()),
+    }
+}
+
+/// The rest of the child's life in this program. It never returns, whatever happens.
+fn become_program(command: &mut Command) -> ! {
+    let error = command.exec();
+    let code = error.raw_os_error().unwrap_or(0);
+    let program = command.get_program().as_encoded_bytes();
+    for part in [b"<3>init could not start ", program, b": error ", &decimal(code.unsigned_abs()), b" (errno(3))\n"] {
+        // What cannot be said is not said; the exit status says it.
+        let _ = rustix::io::write(rustix::stdio::stderr(), part);
+    }
+    // SAFETY: ends the process at once: nothing of the parent's is flushed or run a second time.
+    unsafe { libc::_exit(NOT_STARTED) }
 }
 
 fn confine(to: &Confinement, groups: &[Gid]) -> io::Result<()> {
@@ -65,7 +86,7 @@ fn confine(to: &Confinement, groups: &[Gid]) -> io::Result<()> {
     step("list of system calls", to.seccomp.as_ref().map_or(Ok(()), Filter::load))
 }
 
-/// Says on the service's own output which step failed: the parent hears a number only.
+/// Says on the service's own output which step failed: the error that comes after it is a number only.
 fn step(name: &'static str, done: io::Result<()>) -> io::Result<()> {
     if done.is_err() {
         // What cannot be said is not said; the error itself goes to the parent.
@@ -86,26 +107,16 @@ fn set_limit(resource: Resource, most: u64) -> io::Result<()> {
     Ok(rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
 }
 
-/// Decimal without allocation.
 fn write_oom_score(score: i16) -> io::Result<()> {
-    let mut text = [0u8; 6];
-    let mut at = text.len();
-    let mut rest = score.unsigned_abs();
-    loop {
-        at -= 1;
-        text[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if score < 0 {
-        at -= 1;
-        text[at] = b'-';
-    }
+    let sign: &[u8] = if score < 0 { b"-" } else { b"" };
+    let text = [sign, &decimal(u32::from(score.unsigned_abs()))].concat();
     let file = rustix::fs::open(c"/proc/self/oom_score_adj", rustix::fs::OFlags::WRONLY, rustix::fs::Mode::empty())?;
-    rustix::io::write(&file, &text[at..])?;
+    rustix::io::write(&file, &text)?;
     Ok(())
+}
+
+fn decimal(number: u32) -> Vec<u8> {
+    number.to_string().into_bytes()
 }
 
 fn duplicate_to(from: RawFd, to: RawFd) -> io::Result<()> {

@@ -2,11 +2,15 @@
 
 use ampoule_sys::privilege::Privilege;
 use ampoule_sys::seccomp::Filter;
-use ampoule_sys::spawn::{Confinement, spawn_confined};
+use ampoule_sys::spawn::{Confinement, NOT_STARTED, spawn_confined};
 use ampoule_sys::view::Mounts;
+use rustix::process::{Pid, WaitOptions, waitpid};
 use std::ffi::CString;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 
 /// No user of this machine.
 const USER: u32 = 60_699;
@@ -38,8 +42,24 @@ fn confinement() -> Option<Confinement> {
 
 fn run(shell: &str, confinement: Confinement) -> Output {
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", shell]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    spawn_confined(&mut command, confinement).expect("started").wait_with_output().expect("ended")
+    command.args(["-c", shell]);
+    ended(command, confinement)
+}
+
+/// Both outputs fit a pipe, so they are read when the process has ended.
+fn ended(mut command: Command, confinement: Confinement) -> Output {
+    let ((stdout, to_stdout), (stderr, to_stderr)) = (rustix::pipe::pipe().expect("a pipe"), rustix::pipe::pipe().expect("a pipe"));
+    command.stdin(Stdio::null()).stdout(to_stdout).stderr(to_stderr);
+    let pid = spawn_confined(&mut command, confinement).expect("started");
+    let pid = Pid::from_raw(pid.cast_signed()).expect("a process");
+    let (_, status) = waitpid(Some(pid), WaitOptions::empty()).expect("ended").expect("its status");
+    drop(command);
+    let all = |from: OwnedFd| {
+        let mut bytes = Vec::new();
+        File::from(from).read_to_end(&mut bytes).expect("read");
+        bytes
+    };
+    Output { status: ExitStatus::from_raw(status.as_raw()), stdout: all(stdout), stderr: all(stderr) }
 }
 
 fn text(output: &Output) -> String {
@@ -114,12 +134,15 @@ fn a_step_that_fails_leaves_no_process_and_is_named() {
     confinement.no_new_privileges = false;
     // Without `no_new_privs` and without the right to do without, the kernel takes no list.
     confinement.seccomp = Some(Filter::read(NO_UNAME.as_flattened()).expect("a list"));
-    let (read, write) = rustix::pipe::pipe().expect("a pipe");
-    let mut command = Command::new("/bin/true");
-    command.stderr(Stdio::from(write));
-    assert!(spawn_confined(&mut command, confinement).is_err());
-    drop(command);
-    let mut said = [0; 200];
-    let size = rustix::io::read(&read, &mut said).expect("read");
-    assert!(String::from_utf8_lossy(&said[..size]).contains("could not confine"));
+    let output = ended(Command::new("/bin/true"), confinement);
+    assert_eq!(output.status.code(), Some(NOT_STARTED));
+    assert!(text(&output).contains("could not confine"), "{}", text(&output));
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named() {
+    let Some(confinement) = confinement() else { return };
+    let output = ended(Command::new("/usr/bin/absent"), confinement);
+    assert_eq!(output.status.code(), Some(NOT_STARTED));
+    assert!(text(&output).contains("could not start /usr/bin/absent: error 2 "), "{}", text(&output));
 }

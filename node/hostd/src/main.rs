@@ -78,11 +78,12 @@ async fn run(options: Options) -> Result<(), HostError> {
 }
 
 async fn prepare(options: &Options, wanted: &Workloads, board: Board) -> Result<Ground, HostError> {
-    let engine = Engine::connect(&options.containerd).await;
     let enabled = wanted.iter().filter(|(_, workload)| workload.enabled);
     let published: BTreeMap<_, _> = enabled.map(|(name, workload)| (name.clone(), workload.publish.clone())).collect();
+    // The engine is still starting at this time of a boot.
+    let (engine, network) = tokio::join!(Engine::connect(&options.containerd), Network::start(&options.run, published));
     let register = Register::open(&options.isolations, &engine.container_isolations().await?).await?;
-    let network = Network::start(&options.run, published).await?;
+    let network = network?;
     Ok(Ground::new(options.clone(), engine, network, register, board))
 }
 

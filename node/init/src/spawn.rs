@@ -20,18 +20,17 @@ const LISTS: &str = "/usr/share/ampoule/seccomp";
 /// Longest one, in bytes: what the kernel takes at most.
 const MAX_LIST: u64 = 32 * 1024;
 
-/// Starts a service and returns its process number.
+/// Starts a service and returns its process number, without waiting for it: making a box takes longer than making a process.
 ///
 /// # Errors
-/// The step that failed.
+/// The step that failed, of those before there is a process.
 pub(crate) fn start(name: &str, file: &ServiceFile, output: &mut Output) -> io::Result<u32> {
     folders::make(file)?;
     remove_old_socket(file);
     let confinement = confinement(name, file, output)?;
     let mut command = command(file);
     command.stdin(Stdio::null()).stdout(output.writer(name)?).stderr(output.writer(name)?);
-    // The child is reaped by number with all the others; std's handle is not needed, and dropping it does nothing to the process.
-    spawn_confined(&mut command, confinement).map(|child| child.id())
+    spawn_confined(&mut command, confinement)
 }
 
 fn command(file: &ServiceFile) -> Command {

@@ -11,6 +11,7 @@ use ampoule_supervise::machine::{Action, Event, Machine, Shutdown, State};
 use ampoule_supervise::message::{Name, Phase, Refusal, Reply, Request, ServiceStatus};
 use ampoule_supervise::service::{Kill, Readiness};
 use ampoule_supervise::units::Signal;
+use ampoule_sys::spawn::NOT_STARTED;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, WaitOptions, WaitStatus, kill_process, wait};
 use std::collections::VecDeque;
@@ -232,6 +233,7 @@ impl Supervisor {
         let cause = &mut self.running[id.0].cause;
         if cause.is_empty() {
             *cause = match (status.exit_status(), status.terminating_signal()) {
+                (Some(NOT_STARTED), _) => "could not be confined or started; its own output says why".to_owned(),
                 (Some(code), _) => format!("ended with status {code}"),
                 (_, Some(libc::SIGSYS)) => "was killed by its list of system calls; `ampctl logs kernel` has the number".to_owned(),
                 (_, signal) => format!("was ended by signal {}", signal.unwrap_or_default()),

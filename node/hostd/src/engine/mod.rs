@@ -28,7 +28,7 @@ pub(crate) const NAMESPACE: &str = "ampoule";
 /// The only snapshotter on the node.
 pub(crate) const SNAPSHOTTER: &str = "overlayfs";
 /// Between tries to reach containerd while it starts.
-const CONNECT_PAUSE: Duration = Duration::from_millis(100);
+const CONNECT_PAUSE: Duration = Duration::from_millis(20);
 
 /// A connection to containerd. It is made again by itself after containerd restarts.
 pub(crate) struct Engine {
