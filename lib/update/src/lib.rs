@@ -8,6 +8,7 @@ pub mod config;
 pub mod delta;
 #[cfg(test)]
 mod example;
+pub mod fleet;
 pub mod gates;
 pub mod loader;
 pub mod manifest;
