@@ -45,7 +45,7 @@ fn machine(config: &MachineConfig) -> Vec<String> {
     let mut args = words("-nodefaults -no-user-config -display none");
     args.extend(["-M".into(), "q35,hpet=off".into()]);
     args.extend(["-accel".into(), accelerator(config.accelerator)]);
-    args.extend(words("-cpu max"));
+    args.extend(words(processor(config.accelerator)));
     args.extend(["-m".into(), config.memory_mib.to_string()]);
     args.extend(["-smp".into(), config.cpus.to_string()]);
     // The guest's own panic handling (restart after a while) stays in charge; we only hear of it.
@@ -54,6 +54,14 @@ fn machine(config: &MachineConfig) -> Vec<String> {
         args.push("-no-reboot".into());
     }
     args
+}
+
+/// Emulated, wide vector instructions take longer than the plain ones they stand for, and programs that find them use them everywhere (checksums, hashes, strings).
+fn processor(engine: Accelerator) -> &'static str {
+    match engine {
+        Accelerator::Kvm => "-cpu max",
+        Accelerator::Tcg => "-cpu max,avx=off,avx2=off",
+    }
 }
 
 /// One thread per processor, so that the translator uses what the host has.
@@ -65,7 +73,7 @@ fn accelerator(engine: Accelerator) -> String {
 }
 
 fn devices(config: &MachineConfig, files: &Files) -> Vec<String> {
-    let mut args = vec!["-drive".into(), format!("if=none,id=disk0,format=qcow2,discard=unmap,file={}", escape(&config.overlay()))];
+    let mut args = disk(config);
     args.extend(words("-device virtio-blk-pci,drive=disk0,serial=ampoule"));
     args.extend(["-netdev".into(), user_network(&config.forwards)]);
     args.extend(["-device".into(), format!("virtio-net-pci,netdev=net0,id={NETWORK_CARD},romfile=")]);
@@ -79,6 +87,17 @@ fn devices(config: &MachineConfig, files: &Files) -> Vec<String> {
         args.extend(["-fw_cfg".into(), format!("name=opt/org.ampoule/user-data,file={file}")]);
     }
     args
+}
+
+/// The disk, with the filter that records what is written if one is wanted.
+fn disk(config: &MachineConfig) -> Vec<String> {
+    let overlay = escape(&config.overlay());
+    let Some(log) = &config.write_log else {
+        return vec!["-drive".into(), format!("if=none,id=disk0,format=qcow2,discard=unmap,file={overlay}")];
+    };
+    let below = format!("file.driver=qcow2,file.discard=unmap,file.file.driver=file,file.file.filename={overlay}");
+    let record = format!("log.driver=file,log.filename={},log-super-update-interval=1", escape(log));
+    vec!["-blockdev".into(), format!("driver=blklogwrites,node-name=disk0,discard=unmap,{below},{record}")]
 }
 
 fn user_network(forwards: &[Forward]) -> String {

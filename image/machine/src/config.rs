@@ -78,6 +78,8 @@ pub struct MachineConfig {
     pub accelerator: Accelerator,
     /// Serial console, appended to. Default: `serial.log` in the work folder.
     pub serial_log: PathBuf,
+    /// File that takes all writes and flushes of the disk (QEMU's `blklogwrites`), made anew at each start; `None`: they are not recorded.
+    pub write_log: Option<PathBuf>,
     /// More arguments for QEMU, as they are.
     pub extra_args: Vec<String>,
 }
@@ -105,6 +107,7 @@ impl MachineConfig {
             extra_cmdline: String::new(),
             on_reboot: OnReboot::Restart,
             accelerator: Accelerator::detect(),
+            write_log: None,
             extra_args: Vec::new(),
         }
     }

@@ -211,6 +211,9 @@ fn prepare(config: &MachineConfig, sockets: &Path) -> Result<Files> {
     if !(config.keep_disk && config.overlay().is_file()) {
         create_overlay(&disk, &config.overlay(), config.disk_size)?;
     }
+    if let Some(log) = &config.write_log {
+        fs::File::create(log).with_context(|| format!("cannot make {}", log.display()))?;
+    }
     let direct = boots_directly(config);
     Ok(Files {
         qmp_socket: sockets.join("qmp"),

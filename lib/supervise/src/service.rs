@@ -39,6 +39,9 @@ pub struct ServiceFile {
     /// Files whose variables are added too, read anew at each start ([`crate::environment`]); what `environment` and `init` say wins. One that is absent says nothing.
     #[serde(default, deserialize_with = "absolute_paths")]
     pub environment_files: Vec<String>,
+    /// Files that it will need, soonest first: read in the background from the start of the node on, so that they are in memory by then.
+    #[serde(default, deserialize_with = "absolute_paths")]
+    pub read_ahead: Vec<String>,
     /// When and how soon to start it again.
     #[serde(default)]
     pub restart: Restart,

@@ -52,6 +52,25 @@ pub fn spawn_confined(command: &mut Command, confinement: Confinement) -> io::Re
     }
 }
 
+/// Does `work` in a process of its own, behind everything else, and does not wait for it. Whoever calls this reaps it.
+///
+/// # Errors
+/// There can be no process.
+pub fn in_background(work: impl FnOnce()) -> io::Result<()> {
+    // SAFETY: as above: who calls this has one thread.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            // Refused: then it is as urgent as others.
+            let _ = rustix::process::nice(19);
+            work();
+            // SAFETY: ends the process at once.
+            unsafe { libc::_exit(0) }
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The rest of the child's life in this program. It never returns, whatever happens.
 fn become_program(command: &mut Command) -> ! {
     let error = command.exec();

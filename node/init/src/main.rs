@@ -1,7 +1,7 @@
 //! PID 1.
 //!
 //! How it stays alive: it parses nothing from outside but fixed-size messages, `READY=1` lines and service files of the verified root; it never waits for anyone; every
-//! list it keeps is bounded; it allocates little and forks only services.
+//! list it keeps is bounded; it allocates little and forks only services, and once a reader of files.
 
 mod cgroup;
 mod console;
@@ -15,6 +15,7 @@ mod mounts;
 mod notify;
 mod output;
 mod power_button;
+mod read_ahead;
 mod selinux;
 mod spawn;
 mod supervisor;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     prepare();
     timeline.phase(ampoule_supervise::message::Phase::Running);
     let graph = load::services(load::FOLDER);
+    read_ahead::begin(&graph);
     supervisor::run(graph, timeline, watchdog)
 }
 

@@ -4,7 +4,9 @@ mod disk;
 mod node;
 mod plan;
 mod wait;
+mod write_log;
 
 pub(crate) use node::{Node, NodeFailure};
 pub(crate) use plan::NodePlan;
 pub(crate) use wait::{eventually, within};
+pub(crate) use write_log::{Crashed, WriteLog};

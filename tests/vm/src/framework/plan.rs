@@ -21,6 +21,7 @@ pub(crate) struct NodePlan {
     settings: Table,
     raw_user_data: Option<Vec<u8>>,
     arguments: Vec<String>,
+    write_log: Option<PathBuf>,
 }
 
 impl NodePlan {
@@ -34,6 +35,7 @@ impl NodePlan {
             settings: Table::new(),
             raw_user_data: None,
             arguments: Vec::new(),
+            write_log: None,
         }
     }
 
@@ -84,6 +86,12 @@ impl NodePlan {
         self
     }
 
+    /// Records all writes and flushes of its disk, for [`super::WriteLog`].
+    pub(crate) fn recording_writes(mut self, log: PathBuf) -> Self {
+        self.write_log = Some(log);
+        self
+    }
+
     /// Switches it on.
     pub(crate) fn start(self) -> Result<Node> {
         let identity = LocalIdentity::create(&self.folder.join("identity"))?;
@@ -97,6 +105,7 @@ impl NodePlan {
         });
         config.forwards = self.forwards()?;
         config.extra_args.extend(self.arguments);
+        config.write_log = self.write_log;
         Node::start(config, identity)
     }
 

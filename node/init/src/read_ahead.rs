@@ -1,0 +1,20 @@
+//! Files that services need soon are read while others start: a page of the root is read, verified and unpacked once, and early in a boot there is a processor to spare for it.
+
+use crate::console::note;
+use ampoule_supervise::graph::Graph;
+use ampoule_sys::spawn::in_background;
+use rustix::fs::{Advice, fadvise};
+use std::fs::File;
+
+/// Begins to read; returns at once.
+pub(crate) fn begin(graph: &Graph) {
+    let files = graph.ids().flat_map(|id| &graph.file(id).read_ahead);
+    note("Read ahead", in_background(|| files.for_each(|path| read(path))));
+}
+
+/// Nothing is lost if it fails: then the pages are read when they are needed.
+fn read(path: &str) {
+    if let Ok(file) = File::open(path) {
+        let _ = fadvise(file, 0, None, Advice::WillNeed);
+    }
+}
