@@ -5,6 +5,10 @@ use ampoule_supervise::graph::Graph;
 use ampoule_sys::spawn::in_background;
 use rustix::fs::{Advice, fadvise};
 use std::fs::File;
+use std::num::NonZeroU64;
+
+/// The kernel reads no more than this for one piece of advice (`force_page_cache_ra`, with the usual window of a device), in bytes.
+const STEP: u64 = 128 * 1024;
 
 /// Begins to read; returns at once.
 pub(crate) fn begin(graph: &Graph) {
@@ -14,7 +18,9 @@ pub(crate) fn begin(graph: &Graph) {
 
 /// Nothing is lost if it fails: then the pages are read when they are needed.
 fn read(path: &str) {
-    if let Ok(file) = File::open(path) {
-        let _ = fadvise(file, 0, None, Advice::WillNeed);
+    let Ok(file) = File::open(path) else { return };
+    let size = file.metadata().map_or(0, |about| about.len());
+    for offset in (0..size).step_by(STEP as usize) {
+        let _ = fadvise(&file, offset, NonZeroU64::new(STEP), Advice::WillNeed);
     }
 }
