@@ -42,7 +42,8 @@ pub struct Range {
 /// How requests are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Blocks between two pieces that are rather fetched than asked for apart: 64 KiB cost less than a request.
+    /// Blocks between two pieces that are rather fetched than asked for apart. 16 KiB are about what a request costs in time; between real
+    /// images it saves a third of the requests for 0.3 % of the image.
     pub gap: u32,
     /// Most blocks in one request: what is lost when a connection breaks.
     pub longest: u32,
@@ -50,7 +51,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { gap: 16, longest: 1024 }
+        Self { gap: 4, longest: 1024 }
     }
 }
 
