@@ -92,7 +92,7 @@ impl Plan<'_> {
         std::fs::write(out.join("ampoule.efi"), image)?;
         std::fs::write(out.join("vmlinuz"), &kernel)?;
         // An update brings the boot loader along; a new node has it on its disk already.
-        std::fs::copy(self.boot_file("loader.efi")?, out.join("loader.efi")).context("cannot copy the boot loader")?;
+        std::fs::write(out.join("loader.efi"), std::fs::read(self.boot_file("loader.efi")?)?)?;
         std::fs::write(out.join("cmdline"), line)?;
         Ok(root_hash)
     }

@@ -267,6 +267,15 @@ mod tests {
     }
 
     #[test]
+    fn the_keys_that_everybody_knows_are_trusted_by_images_for_tests_alone() {
+        let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for (name, trusts) in [("test", true), ("learn", true), ("base", false), ("standalone", false)] {
+            let variant = Variant::read(&repo.join("variants"), name).expect("a variant");
+            assert_eq!(update_root(&repo, &variant, None).expect("read").is_some(), trusts, "{name}");
+        }
+    }
+
+    #[test]
     fn a_nodes_version_is_found_under_both_names() {
         let dir = tempfile::tempdir().expect("a directory");
         fill_etc(dir.path()).expect("filled");
