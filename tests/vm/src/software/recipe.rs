@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 /// Grows when the way of building changes, so that old images are not used.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// A recipe.
 #[derive(Debug, Deserialize)]
@@ -65,6 +65,14 @@ impl Variant {
         match self {
             Self::Essential => "essential",
             Self::Extract => "extract",
+        }
+    }
+
+    /// The last hook of `mmdebstrap` that runs; without configuring there is no customizing either.
+    pub(crate) fn last_hook(self) -> &'static str {
+        match self {
+            Self::Essential => "customize-hook",
+            Self::Extract => "extract-hook",
         }
     }
 }
