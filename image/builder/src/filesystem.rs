@@ -84,3 +84,58 @@ fn ensure_zeros_after(image: &Path, kept: u64) -> anyhow::Result<()> {
     anyhow::ensure!(tail.iter().all(|b| *b == 0), "this mkfs.ext4 writes beyond the part of the seed that is kept: use e2fsprogs 1.47");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::Cache;
+    use crate::progress::Silent;
+    use crate::stage::Made;
+    use sha2::{Digest, Sha256};
+    use std::collections::BTreeSet;
+
+    /// Text that compresses to about a half, another one for each seed.
+    fn contents(seed: u64, length: usize) -> Vec<u8> {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut word = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        (0..length.div_ceil(8)).flat_map(|_| format!("{:08x}", word() as u32).into_bytes()).take(length).collect()
+    }
+
+    /// Fifty files in three directories, the one at `changed` with other contents and `more` bytes longer.
+    fn image(work: &Path, changed: Option<usize>, more: usize) -> Vec<[u8; 32]> {
+        let tree = work.join("tree");
+        for number in 0..50 {
+            let seed = if changed == Some(number) { 1000 } else { number };
+            let length = 20_000 + number * 7919 + if changed == Some(number) { more } else { 0 };
+            crate::root::place(&tree, &format!("usr/{}/file{number}", number % 3), &contents(seed as u64, length)).expect("placed");
+        }
+        let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let (cache, image) = (Cache::open(&work.join("cache")).expect("a cache"), work.join("image"));
+        let make = |stage: &Stage| erofs(&tree, &crate::selinux::file_contexts(&repo), &image, stage).map(Made::now);
+        Stage::run(&Silent, &cache, "root", "", make).expect("made");
+        std::fs::read(image).expect("read").chunks(4096).map(|block| Sha256::digest(block).into()).collect()
+    }
+
+    /// What an update counts on: a node fetches the blocks that it does not have. If files shared blocks, or their order depended on
+    /// their contents, a change of one would reach into others.
+    #[test]
+    fn a_changed_file_changes_its_own_blocks_and_a_few_of_the_file_systems() {
+        let place = |name: &str, changed, more| {
+            let dir = tempfile::Builder::new().prefix(name).tempdir().expect("a directory");
+            image(dir.path(), changed, more)
+        };
+        let before: BTreeSet<_> = place("before", None, 0).into_iter().collect();
+        for (changed, more) in [(10, 0), (10, 1), (10, 30_000), (0, 9000), (49, 9000)] {
+            let after = place("after", Some(changed), more);
+            let missing = after.iter().filter(|block| !before.contains(*block)).count();
+            let own = (20_000 + changed * 7919 + more).div_ceil(4096);
+            // The superblock, and inodes and directories, whose numbers say where they lie: at most what three directories of this size take.
+            assert!(missing <= own + 12, "file {changed} with {more} bytes more: {missing} blocks for a file of at most {own}");
+        }
+    }
+}
