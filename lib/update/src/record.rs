@@ -20,7 +20,7 @@ const FORMAT: u32 = 1;
 
 /// What a node remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case")]
 pub struct Record {
     format: u32,
     /// Where the node is on its way to another version.
@@ -39,7 +39,7 @@ pub struct Record {
 
 /// A version that shall prove itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case")]
 pub struct Trial {
     /// The version that is tried.
     pub version: Version,
@@ -55,7 +55,7 @@ pub struct Trial {
 
 /// A version that was not good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case")]
 pub struct BadVersion {
     /// The version.
     pub version: Version,
@@ -69,7 +69,7 @@ pub struct BadVersion {
 
 /// How the last boot went.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case")]
 pub struct BootReport {
     /// What is known of it.
     pub state: BootState,
@@ -92,7 +92,7 @@ pub enum BootState {
 
 /// A command and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case")]
 pub struct LastCommand {
     /// `refresh`, `prepare`, `activate`, `deactivate`.
     pub command: String,
@@ -104,17 +104,17 @@ pub struct LastCommand {
     pub message: String,
 }
 
-/// The record cannot be read. A node goes on with an empty one: it then knows no update and no bad version.
+/// The record cannot be read as it is. A node goes on with what of bad versions and of the trial could be read, else with an empty one.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// It is longer than [`MAX_RECORD`].
     #[error("the record of updates has {0} bytes, at most {MAX_RECORD} are read; it begins anew")]
     TooLong(usize),
     /// It is damaged.
-    #[error("the record of updates is damaged ({0}); it begins anew")]
+    #[error("the record of updates is damaged ({0}); of it only bad versions and the trial are kept, as far as they can be read")]
     Damaged(#[from] serde_json::Error),
     /// A newer version of the system wrote it.
-    #[error("the record of updates has format {0}, this version knows {FORMAT}; it begins anew")]
+    #[error("the record of updates has format {0}, this version knows {FORMAT}; of it only bad versions and the trial are kept")]
     Format(u64),
 }
 
@@ -128,25 +128,41 @@ impl Default for Record {
 impl Record {
     /// Reads a record; `None` is a node that has none. Whatever the bytes are, there is a record to go on with.
     pub fn read(bytes: Option<&[u8]>) -> (Self, Option<RecordError>) {
-        match bytes.map(Self::parse) {
-            None => (Self::default(), None),
-            Some(Ok(record)) => (record, None),
-            Some(Err(error)) => (Self::default(), Some(error)),
+        let Some(bytes) = bytes else { return (Self::default(), None) };
+        if bytes.len() > MAX_RECORD {
+            return (Self::default(), Some(RecordError::TooLong(bytes.len())));
+        }
+        match serde_json::from_slice(bytes) {
+            Ok(json) => Self::from_json(json),
+            Err(error) => (Self::default(), Some(error.into())),
         }
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
-        if bytes.len() > MAX_RECORD {
-            return Err(RecordError::TooLong(bytes.len()));
+    fn from_json(json: serde_json::Value) -> (Self, Option<RecordError>) {
+        let kept = Self::salvaged(&json);
+        // The format first: a newer one may have other fields. Fields that are not known are left out: a version that is returned to reads
+        // what the newer one wrote.
+        let format = json.get("format").and_then(serde_json::Value::as_u64);
+        if let Some(format) = format.filter(|format| *format != u64::from(FORMAT)) {
+            return (kept, Some(RecordError::Format(format)));
         }
-        // The format first: a newer one may have other fields.
-        let json: serde_json::Value = serde_json::from_slice(bytes)?;
-        if let Some(format) = json.get("format").and_then(serde_json::Value::as_u64).filter(|format| *format != u64::from(FORMAT)) {
-            return Err(RecordError::Format(format));
+        match serde_json::from_value::<Self>(json) {
+            Ok(mut record) => {
+                record.bound();
+                (record, None)
+            }
+            Err(error) => (kept, Some(error.into())),
         }
-        let mut record: Self = serde_json::from_value(json)?;
+    }
+
+    /// What keeps a node from taking a bad version again, whatever else is wrong.
+    fn salvaged(json: &serde_json::Value) -> Self {
+        let bad = json.get("bad").and_then(serde_json::Value::as_array).into_iter().flatten();
+        let bad = bad.filter_map(|bad| serde_json::from_value(bad.clone()).ok()).collect();
+        let trial = json.get("trial").and_then(|trial| serde_json::from_value(trial.clone()).ok());
+        let mut record = Self { bad, trial, ..Self::default() };
         record.bound();
-        Ok(record)
+        record
     }
 
     /// The record as it is kept.

@@ -35,13 +35,24 @@ fn what_is_written_is_read() {
 
 #[test]
 fn what_cannot_be_read_begins_anew_and_says_so() {
-    let newer = full().to_json().replace("\"format\": 1", "\"format\": 2");
-    assert!(matches!(Record::read(Some(newer.as_bytes())), (record, Some(RecordError::Format(2))) if record == Record::default()));
+    for (what, word) in [("\"format\": 1", "\"format\": 2"), ("\"state\": \"Ready\"", "\"state\": \"Gone\"")] {
+        let (record, error) = Record::read(Some(full().to_json().replace(what, word).as_bytes()));
+        assert!(matches!(error, Some(RecordError::Format(2) | RecordError::Damaged(_))), "{word}");
+        let kept = Record { bad: full().bad, trial: full().trial, ..Record::default() };
+        assert_eq!(record, kept, "a version that was bad stays bad");
+    }
     let cut = &full().to_json().into_bytes()[..100];
     assert!(matches!(Record::read(Some(cut)), (record, Some(RecordError::Damaged(_))) if record == Record::default()));
     let long = vec![b' '; MAX_RECORD + 1];
     assert!(matches!(Record::read(Some(&long)), (_, Some(RecordError::TooLong(_)))));
     assert!(matches!(Record::read(Some(b"")), (_, Some(RecordError::Damaged(_)))));
+}
+
+#[test]
+fn a_version_that_is_returned_to_reads_what_the_newer_one_wrote() {
+    let newer = full().to_json().replacen("{", "{\"later\": {\"a\": 1},", 1).replace("\"reason\"", "\"more\": 7, \"reason\"");
+    let (record, error) = Record::read(Some(newer.as_bytes()));
+    assert!(error.is_none() && record == full(), "{error:?}");
 }
 
 #[test]

@@ -134,6 +134,9 @@ fn power_fails_while_a_bad_boot_is_condemned() {
             let (running, next) = (&case.running.version, &case.next.version);
             let mut journal = Journal::new(&boot.disk);
             journal.steps(&condemn(&boot.disk.esp(), next, running).expect("steps"), None);
+            let counters: Vec<_> = journal.now().esp().images.iter().filter_map(|name| parse_image_name(name)).collect();
+            let spent = |version: &Version| counters.iter().any(|(of, counter)| of == version && counter.is_some_and(Counter::is_spent));
+            assert!(spent(next) && !spent(running), "what failed is told from what stepped back: {counters:?}");
             states += case.check(&journal, &[next], &[running]);
             let back = case.boot(journal.now(), &[], parameters).expect("up");
             assert_eq!((&back.version, back.boots), (running, 1), "one boot leads back");
@@ -197,6 +200,31 @@ fn what_was_cut_is_done_again() {
                 Case { running: case.running.clone(), next: case.next.clone(), before: case.before.clone(), disk: journal.now().clone() };
             assert_eq!(&again.boot(&again.ready(), &[], Parameters::None).expect("up").version, next);
         }
+    }
+}
+
+/// Ten versions forth and the same way back: each boots, and the boot partition holds no more than two versions' files.
+#[test]
+fn ten_versions_and_back_leave_nothing() {
+    let versions: Vec<Image> = (0..=10).map(|minor| image(&format!("1.{minor}.0"))).collect();
+    let there_and_back = versions.iter().chain(versions.iter().rev().skip(1));
+    let mut disk = Disk::with(0, &versions[0].version, "", Some(""));
+    for (running, next) in there_and_back.clone().zip(there_and_back.skip(1)) {
+        let case = Case { running: running.clone(), next: next.clone(), before: running.clone(), disk };
+        let mut boot = case.boot(&case.ready(), &[], Parameters::Wanted).expect("up");
+        for through_parameters in [false, true] {
+            assert_eq!(
+                (&boot.version, boot.through_parameters),
+                (&next.version, through_parameters),
+                "first without, then with parameters"
+            );
+            let mut journal = Journal::new(&boot.disk);
+            journal.steps(&bless(&boot.disk.esp(), &next.version, through_parameters).expect("steps"), None);
+            boot = case.boot(journal.now(), &[], Parameters::Wanted).expect("up");
+        }
+        let Esp { images, entries, copies } = boot.disk.esp();
+        assert!(images.len() == 2 && entries.len() <= 2 && copies.len() <= 2, "{images:?} {entries:?} {copies:?}");
+        disk = boot.disk;
     }
 }
 

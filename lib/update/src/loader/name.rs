@@ -13,6 +13,16 @@ pub struct Counter {
     pub done: u32,
 }
 
+impl Counter {
+    /// The counter of an image that stepped behind another one and was good before. One that failed has been tried.
+    pub const STEPPED_BACK: Self = Self { left: 0, done: 0 };
+
+    /// Whether its tries are used up, by the loader or by a verdict.
+    pub fn is_spent(self) -> bool {
+        self.left == 0 && self != Self::STEPPED_BACK
+    }
+}
+
 impl fmt::Display for Counter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

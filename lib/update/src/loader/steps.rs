@@ -71,8 +71,10 @@ pub enum LoaderError {
 enum Wanted {
     /// None: good.
     Plain,
-    /// No tries left: last in the loader's order.
-    Exhausted,
+    /// Good, and behind another image for now: no tries left puts it last in the loader's order.
+    SteppedBack,
+    /// Bad after so many boots: no tries left.
+    Spent(u32),
     /// On trial.
     Trial,
 }
@@ -81,7 +83,8 @@ impl Wanted {
     fn is(self, counter: Option<Counter>) -> bool {
         match self {
             Self::Plain => counter.is_none(),
-            Self::Exhausted => counter.is_some_and(|counter| counter.left == 0),
+            Self::SteppedBack => counter.is_some_and(|counter| counter.left == 0),
+            Self::Spent(_) => counter.is_some_and(Counter::is_spent),
             Self::Trial => counter == self.counter(),
         }
     }
@@ -89,7 +92,8 @@ impl Wanted {
     fn counter(self) -> Option<Counter> {
         match self {
             Self::Plain => None,
-            Self::Exhausted => Some(Counter { left: 0, done: 0 }),
+            Self::SteppedBack => Some(Counter::STEPPED_BACK),
+            Self::Spent(done) => Some(Counter { left: 0, done: done.max(1) }),
             Self::Trial => Some(Counter { left: TRIES, done: 0 }),
         }
     }
@@ -152,8 +156,8 @@ pub fn deactivate(esp: &Esp, running: &Version, next: &Version) -> Result<Vec<St
     check_there(esp, running)?;
     let mut steps = images(esp, running, Wanted::Plain);
     // What stepped back for a downgrade has this very counter; entries that were given up have another.
-    let stepped_back = Some(Counter { left: 0, done: 0 });
-    if entries_of(esp, running).iter().any(|name| parse_entry_name(name).is_some_and(|(_, counter)| counter == stepped_back)) {
+    let stepped_back = |name: &String| parse_entry_name(name).is_some_and(|(_, counter)| counter == Some(Counter::STEPPED_BACK));
+    if entries_of(esp, running).iter().any(stepped_back) {
         steps.extend(entries(esp, running, Wanted::Plain));
     }
     steps.extend(removed(ENTRIES, entries_of(esp, next).iter()));
@@ -182,8 +186,10 @@ pub fn bless(esp: &Esp, running: &Version, through_parameters: bool) -> Result<V
 pub fn condemn(esp: &Esp, running: &Version, other: &Version) -> Result<Vec<Step>, LoaderError> {
     check_there(esp, running)?;
     check_there(esp, other)?;
-    let mut steps = entries(esp, running, Wanted::Exhausted);
-    steps.extend(images(esp, running, Wanted::Exhausted));
+    let boots = images_of(esp, running).iter().filter_map(|name| parse_image_name(name)?.1).map(|counter| counter.done).max();
+    let spent = Wanted::Spent(boots.unwrap_or(1));
+    let mut steps = entries(esp, running, spent);
+    steps.extend(images(esp, running, spent));
     Ok(steps)
 }
 
@@ -225,9 +231,9 @@ fn step_back(esp: &Esp, running: &Image, next: &Image) -> Vec<Step> {
     let of_running = entries_of(esp, &running.version);
     let mut steps = removed(ENTRIES, of_running.iter().filter(tried));
     if of_running.iter().any(|name| !tried(&name)) {
-        steps.extend(entries(esp, &running.version, Wanted::Exhausted));
+        steps.extend(entries(esp, &running.version, Wanted::SteppedBack));
     }
-    steps.extend(images(esp, &running.version, Wanted::Exhausted));
+    steps.extend(images(esp, &running.version, Wanted::SteppedBack));
     steps
 }
 
