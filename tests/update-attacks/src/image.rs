@@ -49,7 +49,7 @@ fn manifest(version: &str, root_hash: RootHash) -> serde_json::Value {
 }
 
 /// The dm-verity tree over `data` as `veritysetup` writes it, and its root.
-fn hash_tree(data: &[u8]) -> (Vec<u8>, RootHash) {
+pub fn hash_tree(data: &[u8]) -> (Vec<u8>, RootHash) {
     let mut level: Vec<[u8; HASH]> = data.chunks(BLOCK).map(tree::hash).collect();
     let mut levels = Vec::new();
     while level.len() > 1 {

@@ -10,7 +10,7 @@ mod server;
 mod world;
 
 pub use attacks::ATTACKS;
-pub use image::{Tiny, tiny_image};
+pub use image::{Tiny, hash_tree, tiny_image};
 pub use server::{Behaviour, Server};
 pub use world::{NEWEST, World, copy_tree};
 

@@ -25,6 +25,8 @@ pub enum Behaviour {
     Cut(&'static str),
     /// It always sends the whole file, whatever part was asked for.
     NoRanges,
+    /// It changes the last byte of all that it sends.
+    Lie(&'static str),
     /// It says that the range is another one than was asked for, and sends that.
     OtherRange(&'static str),
 }
@@ -57,6 +59,11 @@ impl Server {
             }
         });
         Ok(server)
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Address of the folder.
@@ -105,6 +112,12 @@ impl Connection {
             Behaviour::Cut(end) if hit(end) => {
                 head(&mut stream, None, whole, whole.1)?;
                 self.send(&mut stream, &bytes[..bytes.len() / 2])
+            }
+            Behaviour::Lie(end) if hit(end) => {
+                let mut lies = bytes;
+                let last = range.unwrap_or(whole).1.min(whole.1).saturating_sub(1);
+                lies.get_mut(usize::try_from(last)?).into_iter().for_each(|byte| *byte ^= 1);
+                self.part(&mut stream, &lies, range, whole)
             }
             Behaviour::NoRanges => self.part(&mut stream, &bytes, None, whole),
             Behaviour::OtherRange(end) if hit(end) && range.is_some() => {

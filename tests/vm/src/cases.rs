@@ -19,7 +19,9 @@ mod pulling;
 mod settings;
 mod software;
 mod time;
+mod updates;
 mod user_data;
+mod watchdog;
 mod workloads;
 
 use crate::runner::Case;
@@ -41,6 +43,7 @@ pub(crate) fn all() -> Vec<Case> {
         attacks::CASES,
         escapes::CASES,
         daemons::CASES,
+        updates::CASES,
         power::CASES,
         settings::CASES,
         workloads::CASES,
@@ -57,6 +60,7 @@ pub(crate) fn all() -> Vec<Case> {
         integrity::CASES,
         programs::CASES,
         time::CASES,
+        watchdog::CASES,
     ]
     .concat()
 }

@@ -106,9 +106,14 @@ impl Context {
 
     /// A node that carries a program which attacks it from inside.
     pub(crate) fn node_with_probe(&self) -> Result<NodePlan> {
+        Ok(self.node_of(self.probe_image()?))
+    }
+
+    /// The image of the variant `test`.
+    pub(crate) fn probe_image(&self) -> Result<PathBuf> {
         let image = self.shared.places.probe_image.clone();
         ensure!(image.join("manifest.json").is_file(), "no image in {}: build it with ./ampoule build --variant test", image.display());
-        Ok(self.node_of(image))
+        Ok(image)
     }
 
     fn node_of(&self, image: PathBuf) -> NodePlan {

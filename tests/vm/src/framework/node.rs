@@ -157,6 +157,16 @@ impl Node {
         self.boots().map(drop)
     }
 
+    /// How many times the machine has restarted since it was switched on.
+    pub(crate) fn restarts(&self) -> usize {
+        self.machine.restarts()
+    }
+
+    /// Interrupts the processors in a way that cannot be masked, as a button on some machines does.
+    pub(crate) fn is_interrupted(&mut self) -> Result<()> {
+        self.machine.qmp("inject-nmi", Value::Null).map(drop)
+    }
+
     /// Presses the power button and waits until the node has switched itself off.
     pub(crate) fn stops_at_the_power_button(&mut self) -> Result<()> {
         self.machine.powerdown()?;
