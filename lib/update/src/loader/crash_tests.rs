@@ -104,7 +104,6 @@ fn power_fails_between_prepare_and_ready() {
         let up = case.boot(&case.ready(), &[], Parameters::None).expect("up");
         assert_eq!(&up.version, next, "when all is done the new version boots");
     }
-    println!("{states} crash states of prepare and activate");
     assert!(states > 5000, "{states}");
 }
 
