@@ -13,6 +13,7 @@ mod isolation;
 mod kernel;
 mod network;
 mod power;
+mod power_cuts;
 mod programs;
 mod provision;
 mod pulling;
@@ -44,6 +45,7 @@ pub(crate) fn all() -> Vec<Case> {
         escapes::CASES,
         daemons::CASES,
         updates::CASES,
+        power_cuts::CASES,
         power::CASES,
         settings::CASES,
         workloads::CASES,

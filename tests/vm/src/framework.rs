@@ -1,11 +1,13 @@
 //! What cases are written with: nodes, waiting, and the words for both.
 
+mod boot_choice;
 mod disk;
 mod node;
 mod plan;
 mod wait;
 mod write_log;
 
+pub(crate) use boot_choice::{Known, boot_choice};
 pub(crate) use node::{Node, NodeFailure};
 pub(crate) use plan::NodePlan;
 pub(crate) use wait::{eventually, within};

@@ -55,7 +55,7 @@ const COUNTER: &str = "[workloads.counter]\nimage = \"{image}\"\nvolumes = [\"da
     command = [\"/bin/sh\", \"-c\", 'n=$(head -n 1 /data/n 2>/dev/null); n=$((n + 1)); echo $n > /data/n; echo start $n; exec sleep infinity']\n";
 
 /// A release after the image under test, on a server. The first is taken by nodes that have the settings of the second.
-fn offered(context: &Context, flaw: Flaw) -> Result<(Release, UpdateServer)> {
+pub(super) fn offered(context: &Context, flaw: Flaw) -> Result<(Release, UpdateServer)> {
     let release = Release::after(&context.probe_image()?, &context.folder().join("next"), flaw)?;
     let repository = context.folder().join("repository");
     release.publish(&repository)?;
@@ -78,12 +78,12 @@ fn updates(node: &Node) -> Result<Updates> {
     Ok(node.client()?.updates()?)
 }
 
-fn version(node: &Node) -> Result<String> {
+pub(super) fn version(node: &Node) -> Result<String> {
     Ok(node.client()?.os()?.version_id)
 }
 
 /// Waits until the running version is what the node boots.
-fn is_good(node: &mut Node) -> Result<()> {
+pub(super) fn is_good(node: &mut Node) -> Result<()> {
     node.eventually("the boot is good", within(300), |node| {
         let now = updates(node)?;
         ensure!(now.boot.state != BootTrialState::Trial && now.status.update_state == UpdateState::Idle, "{now:?}");
@@ -108,7 +108,7 @@ fn succeeds(node: &mut Node, action: &str, command: &str) -> Result<()> {
 }
 
 /// From nothing to what the next boot runs.
-fn installs(node: &mut Node, version: &str) -> Result<()> {
+pub(super) fn installs(node: &mut Node, version: &str) -> Result<()> {
     succeeds(node, "refresh-updates", "refresh")?;
     let chosen = updates(node)?.status.chosen_update.map(|image| image.version);
     ensure!(chosen.as_deref() == Some(version), "chosen is {chosen:?}");

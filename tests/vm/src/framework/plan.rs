@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ampoule_machine::{Firmware, Forward, LocalIdentity, MachineConfig, free_port};
+use ampoule_machine::{Boot, Firmware, Forward, LocalIdentity, MachineConfig, free_port};
 use anyhow::Result;
 use toml::{Table, Value};
 
@@ -22,12 +22,15 @@ pub(crate) struct NodePlan {
     raw_user_data: Option<Vec<u8>>,
     arguments: Vec<String>,
     write_log: Option<PathBuf>,
+    disk: Option<PathBuf>,
+    identity: PathBuf,
 }
 
 impl NodePlan {
     pub(crate) fn new(image: PathBuf, folder: PathBuf) -> Self {
         Self {
             image,
+            identity: folder.join("identity"),
             folder,
             firmware: Firmware::Direct,
             memory_mib: 1024,
@@ -36,6 +39,7 @@ impl NodePlan {
             raw_user_data: None,
             arguments: Vec::new(),
             write_log: None,
+            disk: None,
         }
     }
 
@@ -92,10 +96,16 @@ impl NodePlan {
         self
     }
 
+    /// Begins with this disk, which a node with the certificates in `identity` left; through firmware alone.
+    pub(crate) fn booting_from(mut self, disk: PathBuf, identity: PathBuf) -> Self {
+        (self.disk, self.identity) = (Some(disk), identity);
+        self.through_firmware()
+    }
+
     /// Switches it on.
     pub(crate) fn start(self) -> Result<Node> {
-        let identity = LocalIdentity::create(&self.folder.join("identity"))?;
-        let mut config = MachineConfig::new(&self.image, &self.folder);
+        let identity = LocalIdentity::open_or_create(&self.identity)?;
+        let mut config = MachineConfig::with_boot(self.boot(), &self.folder);
         config.firmware = self.firmware;
         config.memory_mib = self.memory_mib;
         config.disk_size = Some(DISK_SIZE);
@@ -107,6 +117,14 @@ impl NodePlan {
         config.extra_args.extend(self.arguments);
         config.write_log = self.write_log;
         Node::start(config, identity)
+    }
+
+    fn boot(&self) -> Boot {
+        match &self.disk {
+            None => Boot::Image(self.image.clone()),
+            // Firmware finds the kernel on the disk.
+            Some(disk) => Boot::Custom { disk: disk.clone(), kernel: self.image.join("vmlinuz"), initrd: None, cmdline: String::new() },
+        }
     }
 
     fn user_data(&self) -> String {

@@ -3,14 +3,7 @@
 //! QEMU's `blklogwrites` filter records them in the format of the kernel's `dm-log-writes` (`drivers/md/dm-log-writes.c`): a superblock, then for each operation
 //! an entry of one sector, followed by the data of a write.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io,
-    ops::Range,
-    os::unix::fs::FileExt,
-    path::Path,
-};
+use std::{collections::BTreeMap, fs::File, io, ops::Range, os::unix::fs::FileExt, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -45,6 +38,7 @@ enum Source {
 type Sectors = BTreeMap<u64, Source>;
 
 /// A recorded run of a machine that began with the disk `base`.
+#[derive(Debug)]
 pub(crate) struct WriteLog {
     base: File,
     log: File,
@@ -125,6 +119,7 @@ fn sectors(operations: &[Operation]) -> Sectors {
 }
 
 /// A disk as a power cut left it.
+#[derive(Debug)]
 pub(crate) struct Crashed<'a> {
     run: &'a WriteLog,
     durable: &'a Sectors,
@@ -148,6 +143,12 @@ impl Crashed<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Its size in bytes: up to the last sector that the disk had or that was written.
+    pub(crate) fn size(&self) -> io::Result<u64> {
+        let written = self.run.operations.iter().map(|operation| (operation.sector + operation.count) * SECTOR).max().unwrap_or(0);
+        Ok(self.run.base.metadata()?.len().max(written))
     }
 
     /// Writes the disk over a copy of the one that the machine began with, for a machine that boots from it.
@@ -250,7 +251,10 @@ mod tests {
             Ok(())
         })
         .expect("looked at");
-        assert!(seen.contains(&(9, 1, 9)) && seen.contains(&(9, 3, 2)) && seen.contains(&(9, 3, 9)) && seen.contains(&(9, 1, 2)), "{seen:?}");
+        assert!(
+            seen.contains(&(9, 1, 9)) && seen.contains(&(9, 3, 2)) && seen.contains(&(9, 3, 9)) && seen.contains(&(9, 1, 2)),
+            "{seen:?}"
+        );
         assert!(seen.iter().all(|(untouched, flushed, _)| *untouched == 9 && *flushed != 9), "{seen:?}");
     }
 

@@ -68,6 +68,11 @@ impl Release {
         Ok(Self { version, root_bytes: root.len() as u64, image: image.to_owned() })
     }
 
+    /// Its folder.
+    pub(crate) fn image(&self) -> &Path {
+        &self.image
+    }
+
     /// Publishes it in the folder `repository`, for all nodes at once.
     pub(crate) fn publish(&self, repository: &Path) -> Result<()> {
         fs::create_dir_all(repository)?;

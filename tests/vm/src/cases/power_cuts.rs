@@ -1,0 +1,131 @@
+//! Power cuts amid an update: every write of the disk is recorded, the disks that a cut could leave are rebuilt and judged by the boot loader's rules, and some are booted.
+
+use std::{
+    fs,
+    fs::File,
+    ops::Range,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::json;
+
+use super::updates::{installs, is_good, offered, version};
+use crate::{
+    context::Context,
+    framework::{Crashed, Known, WriteLog, boot_choice, within},
+    runner::Case,
+    software::Flaw,
+};
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "an_update_survives_power_cuts",
+        about: "of 600 disks that a cut could leave, from the first write of an update to the good boot, each has exactly one whole version to boot; two are booted",
+        limit: within(1800),
+        soak: false,
+        run: |context| survives(context, 600, 2),
+    },
+    Case {
+        name: "soak_an_update_survives_power_cuts",
+        about: "the same with 6000 disks, of which 200 are booted",
+        limit: within(6 * 3600),
+        soak: true,
+        run: |context| survives(context, 6000, 200),
+    },
+];
+
+/// What a person has set before the update.
+const MOTD: &str = "from before";
+
+fn survives(context: &Context, disks: usize, boots: usize) -> Result<()> {
+    let (release, server) = offered(context, Flaw::None)?;
+    let old = context.probe_image()?;
+    let log = context.folder().join("writes");
+    let plan = context.node_with_probe()?.through_firmware().with_settings(&server.settings());
+    let mut node = plan.recording_writes(log.clone()).start()?;
+    node.boots()?;
+    is_good(&mut node)?;
+    node.set(json!({ "motd": MOTD }))?;
+
+    let before = fs::metadata(&log)?.len();
+    installs(&mut node, &release.version)?;
+    node.reboots()?;
+    is_good(&mut node)?;
+    ensure!(version(&node)? == release.version);
+    let after = fs::metadata(&log)?.len();
+    node.stops_at_the_power_button()?;
+
+    let known = [Known::read(&old)?, Known::read(release.image())?];
+    let run = WriteLog::open(&old.join("disk.raw"), &log)?;
+    let mut sample = Sample { every: disks.div_ceil(boots.max(1)), seen: 0, disks: Vec::new() };
+    let part = run.between(before..after);
+    ensure!(part.len() > 100, "only {} operations were recorded", part.len());
+    let chosen = judge(&run, part, disks, &known, |cut, disk| sample.take(context, &old, cut, disk))?;
+    ensure!(chosen.iter().all(|count| *count > disks / 50), "the cuts are all on one side of the change: {chosen:?}");
+    println!("     {} disks boot {}, {} boot {}", chosen[0], known[0].version(), chosen[1], known[1].version());
+    // The disks are those of the one node, with its certificates.
+    let identity = context.folder().join("node0/identity");
+    for (name, disk) in &sample.disks {
+        boots_as_one_of_two(context, disk, &identity, &known).with_context(|| format!("the disk {name}"))?;
+    }
+    Ok(fs::remove_file(log)?)
+}
+
+/// How many of the disks boot each of the two versions.
+fn judge(
+    run: &WriteLog,
+    part: Range<usize>,
+    disks: usize,
+    known: &[Known; 2],
+    mut keep: impl FnMut(usize, &Crashed<'_>) -> Result<()>,
+) -> Result<[usize; 2]> {
+    let mut chosen = [0; 2];
+    run.crashes(part, disks, |cut, disk| {
+        let version = boot_choice(disk, known).with_context(|| format!("power cut before operation {cut}"))?;
+        match known.iter().position(|known| *known.version() == version) {
+            Some(which) => chosen[which] += 1,
+            None => bail!("it would boot {version}"),
+        }
+        keep(cut, disk)
+    })?;
+    Ok(chosen)
+}
+
+/// The disks that are booted: every so many of those that are judged.
+struct Sample {
+    every: usize,
+    seen: usize,
+    disks: Vec<(String, PathBuf)>,
+}
+
+impl Sample {
+    fn take(&mut self, context: &Context, old: &Path, cut: usize, disk: &Crashed<'_>) -> Result<()> {
+        self.seen += 1;
+        // In the middle of each stretch: the first and the last disks of all are the least interesting ones.
+        if self.seen % self.every != self.every / 2 {
+            return Ok(());
+        }
+        let path = context.folder().join(format!("cut-{cut}-{}.raw", self.seen));
+        let copy = Command::new("cp").arg("--sparse=always").arg(old.join("disk.raw")).arg(&path).status()?;
+        ensure!(copy.success(), "the disk cannot be copied");
+        let file = File::options().write(true).open(&path)?;
+        file.set_len(disk.size()?)?;
+        disk.write_onto(&file)?;
+        self.disks.push((format!("cut-{cut}"), path));
+        Ok(())
+    }
+}
+
+/// The node boots, is one of the two versions, and knows what was set.
+fn boots_as_one_of_two(context: &Context, disk: &Path, identity: &Path, known: &[Known; 2]) -> Result<()> {
+    let mut node = context.node_with_probe()?.booting_from(disk.to_owned(), identity.to_owned()).start()?;
+    node.boots()?;
+    let version = version(&node)?;
+    ensure!(known.iter().any(|known| known.version().to_string() == version), "it runs {version}");
+    let settings = node.client()?.settings(Some("settings.motd"))?;
+    ensure!(settings.to_string().contains(MOTD), "the settings are {settings}");
+    node.stops_at_the_power_button()?;
+    Ok(fs::remove_file(disk)?)
+}
