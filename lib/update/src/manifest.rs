@@ -176,7 +176,7 @@ fn at_most(what: &'static str, count: usize, limit: usize) -> Result<(), Manifes
 }
 
 impl Update {
-    fn check(&self) -> Result<(), ManifestError> {
+    pub(crate) fn check(&self) -> Result<(), ManifestError> {
         [&self.variant, &self.arch].into_iter().try_for_each(|name| crate::target::check(name)).map_err(|e| self.wrong(e.to_string()))?;
         // A '+' in the name of a kernel image begins its boot counter.
         if [&self.version, &self.max_version].into_iter().any(|version| !version.build.is_empty() || version.to_string().len() > 64) {

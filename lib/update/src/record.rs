@@ -146,13 +146,19 @@ impl Record {
         if let Some(format) = format.filter(|format| *format != u64::from(FORMAT)) {
             return (kept, Some(RecordError::Format(format)));
         }
-        match serde_json::from_value::<Self>(json) {
+        match serde_json::from_value(json).and_then(Self::checked) {
             Ok(mut record) => {
                 record.bound();
                 (record, None)
             }
             Err(error) => (kept, Some(error.into())),
         }
+    }
+
+    /// An update that no manifest may hold is none.
+    fn checked(self) -> Result<Self, serde_json::Error> {
+        let check = self.chosen.as_ref().map_or(Ok(()), Update::check);
+        check.map(|()| self).map_err(serde::de::Error::custom)
     }
 
     /// What keeps a node from taking a bad version again, whatever else is wrong.

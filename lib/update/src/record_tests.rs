@@ -35,7 +35,7 @@ fn what_is_written_is_read() {
 
 #[test]
 fn what_cannot_be_read_begins_anew_and_says_so() {
-    for (what, word) in [("\"format\": 1", "\"format\": 2"), ("\"state\": \"Ready\"", "\"state\": \"Gone\"")] {
+    for (what, word) in [("\"format\": 1", "\"format\": 2"), ("\"state\": \"Ready\"", "\"state\": \"Gone\""), ("12588", "12589")] {
         let (record, error) = Record::read(Some(full().to_json().replace(what, word).as_bytes()));
         assert!(matches!(error, Some(RecordError::Format(2) | RecordError::Damaged(_))), "{word}");
         let kept = Record { bad: full().bad, trial: full().trial, ..Record::default() };

@@ -265,6 +265,42 @@ fn the_loader_is_whole_at_each_moment() {
     assert_eq!(whole("EFI/BOOT/BOOTX64.OLD"), Some(File::Whole("old".to_owned())));
 }
 
+/// Whatever crashes left takes no room from the next update, and nothing of others is touched.
+#[test]
+fn leftovers_of_other_versions_go() {
+    let names = |list: &[&str]| list.iter().map(ToString::to_string).collect();
+    let esp = Esp {
+        images: names(&[
+            "ampoule_1.0.0.efi",
+            "ampoule_0.9.0+0-3.efi",
+            "AMPOULE_0.8.0.EFI",
+            "ampoule_1.1.0+3.efi.new",
+            "ampoule_x.efi",
+            "memtest.efi",
+        ]),
+        entries: names(&[
+            "ampoule_1.0.0.parameters+2-1.conf",
+            "ampoule_0.9.0.parameters.conf",
+            "ampoule_0.9.0.parameters.conf.new",
+            "other.conf",
+        ]),
+        copies: names(&["1.0.0.efi", "1.0.0.efi.new", "0.9.0.efi", "0.9.0.efi.new", "next.part", "settled"]),
+    };
+    let removed: Vec<_> = stage(&esp, &Version::new(1, 0, 0)).expect("steps").into_iter().filter(|step| *step != Step::Sync).collect();
+    let expected = [
+        "loader/entries/ampoule_0.9.0.parameters.conf",
+        "loader/entries/ampoule_0.9.0.parameters.conf.new",
+        "EFI/Linux/ampoule_0.9.0+0-3.efi",
+        "EFI/Linux/AMPOULE_0.8.0.EFI",
+        "EFI/Linux/ampoule_1.1.0+3.efi.new",
+        "EFI/Linux/ampoule_x.efi",
+        "EFI/ampoule/0.9.0.efi",
+        "EFI/ampoule/0.9.0.efi.new",
+        "EFI/ampoule/next.part",
+    ];
+    assert_eq!(removed, expected.map(|path| Step::Remove(path.to_owned())));
+}
+
 #[test]
 fn what_would_lose_the_way_back_is_refused() {
     let (one, two) = (image("1.0.0"), image("1.1.0"));

@@ -117,8 +117,13 @@ pub fn stage(esp: &Esp, running: &Version) -> Result<Vec<Step>, LoaderError> {
     Ok(steps)
 }
 
+/// Also one that was in the making when power failed.
 fn is_copy_of_another(name: &str, running: &Version) -> bool {
-    name.strip_suffix(".efi").and_then(|version| version.parse::<Version>().ok()).is_some_and(|version| version != *running)
+    name.strip_suffix(".new")
+        .unwrap_or(name)
+        .strip_suffix(".efi")
+        .and_then(|version| version.parse::<Version>().ok())
+        .is_some_and(|version| version != *running)
 }
 
 fn removed<'n>(folder: &str, names: impl Iterator<Item = &'n String>) -> Vec<Step> {
