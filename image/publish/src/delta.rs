@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use ampoule_layout::BLOCK_SIZE;
+use ampoule_layout::{BLOCK_SIZE, RootHash};
 use ampoule_update::delta::{Action, Bitmap, Index, Limits, Plan, plan};
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -28,7 +28,7 @@ pub struct DeltaReport {
     pub root: u64,
     /// The hash tree.
     pub tree: u64,
-    /// The kernel image.
+    /// What is fetched of the kernel image: all but the kernel, if the node has the same one.
     pub kernel_image: u64,
     /// The boot loader; nothing if it is the same.
     pub loader: u64,
@@ -65,10 +65,27 @@ pub struct FileDelta {
 /// # Errors
 /// A file is missing or damaged, or `dump.erofs` is.
 pub fn delta_report(old: &Parts, new: &Parts) -> Result<DeltaReport> {
-    let plan = plan_of(old, new)?;
+    delta_between((old, started(old)?), (new, started(new)?))
+}
+
+/// The root of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Root {
+    /// Root of its hash tree.
+    pub root_hash: RootHash,
+    /// Its data blocks.
+    pub blocks: u64,
+}
+
+/// As [`delta_report`], for files whose kernel images need not start these roots.
+///
+/// # Errors
+/// As [`delta_report`].
+pub fn delta_between((old, old_root): (&Parts, Root), (new, new_root): (&Parts, Root)) -> Result<DeltaReport> {
+    let plan = plan_of((old, old_root), (new, new_root))?;
     let missing = missing(&plan);
     let length = |path: &Path| -> Result<u64> { Ok(std::fs::metadata(path)?.len()) };
-    let (tree, kernel_image) = (length(&new.hash)?, length(&new.boot)?);
+    let (tree, kernel_image) = (length(&new.hash)?, uki::fetched(&std::fs::read(&old.boot)?, &std::fs::read(&new.boot)?));
     let loader = if std::fs::read(&old.loader).ok() == std::fs::read(&new.loader).ok() { 0 } else { length(&new.loader)? };
     let whole = [&new.root, &new.hash, &new.boot, &new.loader];
     let there = whole.into_iter().filter(|path| path.is_file());
@@ -93,14 +110,17 @@ pub fn delta_report(old: &Parts, new: &Parts) -> Result<DeltaReport> {
 }
 
 /// The plan of a node whose idle slot is empty.
-fn plan_of(old: &Parts, new: &Parts) -> Result<Plan> {
-    let tree = |parts: &Parts| -> Result<_> {
-        let boot = std::fs::read(&parts.boot).with_context(|| format!("cannot read {}", parts.boot.display()))?;
-        let root = uki::root(&boot).with_context(|| format!("{} is no kernel image of ours", parts.boot.display()))?;
-        verify::tree(&parts.hash, root.root_hash, root.blocks)
-    };
-    let (running, wanted) = (Index::new(tree(old)?.leaves()), tree(new)?);
+fn plan_of((old, old_root): (&Parts, Root), (new, new_root): (&Parts, Root)) -> Result<Plan> {
+    let tree = |parts: &Parts, root: Root| verify::tree(&parts.hash, root.root_hash, root.blocks);
+    let (running, wanted) = (Index::new(tree(old, old_root)?.leaves()), tree(new, new_root)?);
     Ok(plan(&wanted, &running, &Bitmap::new(wanted.data_blocks()), Limits::default()))
+}
+
+/// The root that an image's kernel image starts.
+fn started(parts: &Parts) -> Result<Root> {
+    let boot = std::fs::read(&parts.boot).with_context(|| format!("cannot read {}", parts.boot.display()))?;
+    let table = uki::root(&boot).with_context(|| format!("{} is no kernel image of ours", parts.boot.display()))?;
+    Ok(Root { root_hash: table.root_hash, blocks: table.blocks })
 }
 
 fn missing(plan: &Plan) -> BTreeSet<u64> {

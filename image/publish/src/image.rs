@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use ampoule_layout::{BLOCK_SIZE, RootHash};
-use ampoule_update::manifest::{Images, Sizes, Update};
+use ampoule_update::manifest::{Images, Kernel, Sizes, Update};
 use ampoule_update::{TargetKind, TargetName, Waves};
 use anyhow::{Context, Result, ensure};
 use semver::Version;
+use sha2::{Digest, Sha256};
 
 /// Where the files of an image are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +100,15 @@ impl Image {
             root_hash: self.root_hash,
             root_blocks: self.blocks()?,
             size: Sizes { root: size(root)?, hash: size(hash)?, boot: size(boot)?, loader: size(loader)? },
+            kernel: Some(self.kernel()?),
         })
+    }
+
+    fn kernel(&self) -> Result<Kernel> {
+        let bytes = std::fs::read(&self.parts.boot).with_context(|| format!("cannot read {}", self.parts.boot.display()))?;
+        let place = ampoule_update::uki::kernel(&bytes).with_context(|| format!("{} is no kernel image", self.parts.boot.display()))?;
+        let sha256 = crate::repository::hex(&Sha256::digest(&bytes[place.clone()]));
+        Ok(Kernel { offset: place.start as u64, size: place.len() as u64, sha256 })
     }
 }
 

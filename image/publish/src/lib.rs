@@ -19,7 +19,7 @@ mod uki;
 mod verify;
 
 pub use check::{Check, Finding, Level, Report, check};
-pub use delta::{DeltaReport, FileDelta, delta_report};
+pub use delta::{DeltaReport, FileDelta, Root, delta_between, delta_report};
 pub use image::{Image, Parts};
 pub use keys::{KeyFolder, NewKeys, PemKey};
 pub use load::{LIMITS, Source};
@@ -27,6 +27,9 @@ pub use policy::find_policy;
 pub use repository::{Publish, Published, Repository, publish, refresh};
 pub use rotate::{Rotated, Rotation, rotate};
 pub use time::{Lifetimes, ROOT_LIFETIME, now};
+
+/// Bytes of a block of a root.
+pub const BLOCK: u64 = ampoule_layout::BLOCK_SIZE;
 
 /// Runs a future of the TUF library to its end on this thread.
 pub(crate) fn wait<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

@@ -158,7 +158,9 @@ fn add(manifest: &mut Manifest, image: &Image, request: &Publish) -> Result<()> 
     let same = |other: &&mut Update| (&other.variant, &other.arch, &other.version) == (&update.variant, &update.arch, &update.version);
     match manifest.updates.iter_mut().find(same) {
         None => manifest.updates.push(update),
-        Some(there) if there.root_hash == update.root_hash && there.size == update.size => there.waves = update.waves,
+        Some(there) if there.root_hash == update.root_hash && there.size == update.size => {
+            (there.waves, there.kernel) = (update.waves, update.kernel);
+        }
         Some(there) => bail!(
             "{} {} is published already with root hash {}: a version never changes, raise it",
             there.variant,

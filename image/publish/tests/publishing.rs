@@ -223,3 +223,14 @@ fn versions_of_a_repository_are_found_as_files() {
     assert_eq!(fs::read(parts.root).expect("read"), fs::read(built.root).expect("read"));
     assert!(publisher.repo().parts("other", &version).is_err());
 }
+
+#[test]
+fn a_kernel_that_stays_is_not_fetched_again() {
+    let publisher = Publisher::new(1, 1);
+    let manifest = publisher.publish("1.0.0");
+    let kernel = manifest.updates[0].kernel.as_ref().expect("a kernel");
+    let boot = fs::read(publisher.path("image-1.0.0-3/ampoule.efi")).expect("read");
+    let (from, size) = (usize::try_from(kernel.offset).expect("a place"), usize::try_from(kernel.size).expect("a length"));
+    assert_eq!(&boot[from..from + size], &[5; 9000]);
+    assert!(publisher.check(None, 1, None).is_good());
+}

@@ -237,6 +237,16 @@ pub(crate) enum BenchWhat {
         #[arg(long)]
         write: bool,
     },
+    /// What a node fetches for typical updates, put together from two built images, beside other ways to bring them
+    Update {
+        /// Folder of the image that nodes run
+        from: PathBuf,
+        /// Folder of the newer image
+        to: PathBuf,
+        /// Write the table to docs/benchmarks-update.md
+        #[arg(long)]
+        write: bool,
+    },
     /// Boot and memory of this checkout's image beside another one that lies built in a folder: what a change costs
     Image {
         /// Where the other image is, such as another checkout's out/standalone

@@ -25,6 +25,7 @@ pub(crate) fn update(version: &str) -> Update {
         root_hash: RootHash::from_bytes([7; 32]),
         root_blocks: 12_588,
         size: Sizes { root: 51_560_448, hash: 413_696, boot: 7_413_760, loader: 100_000 },
+        kernel: None,
         version,
     }
 }

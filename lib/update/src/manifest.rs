@@ -64,6 +64,21 @@ pub struct Update {
     pub root_blocks: u64,
     /// Lengths of its parts, in bytes.
     pub size: Sizes,
+    /// Where the kernel lies in the kernel image. A node whose running kernel image has the same kernel takes it from there and fetches
+    /// only the rest; the whole is then verified like one that was fetched. Missing: it is fetched whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<Kernel>,
+}
+
+/// The kernel inside the unified kernel image: nearly all of it, and the same from version to version unless the kernel changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kernel {
+    /// Where it begins, in bytes.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its SHA-256 in hexadecimal, in small letters.
+    pub sha256: String,
 }
 
 /// Targets with the parts of an image.
@@ -198,7 +213,18 @@ impl Update {
                 return Err(self.wrong(format!("size.{name} is {length}; it is from 1 to {limit}")));
             }
         }
-        Ok(())
+        self.check_kernel()
+    }
+
+    fn check_kernel(&self) -> Result<(), ManifestError> {
+        let Some(Kernel { offset, size, sha256 }) = &self.kernel else { return Ok(()) };
+        if *size == 0 || offset.checked_add(*size).is_none_or(|end| end > self.size.boot) {
+            return Err(self.wrong("kernel lies outside of the kernel image"));
+        }
+        match sha256.len() == 64 && sha256.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')) {
+            true => Ok(()),
+            false => Err(self.wrong("kernel.sha256 is 64 hexadecimal digits in small letters")),
+        }
     }
 
     fn wrong(&self, reason: impl Into<String>) -> ManifestError {

@@ -84,3 +84,21 @@ proptest! {
         let _ = Manifest::parse(&bytes);
     }
 }
+
+#[test]
+fn a_kernel_lies_inside_of_its_image() {
+    use crate::example::update;
+    let with = |offset, size, sha256: &str| {
+        let kernel = Some(Kernel { offset, size, sha256: sha256.to_owned() });
+        Manifest { updates: vec![Update { kernel, ..update("1.2.3") }], ..Manifest::default() }.check()
+    };
+    let digits = "0a".repeat(32);
+    let boot = update("1.2.3").size.boot;
+    assert!(with(4096, boot - 4096, &digits).is_ok());
+    for (offset, size) in [(4096, boot - 4095), (0, 0), (u64::MAX, 2), (2, u64::MAX)] {
+        assert!(with(offset, size, &digits).is_err(), "{offset} {size}");
+    }
+    for sha256 in ["", "0a", &digits.to_uppercase(), &"0g".repeat(32)] {
+        assert!(with(0, 1, sha256).is_err(), "{sha256}");
+    }
+}

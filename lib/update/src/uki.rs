@@ -2,6 +2,8 @@
 //!
 //! A PE file is read as far as its table of sections (Microsoft PE/COFF, 3 and 4), which systemd-stub reads too.
 
+use std::ops::Range;
+
 use ampoule_layout::{Architecture, RootHash, TableError, VerityTable};
 
 /// Most sections of an image; systemd's have about ten.
@@ -92,6 +94,15 @@ impl<'a> Uki<'a> {
     }
 }
 
+/// Where the kernel lies in the image: what a node that has the same kernel need not fetch.
+///
+/// # Errors
+/// The bytes are no unified kernel image.
+pub fn kernel(bytes: &[u8]) -> Result<Range<usize>, UkiError> {
+    let (_, sections) = table(bytes)?;
+    place(bytes, sections, LINUX)
+}
+
 /// The machine and the headers of the sections.
 fn table(bytes: &[u8]) -> Result<(Architecture, &[u8]), UkiError> {
     if bytes.get(..2) != Some(b"MZ") {
@@ -117,6 +128,11 @@ fn table(bytes: &[u8]) -> Result<(Architecture, &[u8]), UkiError> {
 
 /// The bytes of the one section with this name.
 fn find<'a>(bytes: &'a [u8], sections: &[u8], name: &'static [u8; 8]) -> Result<&'a [u8], UkiError> {
+    Ok(&bytes[place(bytes, sections, name)?])
+}
+
+/// Where it lies; always inside of the file.
+fn place(bytes: &[u8], sections: &[u8], name: &'static [u8; 8]) -> Result<Range<usize>, UkiError> {
     let printed = std::str::from_utf8(name).unwrap_or_default().trim_end_matches('\0');
     let wrong = |reason| UkiError::Section { section: printed, reason };
     let mut found = sections.chunks_exact(40).filter(|section| &section[..8] == name);
@@ -127,7 +143,7 @@ fn find<'a>(bytes: &'a [u8], sections: &[u8], name: &'static [u8; 8]) -> Result<
     // The file may hold more than the section (padding) or less (zeros at its end).
     let (virtual_size, raw_size, at) = (u32_at(section, 8)?, u32_at(section, 16)?, u32_at(section, 20)? as usize);
     let length = virtual_size.min(raw_size) as usize;
-    at.checked_add(length).and_then(|end| bytes.get(at..end)).ok_or(wrong("it lies outside of the file"))
+    at.checked_add(length).filter(|end| *end <= bytes.len()).map(|end| at..end).ok_or(wrong("it lies outside of the file"))
 }
 
 /// A section as text, without zeros and line ends behind it.

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use ampoule_update::manifest::{MANIFEST, MAX_BOOT, MAX_HASH, MAX_LOADER, MAX_MANIFEST, Manifest, Update};
 use ampoule_update::{MAX_SEED, TargetKind, TargetName};
 use anyhow::{Context, Result, ensure};
+use sha2::{Digest, Sha256};
 use tough::Prefix;
 use tough::schema::Target;
 
 use super::{Check, Report};
 use crate::image::Parts;
+use crate::repository::hex;
 use crate::verify;
 
 /// Longest a wave may wait: who published it meant another year.
@@ -89,7 +91,18 @@ fn image(update: &Update, files: &BTreeMap<String, PathBuf>, report: &mut Report
     };
     if let Some(parts) = report.take(&what, parts()) {
         report.take(&what, verify::image(&parts, update.root_hash, update.root_blocks));
+        report.take(&what, kernel(update, &parts.boot));
     }
+}
+
+/// A node would put together an image with another kernel in it, find that out, and fetch it whole.
+fn kernel(update: &Update, boot: &Path) -> Result<()> {
+    let Some(kernel) = &update.kernel else { return Ok(()) };
+    let bytes = std::fs::read(boot)?;
+    let place = ampoule_update::uki::kernel(&bytes)?;
+    ensure!((place.start as u64, place.len() as u64) == (kernel.offset, kernel.size), "its kernel does not lie where the manifest says");
+    ensure!(hex(&Sha256::digest(&bytes[place])) == kernel.sha256, "its kernel is not the one that the manifest names");
+    Ok(())
 }
 
 fn waves(update: &Update, check: &Check, report: &mut Report) {

@@ -6,6 +6,7 @@ pub(crate) mod images;
 mod measure;
 mod ours;
 mod table;
+pub(crate) mod update;
 
 use std::{
     fs::{self, File},

@@ -1,0 +1,24 @@
+//! A tree of files as the root of an image, without building one: for measurements.
+
+use crate::cache::Cache;
+use crate::filesystem;
+use crate::progress::Progress;
+use crate::selinux;
+use crate::stage::{Made, Stage};
+use ampoule_layout::RootHash;
+use std::path::Path;
+
+/// Makes `root.erofs` and `root.verity` from the files below `tree` in the folder `out`, in the way in which those of an image are made from
+/// its tree; `repo` is the checkout whose labels they get. Gives the root of the hash tree and the number of its data blocks.
+///
+/// # Errors
+/// A tool fails or is missing, or `out` cannot be written.
+pub fn lay_out(repo: &Path, tree: &Path, out: &Path, cache: &Path, progress: &dyn Progress) -> anyhow::Result<(RootHash, u64)> {
+    let cache = Cache::open(cache)?;
+    let (root, hash) = (out.join("root.erofs"), out.join("root.verity"));
+    let make = |stage: &Stage| {
+        filesystem::erofs(tree, &selinux::file_contexts(repo), &root, stage)?;
+        filesystem::verity(&root, &hash, stage).map(Made::now)
+    };
+    Stage::run(progress, &cache, "layout", "a tree as the root of an image", make)
+}
