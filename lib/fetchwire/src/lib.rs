@@ -16,8 +16,8 @@ pub const MAX_LENGTH: u64 = 4 << 30;
 /// Longest time a probe may be given.
 pub const MAX_PROBE: Duration = Duration::from_secs(60);
 /// Before a byte is expected: name servers, connection, proxy and answer of a slow server.
-const START: Duration = Duration::from_secs(30);
-/// Bytes per second that a server brings at least, on the whole. Below it an update of a few MiB takes hours: such a server is as good as none, and one that
+pub const START: Duration = Duration::from_secs(30);
+/// Bytes per second that a server brings at least, on the whole after [`START`]. Below it an update of a few MiB takes hours: such a server is as good as none, and one that
 /// does so on purpose is an attack (TUF specification, "slow retrieval").
 pub const MIN_RATE: u64 = 16 * 1024;
 
@@ -89,7 +89,7 @@ pub enum Probe {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Outcome {
-    /// As asked. For a fetch the bytes follow: so many, or as many as come if the server did not say.
+    /// As asked. For a fetch the bytes follow: so many, or as many as come if the server did not say; one more than the limit then means that the file is too long.
     Ok {
         /// Bytes that follow.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -177,6 +177,12 @@ impl Fetch {
     pub fn patience(&self) -> Duration {
         START + Duration::from_secs(self.range.map_or(self.limit, |range| range.length) / MIN_RATE)
     }
+}
+
+/// Whether a server that brought so many bytes in this time, of which `start` is free, is one that takes its time on purpose.
+#[must_use]
+pub fn is_too_slow(bytes: u64, elapsed: Duration, start: Duration) -> bool {
+    u128::from(bytes) * 1000 < u128::from(MIN_RATE) * elapsed.saturating_sub(start).as_millis()
 }
 
 impl Outcome {
@@ -296,6 +302,13 @@ mod tests {
         let Request::Fetch(small) = fetch("http://a/", Some((0, 1)), 1 << 30) else { unreachable!() };
         let Request::Fetch(large) = fetch("http://a/", None, 64 << 20) else { unreachable!() };
         assert_eq!((small.patience(), large.patience()), (START, START + Duration::from_secs(4096)));
+    }
+
+    #[test]
+    fn a_byte_each_second_is_too_slow_as_soon_as_it_can_be_told() {
+        let seconds = Duration::from_secs;
+        assert!(!is_too_slow(0, START, START) && is_too_slow(31, START + seconds(1), START));
+        assert!(!is_too_slow(10 * MIN_RATE, START + seconds(10), START) && is_too_slow(10 * MIN_RATE, START + seconds(11), START));
     }
 
     #[test]

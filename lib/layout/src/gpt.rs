@@ -100,14 +100,28 @@ pub fn set_guids(head: &[u8], sector: u64, disk_bytes: u64, guids: &[(u32, Guid)
     Ok(table.writes(backup + 1))
 }
 
-/// Numbers and unique GUIDs of the partitions in use.
+/// A partition in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Its unique GUID.
+    pub guid: Guid,
+    /// Its name.
+    pub name: String,
+    /// Where it starts, in bytes.
+    pub start: u64,
+    /// Its length, in bytes.
+    pub length: u64,
+}
+
+/// The partitions in use.
 ///
 /// # Errors
-/// [`GptError`] if the primary table is not whole.
-pub fn partitions(head: &[u8], sector: u64) -> Result<Vec<(u32, Guid)>, GptError> {
+/// [`GptError`] if the primary table is not whole, or has a partition that ends before it starts.
+pub fn entries(head: &[u8], sector: u64) -> Result<Vec<Entry>, GptError> {
     let table = Table::parse(head, sector)?;
-    let used = (1..=table.entry_count as u32).filter(|number| table.extent_of(*number).is_some());
-    Ok(used.map(|number| (number, table.guid_of(number))).collect())
+    (1..=table.entry_count as u32).filter_map(|number| table.entry(number, sector)).collect()
 }
 
 struct Table {
@@ -173,6 +187,21 @@ impl Table {
             return Err(GptError::NotLast(number));
         }
         Ok((first, last))
+    }
+
+    fn entry(&self, number: u32, sector: u64) -> Option<Result<Entry, GptError>> {
+        let (first, last) = self.extent_of(number)?;
+        let sectors = last.checked_sub(first).and_then(|sectors| sectors.checked_add(1)?.checked_mul(sector));
+        let (Some(length), Some(start)) = (sectors, first.checked_mul(sector)) else {
+            return Some(Err(GptError::Damaged("partition ends before it starts")));
+        };
+        Some(Ok(Entry { number, guid: self.guid_of(number), name: self.name_of(number), start, length }))
+    }
+
+    fn name_of(&self, number: u32) -> String {
+        let at = self.entry_offset(number) + 56;
+        let units = self.head[at..at + 72].chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+        char::decode_utf16(units.take_while(|unit| *unit != 0)).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
     }
 
     fn guid_of(&self, number: u32) -> Guid {

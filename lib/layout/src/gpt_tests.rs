@@ -97,26 +97,39 @@ proptest! {
 }
 
 /// The table that a reader finds: the primary, else the backup at the end of the disk.
-fn found(disk: &[u8]) -> Vec<(u32, Guid)> {
-    if let Ok(found) = partitions(disk, 512) {
+fn found(disk: &[u8]) -> Vec<Entry> {
+    if let Ok(found) = entries(disk, 512) {
         return found;
     }
     // A backup is a primary that lies elsewhere: its header is turned round and read as one.
     let at = disk.len() - 512;
     let mut header = disk[at..].to_vec();
-    let entries = u64_at(&header, 72) as usize * 512;
-    let length = at - entries;
+    let start = u64_at(&header, 72) as usize * 512;
+    let length = at - start;
     put_u64(&mut header, 24, 1);
     put_u64(&mut header, 72, 2);
     seal(&mut header);
     let mut copy = vec![0; 512];
     copy.extend(header);
-    copy.extend(&disk[entries..entries + length]);
+    copy.extend(&disk[start..start + length]);
     // Turning it round must not heal a broken one.
     let mut own = disk[at..].to_vec();
     seal(&mut own);
     assert_eq!(own, disk[at..], "neither table is whole");
-    partitions(&copy, 512).expect("neither table is whole")
+    entries(&copy, 512).expect("neither table is whole")
+}
+
+#[test]
+fn partitions_are_where_another_implementation_put_them() {
+    let disk = disk(16 * MIB);
+    let theirs = read_back(&disk, true);
+    let ours = entries(&disk, 512).expect("a table");
+    let names: Vec<_> = ours.iter().map(|entry| (entry.number, entry.name.as_str(), entry.length)).collect();
+    assert_eq!(names, [(1, "STATE", 4 * MIB), (2, "DATA", 4 * MIB)]);
+    for entry in ours {
+        let their = &theirs.partitions()[&entry.number];
+        assert_eq!((entry.start, entry.guid.to_string()), (their.first_lba * 512, their.part_guid.to_string()));
+    }
 }
 
 const ONE: Guid = Guid::from_u128(1);
@@ -175,7 +188,8 @@ proptest! {
             }
         }
         let now = found(&disk);
-        let new = vec![(1, ONE), (2, TWO)];
+        let mut new = old.clone();
+        (new[0].guid, new[1].guid) = (ONE, TWO);
         prop_assert!(now == old || now == new, "{:?}", now);
         prop_assert!(done < 2 || now == new);
         prop_assert!(done > 0 || now == old);
@@ -187,7 +201,7 @@ proptest! {
             head[512..520].copy_from_slice(SIGNATURE);
         }
         let _ = set_guids(&head, 512, size, &[(number, Guid::from_u128(guid))]);
-        let _ = partitions(&head, 512);
+        let _ = entries(&head, 512);
     }
 
     /// Fields in any state behind right checksums: still an answer.

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Deserializer, de::Error};
 
 /// Everyone but root: names and numbers. Never renumber, never use a number again.
-pub const USERS: [(&str, u32); 14] = [
+pub const USERS: [(&str, u32); 15] = [
     ("apid", 60_600),
     ("netd", 60_601),
     ("logd", 60_602),
@@ -20,8 +20,10 @@ pub const USERS: [(&str, u32); 14] = [
     ("hostd", 60_608),
     // Who may ask init about services; only root and apid may tell it to do anything.
     ("init", 60_609),
+    // The group alone is used: updated runs as root, those who may tell it what to do are in its group.
     ("updated", 60_610),
     ("netd-parser", 60_611),
+    ("update-fetcher", 60_612),
     // A service file that names no user.
     ("nobody", 65_534),
     // For the service that attacks a node in tests.

@@ -14,6 +14,7 @@ pub mod loader;
 pub mod manifest;
 pub mod policy;
 pub mod record;
+pub mod standing;
 pub mod states;
 pub mod target;
 pub mod timestamp;

@@ -1,8 +1,9 @@
 //! HTTP clients: one that goes through the proxy and one that does not, with the authorities that the node trusts.
 
+use crate::Options;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -10,15 +11,12 @@ use ureq::{Agent, Proxy};
 
 /// From one server to the next; whoever needs more leads astray.
 const REDIRECTS: u32 = 3;
-/// Between two bytes: a server that is silent for so long has gone.
-pub(crate) const SILENCE: Duration = Duration::from_secs(20);
 
 /// The clients. The last one that speaks TLS is kept with its connections, until the authorities or the proxy are others.
 pub(crate) struct Agents {
-    certificates: PathBuf,
+    pub(crate) options: Options,
     secure: Mutex<Option<(Way, Agent)>>,
     plain: Agent,
-    silence: Duration,
 }
 
 /// What a client for TLS is made for.
@@ -30,9 +28,8 @@ struct Way {
 }
 
 impl Agents {
-    /// With the file of the authorities, and the longest time between two bytes.
-    pub(crate) fn new(certificates: PathBuf, silence: Duration) -> Self {
-        Self { certificates, secure: Mutex::new(None), plain: bounded(silence).build().into(), silence }
+    pub(crate) fn new(options: Options) -> Self {
+        Self { secure: Mutex::new(None), plain: bounded(options.silence).build().into(), options }
     }
 
     /// The client for a URL, without a proxy.
@@ -51,7 +48,7 @@ impl Agents {
         if !url.starts_with("https:") {
             return Ok(self.plain.clone());
         }
-        let authorities = std::fs::metadata(&self.certificates).and_then(|facts| facts.modified()).ok();
+        let authorities = std::fs::metadata(&self.options.certificates).and_then(|facts| facts.modified()).ok();
         let way = Way { authorities, proxy: proxy.map(str::to_owned), no_proxy: no_proxy.to_owned() };
         let mut kept = self.secure.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, agent)) = kept.as_ref().filter(|(then, _)| *then == way) {
@@ -64,9 +61,9 @@ impl Agents {
 
     /// A redirect never leads out of TLS.
     fn secure(&self, way: &Way) -> io::Result<Agent> {
-        let tls = TlsConfig::builder().root_certs(trusted(&self.certificates)?).build();
+        let tls = TlsConfig::builder().root_certs(trusted(&self.options.certificates)?).build();
         let proxy = way.proxy.as_deref().map(|proxy| proxy_of(proxy, &way.no_proxy)).transpose()?;
-        Ok(bounded(self.silence).https_only(true).tls_config(tls).proxy(proxy).build().into())
+        Ok(bounded(self.options.silence).https_only(true).tls_config(tls).proxy(proxy).build().into())
     }
 }
 

@@ -1,9 +1,10 @@
 //! Bytes of a file.
 
 use crate::agents::Agents;
-use ampoule_fetchwire::{Fetch, Kind, Outcome, content_range};
+use ampoule_fetchwire::{Fetch, Kind, Outcome, content_range, is_too_slow};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 use ureq::http::{Response, StatusCode, header};
 use ureq::{Body, Error};
 
@@ -18,7 +19,8 @@ pub(crate) fn answer(wanted: &Fetch, agents: &Agents, asker: &mut UnixStream) ->
     match ask(wanted, agents) {
         Ok((length, body)) => {
             asker.write_all(&Outcome::Ok { length }.line())?;
-            pass_on(body, length.unwrap_or(wanted.limit), asker)
+            // Of a file without a length one byte more is passed on than may be: whoever asked sees that it is too long.
+            pass_on(body, length.unwrap_or(wanted.limit + 1), agents.options.start, asker)
         }
         Err(outcome) => asker.write_all(&outcome.line()),
     }
@@ -63,13 +65,19 @@ fn check(wanted: &Fetch, response: &Response<Body>) -> Result<Option<u64>, Outco
     }
 }
 
-fn pass_on(body: Body, most: u64, asker: &mut UnixStream) -> io::Result<()> {
+fn pass_on(body: Body, most: u64, start: Duration, asker: &mut UnixStream) -> io::Result<()> {
     let mut bytes = body.into_with_config().limit(u64::MAX).reader().take(most);
-    let mut piece = vec![0; PIECE];
+    let (mut piece, mut got, began) = (vec![0; PIECE], 0, Instant::now());
     loop {
         match bytes.read(&mut piece)? {
             0 => return Ok(()),
-            length => asker.write_all(&piece[..length])?,
+            length => {
+                got += length as u64;
+                asker.write_all(&piece[..length])?;
+            }
+        }
+        if got < most && is_too_slow(got, began.elapsed(), start) {
+            return Err(io::ErrorKind::TimedOut.into());
         }
     }
 }

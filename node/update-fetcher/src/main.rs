@@ -1,29 +1,23 @@
 //! Speaks with the network for the updater
-//!
-//! One connection is one request. Nothing is kept, nothing is decided: who asks verifies every byte.
 
-mod agents;
-mod fetch;
-mod probe;
-mod server;
-
-use agents::Agents;
-use ampoule_report::init_logger;
+use ampoule_update_fetcher::{Options, run};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 fn main() -> ExitCode {
-    init_logger();
-    let mut words = std::env::args_os().skip(1).map(PathBuf::from);
-    // Tests give other places, and have less time.
-    let socket = words.next().unwrap_or_else(|| ampoule_fetchwire::SOCKET.into());
-    let certificates = words.next().unwrap_or_else(|| "/etc/ssl/certs/ca-certificates.crt".into());
-    let silence = words.next().and_then(|ms| ms.to_str()?.parse().ok()).map_or(agents::SILENCE, Duration::from_millis);
-    match server::listen(&socket) {
-        Ok(listener) => server::serve(&listener, &Agents::new(certificates, silence)),
+    ampoule_report::init_logger();
+    let words: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let options = match words.as_slice() {
+        [socket, certificates, millis] => {
+            Options::of_test(socket, certificates, millis.to_str().and_then(|text| text.parse().ok()).unwrap_or_default())
+        }
+        _ => Options::default(),
+    };
+    let socket = options.socket.clone();
+    match run(options) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::error!("Cannot listen on {}: {error}", socket.display());
+            log::error!("{}: {error}", socket.display());
             ExitCode::FAILURE
         }
     }

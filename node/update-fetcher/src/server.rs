@@ -6,7 +6,6 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::process::ExitCode;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,7 +44,7 @@ impl Served {
     }
 }
 
-pub(crate) fn serve(listener: &UnixListener, agents: &Agents) -> ExitCode {
+pub(crate) fn serve(listener: &UnixListener, agents: &Agents) -> io::Error {
     ampoule_report::ready();
     let served = Served::default();
     std::thread::scope(|scope| {
@@ -53,10 +52,7 @@ pub(crate) fn serve(listener: &UnixListener, agents: &Agents) -> ExitCode {
             served.enter();
             let stream = match listener.accept() {
                 Ok((stream, _)) => stream,
-                Err(error) => {
-                    log::error!("Takes no connection: {error}");
-                    return ExitCode::FAILURE;
-                }
+                Err(error) => return error,
             };
             let work = || {
                 // Who asked went away, or takes nothing: it comes again.

@@ -1,0 +1,170 @@
+//! Is this boot good? Looked at from the start of the updater on, until it is known.
+
+use crate::error::UpdateError;
+use crate::esp::BootPartition;
+use crate::health;
+use crate::repository::now;
+use crate::staged::Part;
+use crate::updater::{Awaited, Updater, lock};
+use ampoule_layout::Architecture;
+use ampoule_update::State;
+use ampoule_update::gates::{Verdict, Watch};
+use ampoule_update::loader;
+use ampoule_update::record::{BootReport, BootState};
+use ampoule_update::standing::{self, Facts, Standing};
+use std::time::{Duration, Instant};
+
+/// Between two looks at the node.
+const LOOK: Duration = Duration::from_secs(2);
+/// Where the firmware looks for the boot loader.
+const LOADER: &str = "EFI/BOOT/BOOTX64.EFI";
+
+impl Updater {
+    /// Finds out how the boot stands, and sees it through.
+    pub(crate) fn settle(&self) {
+        if let Err(error) = self.see_through() {
+            log::error!("the boot: {}", ampoule_report::chain(&error));
+        }
+        *lock(&self.awaited) = None;
+    }
+
+    fn see_through(&self) -> Result<(), UpdateError> {
+        match self.standing()? {
+            Standing::Foreign => {
+                log::info!("this node was not started by a boot loader from its disk: it takes no updates");
+                Ok(())
+            }
+            Standing::Good => Ok(()),
+            Standing::Condemn => self.give_up("it was found bad before"),
+            Standing::Trial => self.watch(),
+        }
+    }
+
+    /// What is remembered is brought in line with what is on the disk.
+    fn standing(&self) -> Result<Standing, UpdateError> {
+        if !self.places.has_firmware() {
+            return Ok(Standing::Foreign);
+        }
+        let esp = match BootPartition::open(&self.places, false) {
+            Ok(boot) => boot.names()?,
+            Err(UpdateError::NoBootPartition) => return Ok(Standing::Foreign),
+            Err(error) => return Err(error),
+        };
+        let staged = self.is_staged();
+        let (running, root_hash, now) = (&self.identity.version, self.identity.root_hash, now());
+        self.remember(|record| standing::at_start(record, &Facts { esp: &esp, running, root_hash, staged, now }))
+    }
+
+    /// Whether the idle slot is named for the chosen update and what goes with it is there.
+    fn is_staged(&self) -> bool {
+        let Some(update) = self.record().chosen else { return false };
+        let named = || -> Result<bool, UpdateError> {
+            let slots = self.places.disk(false)?.slots(self.identity.root_hash, Some(update.root_hash))?;
+            Ok(slots.idle_is && self.staged_image(&update).is_ok())
+        };
+        named().unwrap_or(false)
+    }
+
+    fn watch(&self) -> Result<(), UpdateError> {
+        log::info!("version {} is on trial: it must show that the node is healthy", self.identity.version);
+        loop {
+            match self.look_until_known()? {
+                None => return self.bless(),
+                Some(reason) => {
+                    log::error!("version {} is not healthy: {reason}", self.identity.version);
+                    self.give_up(&reason)?;
+                    // There is nothing to go back to: better a node that is not well than one that restarts for ever.
+                    log::error!("there is no version to go back to; it is watched further");
+                    self.remember(|record| record.boot = BootReport { state: BootState::Trial, reason })?;
+                }
+            }
+        }
+    }
+
+    /// Looks until the boot is good (nothing) or bad (why).
+    fn look_until_known(&self) -> Result<Option<String>, UpdateError> {
+        let started = Instant::now();
+        let config = self.config().unwrap_or_else(|error| {
+            log::error!("{}", ampoule_report::chain(&error));
+            ampoule_update::config::Config::default()
+        });
+        let fetcher = self.fetcher(&config);
+        let gates = health::gates(&config, self.record().trial.as_ref(), &self.places);
+        let until = started + Duration::from_secs(gates.limit.max(gates.settle));
+        let mut watch = Watch::new(gates.clone());
+        loop {
+            let seen = health::observe(started.elapsed().as_secs(), &gates, &config, &fetcher, &self.places);
+            match watch.observe(&seen) {
+                Verdict::Good => return Ok(None),
+                Verdict::Bad { reason } => return Ok(Some(reason.clone())),
+                Verdict::Waiting(what) => *lock(&self.awaited) = Some(Awaited { what: what.clone(), until }),
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// The boot is good.
+    pub(crate) fn bless(&self) -> Result<(), UpdateError> {
+        let boot = BootPartition::open(&self.places, true)?;
+        let steps = loader::bless(&boot.names()?, &self.identity.version, self.identity.through_parameters)?;
+        boot.check_room(&steps, None, |source| self.length_of(source))?;
+        self.on(&boot, &steps)?;
+        let of_this = self.record().trial.is_some_and(|trial| trial.version == self.identity.version);
+        self.remember(|record| {
+            record.trial = None;
+            record.forgive(Some(&self.identity.version));
+            // That the version before was not good stays said.
+            if record.boot.state != BootState::FellBack {
+                record.boot = BootReport::default();
+            }
+            if record.state == State::Ready {
+                (record.state, record.chosen) = (State::Idle, None);
+            }
+        })?;
+        log::info!("version {} is good: from now on it is what this node boots", self.identity.version);
+        if of_this {
+            self.replace_loader(&boot);
+            self.staged.clear();
+        }
+        Ok(())
+    }
+
+    /// The loader that came with a version is taken when that version was good; a node that cannot is no worse than before.
+    fn replace_loader(&self, boot: &BootPartition) {
+        let Ok((mut file, _)) = self.staged.open(Part::Loader) else { return };
+        if boot.loader_is(LOADER, &mut file) {
+            return;
+        }
+        let steps = loader::replace_loader(Architecture::X86_64);
+        let replaced = boot.check_room(&steps, None, |source| self.length_of(source)).and_then(|()| self.on(boot, &steps));
+        match replaced {
+            Ok(()) => log::info!("the boot loader is the one of version {}", self.identity.version),
+            Err(error) => log::error!("the boot loader stays the one that it is: {}", ampoule_report::chain(&error)),
+        }
+    }
+
+    /// The boot is bad: the node restarts with the version before. Returns only if there is none, or if that was bad as well.
+    fn give_up(&self, reason: &str) -> Result<(), UpdateError> {
+        let boot = BootPartition::open(&self.places, true)?;
+        let Some(other) = boot.other(&self.identity.version)? else { return Ok(()) };
+        let names = boot.names()?;
+        if !standing::can_go_back(&names, &self.record(), &other.image.version, other.root_hash) {
+            return Ok(());
+        }
+        let steps = loader::condemn(&names, &self.identity.version, &other.image.version)?;
+        self.remember(|record| {
+            record.condemn(self.bad(reason));
+            (record.state, record.chosen, record.trial) = (State::Idle, None, None);
+            record.boot = BootReport { state: BootState::FellBack, reason: format!("version {}: {reason}", self.identity.version) };
+        })?;
+        // Without room for the copy that a safe new name takes, the counter of the loader brings the node back.
+        if let Err(error) = boot.check_room(&steps, None, |source| self.length_of(source)).and_then(|()| self.on(&boot, &steps)) {
+            log::error!("{}", ampoule_report::chain(&error));
+        }
+        log::error!("the node goes back to version {}", other.image.version);
+        self.reboot()?;
+        loop {
+            std::thread::sleep(LOOK);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Why something was not done.
+
+use crate::disk::DiskError;
+use crate::repository::RepositoryError;
+use crate::transfer::TransferError;
+use ampoule_initctl::InitError;
+use ampoule_layout::CommandLineError;
+use ampoule_update::command::{Refusal, RefusalCode};
+use ampoule_update::config::ConfigError;
+use ampoule_update::loader::LoaderError;
+use ampoule_update::states::Refused;
+use ampoule_update::tree::TreeError;
+use ampoule_update::uki::UkiError;
+use std::io;
+use std::path::PathBuf;
+
+/// Why something was not done. Nothing is half done: the next start of the updater, or of the node, finds its way from what is on the disk.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UpdateError {
+    #[error("{0} is running; wait for its end")]
+    Busy(&'static str),
+    #[error(transparent)]
+    State(#[from] Refused),
+    #[error("{0}")]
+    NoUpdate(String),
+    #[error("{0}")]
+    NotFound(String),
+    #[error("could not {what} {path}", path = path.display())]
+    Io { what: &'static str, path: PathBuf, source: io::Error },
+    #[error("the kernel's command line is not one of this system")]
+    CommandLine(#[source] CommandLineError),
+    #[error("VERSION_ID of this image is not a version: {0:?}")]
+    Version(String),
+    #[error("/etc/ampoule/updates.json")]
+    Config(#[from] ConfigError),
+    #[error("settings.updates.version-lock: {0}")]
+    Lock(String),
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    #[error("the hash tree of {name} is refused")]
+    Tree { name: String, source: TreeError },
+    #[error("the kernel image of {name} is refused")]
+    Uki { name: String, source: UkiError },
+    #[error("the kernel image of {name} starts another root than the update has")]
+    OtherRoot { name: String },
+    #[error("the boot partition")]
+    Loader(#[from] LoaderError),
+    #[error("the boot partition cannot be used")]
+    Boot(#[source] io::Error),
+    #[error("this node has no boot partition: it was started without firmware and boot loader, which updates need")]
+    NoBootPartition,
+    #[error(
+        "the boot partition has no room: {needed} more bytes are needed, {free} are free; nothing was written. Remove what is not Ampoule's from it"
+    )]
+    NoRoom { needed: u64, free: u64 },
+    #[error("the file {0} in {cache} is not the one that was verified; prepare the update again", cache = "/var/lib/ampoule/updated")]
+    Cache(&'static str),
+    #[error("the other slot is damaged: {0}")]
+    OtherSlot(String),
+    #[error("could not reboot")]
+    Reboot(#[source] InitError),
+}
+
+impl UpdateError {
+    /// As it is told to who asked.
+    pub(crate) fn refusal(&self) -> Refusal {
+        let code = match self {
+            Self::Busy(_) => RefusalCode::Busy,
+            Self::State(_) => RefusalCode::State,
+            Self::NoUpdate(_) => RefusalCode::NoUpdate,
+            Self::NotFound(_) => RefusalCode::NotFound,
+            _ => RefusalCode::Failed,
+        };
+        Refusal::new(code, ampoule_report::chain(self))
+    }
+}

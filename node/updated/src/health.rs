@@ -1,0 +1,124 @@
+//! What is seen of the node while a boot is on trial.
+
+use crate::fetcher::Fetcher;
+use crate::places::Places;
+use ampoule_api_types::v1::{WorkloadList, WorkloadState};
+use ampoule_fetchwire::{MAX_PROBE, Probe};
+use ampoule_initctl::{InitClient, Phase};
+use ampoule_update::config::{Check, Config};
+use ampoule_update::gates::{Gates, Observation};
+use ampoule_update::record::Trial;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+/// Services without which the node is of no use, as far as the image has them.
+const REQUIRED: [&str; 7] = ["storage", "logd", "netd", "apid", "containerd", "hostd", "kubelet"];
+/// Seconds that all must hold: a service that starts, fails and starts again is not ready.
+const SETTLE: u64 = 10;
+/// A daemon of the node answers at once.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest document of hostd's that is read; a thousand workloads have half of it.
+const MAX_STATUS: u64 = 1 << 20;
+/// Checks that are done at once.
+const AT_ONCE: usize = 4;
+
+/// What the boot must show.
+pub(crate) fn gates(config: &Config, trial: Option<&Trial>, places: &Places) -> Gates {
+    let there = services(places).unwrap_or_default();
+    // Without an answer of init all are asked for: then it is not well.
+    let wanted = |name: &&str| there.is_empty() || there.iter().any(|(known, _)| known == name);
+    Gates {
+        services: REQUIRED.into_iter().filter(wanted).map(str::to_owned).collect(),
+        workloads: trial.map(|trial| trial.workloads.iter().cloned().collect()).unwrap_or_default(),
+        checks: config.checks.keys().cloned().collect(),
+        settle: SETTLE,
+        limit: config.health_timeout,
+    }
+}
+
+/// What it shows at the moment, `elapsed` seconds after the watch began.
+pub(crate) fn observe(elapsed: u64, gates: &Gates, config: &Config, fetcher: &Fetcher, places: &Places) -> Observation {
+    Observation {
+        elapsed,
+        api: api_answers(&places.below("/run/ampoule/apid/api.sock")),
+        services: services(places).unwrap_or_default().into_iter().filter(|(_, ready)| *ready).map(|(name, _)| name).collect(),
+        workloads: ready_workloads(gates, places),
+        checks: checks(config, fetcher),
+    }
+}
+
+/// Names of workloads that run.
+pub(crate) fn running_workloads(places: &Places) -> Vec<String> {
+    let list = workloads(places).unwrap_or_else(|error| {
+        log::warn!("hostd does not say which workloads run, so none is waited for at the next boot: {error}");
+        BTreeMap::new()
+    });
+    list.into_iter().filter(|(_, state)| *state == WorkloadState::Running).map(|(name, _)| name).collect()
+}
+
+/// Those of the gates that run, or that settings do not want any more.
+fn ready_workloads(gates: &Gates, places: &Places) -> BTreeSet<String> {
+    let Ok(list) = workloads(places) else { return BTreeSet::new() };
+    let ready = |name: &&String| match list.get(*name) {
+        Some(state) => matches!(state, WorkloadState::Running | WorkloadState::Disabled),
+        None => true,
+    };
+    gates.workloads.iter().filter(ready).cloned().collect()
+}
+
+fn workloads(places: &Places) -> io::Result<BTreeMap<String, WorkloadState>> {
+    let stream = UnixStream::connect(places.below("/run/ampoule/hostd/status"))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut bytes = Vec::new();
+    stream.take(MAX_STATUS).read_to_end(&mut bytes)?;
+    let list: WorkloadList = serde_json::from_slice(&bytes)?;
+    Ok(list.workloads.into_iter().map(|workload| (workload.name, workload.state)).collect())
+}
+
+/// Every service of the node, and whether it is ready.
+fn services(places: &Places) -> Result<Vec<(String, bool)>, ampoule_initctl::InitError> {
+    let all = InitClient::connect_at(&places.below(ampoule_initctl::SOCKET))?.services()?;
+    let ready = |phase| matches!(phase, Phase::Running | Phase::Done);
+    Ok(all.into_iter().map(|service| (service.name.as_str().to_owned(), ready(service.phase))).collect())
+}
+
+fn api_answers(socket: &Path) -> bool {
+    let ask = || -> io::Result<bool> {
+        let mut stream = UnixStream::connect(socket)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.write_all(b"GET /os HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut status = [0; 12];
+        stream.read_exact(&mut status)?;
+        Ok(&status == b"HTTP/1.1 200")
+    };
+    ask().unwrap_or(false)
+}
+
+fn checks(config: &Config, fetcher: &Fetcher) -> BTreeMap<String, Result<(), String>> {
+    let all: Vec<_> = config.checks.iter().collect();
+    let mut seen = BTreeMap::new();
+    for some in all.chunks(AT_ONCE) {
+        std::thread::scope(|scope| {
+            let asked: Vec<_> = some.iter().map(|(name, check)| (*name, scope.spawn(|| fetcher.probe(probe(check))))).collect();
+            for (name, outcome) in asked {
+                seen.insert(name.clone(), outcome.join().unwrap_or_else(|_| Err("it could not be asked".to_owned())));
+            }
+        });
+    }
+    seen
+}
+
+fn probe(check: &Check) -> Probe {
+    let millis = |seconds: u64| Duration::from_secs(seconds).min(MAX_PROBE).as_millis().try_into().unwrap_or(u64::MAX);
+    match check {
+        Check::Http { url, timeout_seconds } => Probe::Http { url: url.clone(), timeout_ms: millis(*timeout_seconds) },
+        Check::Tcp { address, port, timeout_seconds } => {
+            let host = if address.contains(':') && !address.starts_with('[') { format!("[{address}]") } else { address.clone() };
+            Probe::Tcp { address: format!("{host}:{port}"), timeout_ms: millis(*timeout_seconds) }
+        }
+    }
+}

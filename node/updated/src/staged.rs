@@ -1,0 +1,168 @@
+//! What `prepare` fetched and `activate` needs: kernel image and boot loader, with what proves them; the tree, and how far the root is.
+
+use crate::error::UpdateError;
+use crate::places::{Places, read_bounded, remove, write_whole};
+use crate::repository::{Repository, Target};
+use ampoule_layout::RootHash;
+use ampoule_update::TargetName;
+use ampoule_update::delta::Bitmap;
+use ampoule_update::manifest::{MAX_BOOT, MAX_HASH, Update};
+use ampoule_update::tree::Tree;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+
+const TREE: &str = "tree";
+const DONE: &str = "done";
+/// Longest bitmap: a bit for each block of the largest slot, and its head.
+const MAX_DONE: u64 = 1 << 20;
+
+/// A file that is kept with the hash that the signed list has for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Image,
+    Loader,
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Image => "image.efi",
+            Self::Loader => "loader.efi",
+        }
+    }
+}
+
+/// The folder of one update that is staged.
+#[derive(Clone, Debug)]
+pub(crate) struct Staged {
+    folder: PathBuf,
+}
+
+impl Staged {
+    pub(crate) fn new(places: &Places) -> Self {
+        Self { folder: places.cache().join("staged") }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn io(&self, what: &'static str, name: &str) -> impl FnOnce(io::Error) -> UpdateError {
+        let path = self.path(name);
+        move |source| UpdateError::Io { what, path, source }
+    }
+
+    /// The verified tree of an update: the one that is kept, or the repository's.
+    pub(crate) fn tree(&self, update: &Update, repository: &Repository) -> Result<Tree, UpdateError> {
+        if let Some(tree) = self.kept_tree(update) {
+            return Ok(tree);
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(update.size.hash.min(MAX_HASH)).unwrap_or_default());
+        repository.read(&update.images.hash, update.size.hash, |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })?;
+        let name = update.images.hash.to_string();
+        let tree = Tree::verify(bytes, update.root_hash, update.root_blocks).map_err(|source| UpdateError::Tree { name, source })?;
+        write_whole(&self.path(TREE), tree.bytes()).map_err(self.io("keep", TREE))?;
+        Ok(tree)
+    }
+
+    /// The tree that is kept, if it is that of the update.
+    pub(crate) fn kept_tree(&self, update: &Update) -> Option<Tree> {
+        let bytes = read_bounded(&self.path(TREE), MAX_HASH).ok()??;
+        Tree::verify(bytes, update.root_hash, update.root_blocks).ok()
+    }
+
+    /// How far the root is; nothing, if what is kept is of another image.
+    pub(crate) fn done(&self, update: &Update) -> Bitmap {
+        let kept = read_bounded(&self.path(DONE), MAX_DONE).ok().flatten();
+        let kept = kept.and_then(|bytes| Bitmap::from_bytes(&bytes, update.root_hash, update.root_blocks).ok());
+        kept.unwrap_or_else(|| Bitmap::new(update.root_blocks))
+    }
+
+    pub(crate) fn note(&self, done: &Bitmap, root_hash: RootHash) -> io::Result<()> {
+        write_whole(&self.path(DONE), &done.to_bytes(root_hash))
+    }
+
+    /// Fetches a part, unless it is there already.
+    pub(crate) fn fetch(&self, part: Part, update: &Update, repository: &Repository) -> Result<(), UpdateError> {
+        let (name, length) = match part {
+            Part::Image => (&update.images.boot, update.size.boot),
+            Part::Loader => (&update.images.loader, update.size.loader),
+        };
+        let target = repository.target_of(name, length)?;
+        if self.is(part, &target) {
+            return self.prove(part, &target);
+        }
+        self.download(part, name, length, repository)?;
+        self.prove(part, &target)
+    }
+
+    /// Under another name until its hash is right.
+    fn download(&self, part: Part, name: &TargetName, length: u64, repository: &Repository) -> Result<(), UpdateError> {
+        std::fs::create_dir_all(&self.folder).map_err(self.io("make the folder", ""))?;
+        let draft = self.path("draft");
+        let mut file = File::create(&draft).map_err(self.io("make", "draft"))?;
+        repository.read(name, length, |piece| file.write_all(piece))?;
+        file.sync_all().and_then(|()| std::fs::rename(&draft, self.path(part.name()))).map_err(self.io("keep", part.name()))
+    }
+
+    fn prove(&self, part: Part, target: &Target) -> Result<(), UpdateError> {
+        let proof = self.proof(part);
+        write_whole(&proof, format!("{} {}\n", target.sha256, target.length).as_bytes()).map_err(self.io("write", part.name()))
+    }
+
+    fn proof(&self, part: Part) -> PathBuf {
+        self.path(&format!("{}.sha256", part.name()))
+    }
+
+    /// The part, if it is still what was verified.
+    pub(crate) fn open(&self, part: Part) -> Result<(File, u64), UpdateError> {
+        let proof = read_bounded(&self.proof(part), 200).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
+        let proof = proof.as_deref().and_then(|text| text.trim().split_once(' ')).ok_or(UpdateError::Cache(part.name()))?;
+        let target = Target { sha256: proof.0.to_owned(), length: proof.1.parse().map_err(|_| UpdateError::Cache(part.name()))? };
+        if !self.is(part, &target) {
+            return Err(UpdateError::Cache(part.name()));
+        }
+        let file = File::open(self.path(part.name())).map_err(self.io("open", part.name()))?;
+        Ok((file, target.length))
+    }
+
+    fn is(&self, part: Part, target: &Target) -> bool {
+        let digest = || -> io::Result<(String, u64)> {
+            let mut file = File::open(self.path(part.name()))?.take(MAX_BOOT);
+            let (mut hasher, mut piece, mut length) = (Sha256::new(), vec![0; 64 * 1024], 0);
+            loop {
+                match file.read(&mut piece)? {
+                    0 => break,
+                    got => {
+                        hasher.update(&piece[..got]);
+                        length += got as u64;
+                    }
+                }
+            }
+            Ok((hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect(), length))
+        };
+        digest().is_ok_and(|(sha256, length)| sha256 == target.sha256 && length == target.length)
+    }
+
+    /// The bytes of the kernel image, if they are still what was verified.
+    pub(crate) fn image(&self) -> Result<Vec<u8>, UpdateError> {
+        let (file, length) = self.open(Part::Image)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+        file.take(MAX_BOOT).read_to_end(&mut bytes).map_err(self.io("read", Part::Image.name()))?;
+        Ok(bytes)
+    }
+
+    /// Nothing of it is needed any more.
+    pub(crate) fn clear(&self) {
+        for name in [TREE, DONE, "draft", Part::Image.name(), Part::Loader.name(), "image.efi.sha256", "loader.efi.sha256"] {
+            if let Err(error) = remove(&self.path(name)) {
+                log::warn!("{}: {error}", self.path(name).display());
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The real program on a folder that looks like `/`: a file is its disk, a folder its boot partition, a loader that picks and counts as systemd-boot does, a web server
+//! that can be told to lie, the real fetcher in between.
+
+mod attacks;
+mod hostile;
+mod node;
+mod trial;
+mod update;
+mod web;
