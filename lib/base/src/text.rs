@@ -55,11 +55,12 @@ macro_rules! text_conversions {
     )+};
 }
 
-/// Makes a text type from a function that checks: `TryFrom`, `FromStr`, `Display` and serde, all through that function.
-macro_rules! text_type {
-    ($(#[$doc:meta])* $name:ident, $check:path) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+/// Makes a text type from a function that checks, whose error it has: `TryFrom<String>`, `as_str`, and serde through these. How it is shown, the caller adds.
+#[macro_export]
+macro_rules! checked_string {
+    ($(#[$meta:meta])* $name:ident, $error:ty, $check:path) => {
+        $(#[$meta])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
@@ -72,11 +73,28 @@ macro_rules! text_type {
         }
 
         impl TryFrom<String> for $name {
-            type Error = $crate::Invalid;
+            type Error = $error;
 
-            fn try_from(text: String) -> Result<Self, $crate::Invalid> {
+            fn try_from(text: String) -> Result<Self, Self::Error> {
                 $check(&text).map(|()| Self(text))
             }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+    };
+}
+
+/// Makes a text type that is shown as it is: `FromStr` and `Display` beside what [`checked_string`] gives.
+macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident, $check:path) => {
+        $crate::checked_string! {
+            $(#[$doc])*
+            #[derive(Debug)]
+            $name, $crate::Invalid, $check
         }
 
         impl std::str::FromStr for $name {
@@ -84,12 +102,6 @@ macro_rules! text_type {
 
             fn from_str(text: &str) -> Result<Self, $crate::Invalid> {
                 Self::try_from(text.to_owned())
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(value: $name) -> Self {
-                value.0
             }
         }
 

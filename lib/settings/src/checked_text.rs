@@ -4,17 +4,9 @@
 /// A type declared with `@hidden` in front is not shown by `Debug` either.
 macro_rules! checked_text {
     ($($(#[doc = $doc:literal])* $(@$hidden:ident)? $name:ident = $check:path, $allowed:literal;)*) => {$(
-        $(#[doc = $doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// As it was written.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
+        ampoule_base::checked_string! {
+            $(#[doc = $doc])*
+            $name, String, $check
         }
 
         impl std::fmt::Debug for $name {
@@ -22,20 +14,6 @@ macro_rules! checked_text {
                 let hidden: &[&str] = &[$(stringify!($hidden))?];
                 let shown = if hidden.is_empty() { self.0.as_str() } else { "hidden" };
                 f.debug_tuple(stringify!($name)).field(&shown).finish()
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = String;
-
-            fn try_from(text: String) -> Result<Self, String> {
-                $check(&text).map(|()| Self(text))
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(value: $name) -> Self {
-                value.0
             }
         }
 
