@@ -90,3 +90,31 @@ fn share<'a>(from: &Path, to: &Path, proven: impl Iterator<Item = &'a Package>) 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_cache_has_downloads_kernels_and_what_is_proven() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (first, second) = (dir.path().join("first"), dir.path().join("second"));
+        for name in ["downloads/kernel.deb", "artifacts/kernel-0", "artifacts/runc-1", "artifacts/runc-2", "artifacts/ampoule-3"] {
+            std::fs::create_dir_all(first.join(name)).expect("made");
+        }
+        let runc = Package {
+            name: "runc".into(),
+            version: "1".into(),
+            licence: "Apache-2.0".into(),
+            summary: String::new(),
+            key: "1".into(),
+            inputs: Vec::new(),
+        };
+        share(&first, &second, [&runc].into_iter()).expect("shared");
+        let there: Vec<bool> =
+            ["downloads/kernel.deb", "artifacts/kernel-0", "artifacts/runc-1", "artifacts/runc-2", "artifacts/ampoule-3"]
+                .map(|name| second.join(name).is_dir())
+                .to_vec();
+        assert_eq!(there, [true, true, true, false, false]);
+    }
+}
