@@ -22,6 +22,8 @@ struct Inner {
     status: Value,
     /// To all but `status`.
     answer: Value,
+    /// Its status after each command that it takes.
+    becomes: Vec<(&'static str, Value)>,
 }
 
 impl Updater {
@@ -39,6 +41,11 @@ impl Updater {
         self.inner().status = json!({ "ok": status });
     }
 
+    /// Its status once it has taken this command.
+    pub(crate) fn becomes(&self, command: &'static str, status: Value) {
+        self.inner().becomes.push((command, json!({ "ok": status })));
+    }
+
     /// What it was asked besides its status.
     pub(crate) fn asked(&self) -> Vec<Value> {
         self.inner().asked.iter().filter(|request| request["command"] != "status").cloned().collect()
@@ -48,6 +55,9 @@ impl Updater {
         let request: Value = serde_json::from_str(line).expect("a request is JSON");
         let mut inner = self.inner();
         let answer = if request["command"] == "status" { inner.status.to_string() } else { inner.answer.to_string() };
+        if let Some((_, status)) = inner.becomes.iter().find(|(command, _)| request["command"] == *command) {
+            inner.status = status.clone();
+        }
         inner.asked.push(request);
         answer + "\n"
     }
@@ -70,6 +80,15 @@ pub(crate) fn staged() -> Value {
         "staging_partition": { "image": image("1.1.0"), "next_to_boot": false }, "most_recent_command": last });
     let bad = json!([{ "version": "1.0.5", "reason": "the API did not answer in 300 s", "since": "2026-01-01T00:00:00Z" }]);
     json!({ "status": status, "bad-versions": bad, "boot": { "state": "fell-back", "reason": "1.0.5 was not good" } })
+}
+
+/// One that is in this state since a command ended so.
+pub(crate) fn after(command: &str, ended: &str, state: &str) -> Value {
+    let mut status = staged();
+    status["status"]["update_state"] = json!(state);
+    let last = &mut status["status"]["most_recent_command"];
+    (last["cmd_type"], last["cmd_status"], last["stderr"]) = (json!(command), json!(ended), json!("the disk is full"));
+    status
 }
 
 /// A folder for a node whose image has an updater.

@@ -1,10 +1,11 @@
 //! `update`, with a stand-in for the updater.
 
+use ampoule_supervise::message::Request;
 use serde_json::{Value, json};
 
 use super::{fails, prints, typed};
 use crate::{
-    harness::{Apid, Place},
+    harness::{Apid, Place, eventually},
     neighbours,
     updates::{self, Updater},
 };
@@ -33,6 +34,40 @@ fn check_prints_the_status_of_the_new_command() {
     later.join().expect("it ends");
     let status: Value = serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("{ended:?}"));
     assert_eq!((ended.code, &status["most_recent_command"]["timestamp"]), (0, &json!("2026-01-02T03:04:06Z")));
+    assert_eq!(updater.asked(), [json!({ "command": "refresh" })]);
+}
+
+#[test]
+fn apply_looks_writes_activates_and_restarts() {
+    let (place, updater, apid) = node();
+    let init = neighbours::init(&place.path("init.sock"));
+    let client = apid.client();
+    updater.becomes("refresh", updates::after("refresh", "Success", "Available"));
+    updater.becomes("prepare", updates::after("prepare", "Success", "Staged"));
+    updater.becomes("activate", updates::after("activate", "Success", "Ready"));
+    assert_eq!(typed(&client, "update apply --check --reboot"), prints(""));
+    assert_eq!(updater.asked(), ["refresh", "prepare", "activate"].map(|command| json!({ "command": command })));
+    eventually("init is asked to restart", || init.all().contains(&Request::Reboot));
+    updater.becomes("deactivate", updates::after("deactivate", "Success", "Staged"));
+    assert_eq!(typed(&client, "update cancel"), prints(""));
+}
+
+#[test]
+fn apply_says_what_failed_and_goes_no_further() {
+    let (_place, updater, apid) = node();
+    updater.becomes("prepare", updates::after("prepare", "Failed", "Available"));
+    assert_eq!(typed(&apid.client(), "update apply"), fails("`prepare` Failed: the disk is full"));
+    assert_eq!(updater.asked(), [json!({ "command": "prepare" })]);
+}
+
+#[test]
+fn apply_with_nothing_offered_changes_nothing() {
+    let (_place, updater, apid) = node();
+    let mut nothing = updates::after("refresh", "Success", "Idle");
+    nothing["status"]["chosen_update"] = Value::Null;
+    updater.becomes("refresh", nothing);
+    let ended = typed(&apid.client(), "update apply -c");
+    assert_eq!((ended.code, ended.err.as_str()), (0, "No update is available.\n"));
     assert_eq!(updater.asked(), [json!({ "command": "refresh" })]);
 }
 
