@@ -28,7 +28,9 @@ mod workloads;
 use crate::runner::Case;
 
 /// Cases that mostly wait: for a time limit, a second try, a service that never comes. They need a machine and hardly a processor.
-pub(crate) const WAITING: [&str; 5] = [
+pub(crate) const WAITING: [&str; 7] = [
+    "an_update_without_an_api_returns",
+    "the_watchdog_resets_a_dead_node",
     "late_imds_is_waited_for",
     "a_crash_loop_backs_off",
     "unconfirmed_settings_return",

@@ -71,9 +71,38 @@ impl Queue {
     }
 }
 
+/// What all processors have done since the host started, in ticks (`proc_stat(5)`): whether more cases at once would end sooner.
+struct Load {
+    all: u64,
+    idle: u64,
+}
+
+impl Load {
+    fn now() -> Self {
+        Self::parse(&std::fs::read_to_string("/proc/stat").unwrap_or_default())
+    }
+
+    /// Of the first line: user, nice, system, idle, waiting for a disk, interrupts, soft interrupts, stolen; what guests have is in the first two.
+    fn parse(stat: &str) -> Self {
+        let first = stat.lines().next().unwrap_or_default();
+        let ticks: Vec<u64> = first.split_whitespace().skip(1).take(8).filter_map(|word| word.parse().ok()).collect();
+        Self { all: ticks.iter().sum(), idle: ticks.iter().skip(3).take(2).sum() }
+    }
+
+    /// In percent.
+    fn busy_since(&self) -> u64 {
+        self.busy_until(&Self::now())
+    }
+
+    fn busy_until(&self, later: &Self) -> u64 {
+        let all = later.all.saturating_sub(self.all);
+        100 - (100 * later.idle.saturating_sub(self.idle)).checked_div(all).unwrap_or(100).min(100)
+    }
+}
+
 /// Runs the plan; whether everything passed.
 pub(crate) fn run(plan: Plan, context: Context) -> bool {
-    let start = Instant::now();
+    let (start, load) = (Instant::now(), Load::now());
     let total = plan.cases.len();
     println!("{total} cases, {} at once", plan.jobs);
     let queue = Arc::new(Mutex::new(Queue::new(plan.cases)));
@@ -97,7 +126,7 @@ pub(crate) fn run(plan: Plan, context: Context) -> bool {
     }
     context.end();
     let passed = total - failed.len();
-    println!("{passed} passed, {} failed ({} s)", failed.len(), start.elapsed().as_secs());
+    println!("{passed} passed, {} failed ({} s, processors {} % busy)", failed.len(), start.elapsed().as_secs(), load.busy_since());
     if !failed.is_empty() {
         println!("failed: {}", failed.join(" "));
     }
@@ -152,6 +181,14 @@ fn indented(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_load_is_what_was_not_idle() {
+        let before = Load::parse("cpu  10 0 10 70 10 0 0 0 5 0\ncpu0 1 2 3 4\n");
+        let after = Load::parse("cpu  70 0 20 80 30 0 0 0 65 0\n");
+        assert_eq!(before.busy_until(&after), 70);
+        assert_eq!(Load::parse("").busy_until(&Load::parse("")), 0);
+    }
 
     #[test]
     fn each_case_is_taken_once_and_those_that_wait_by_whoever_is_free() {
