@@ -210,8 +210,10 @@ impl Folder {
     /// # Errors
     /// The kernel's reason.
     pub fn sync(&self) -> io::Result<()> {
-        syncfs(&self.0)?;
-        Ok(fsync(&self.0)?)
+        // What a mount gives is a place and no open folder, which neither takes.
+        let folder = self.open(".", OFlags::RDONLY | OFlags::DIRECTORY)?;
+        syncfs(&folder)?;
+        Ok(fsync(&folder)?)
     }
 
     fn sync_parent(&self, path: &str) -> io::Result<()> {
@@ -226,8 +228,9 @@ mod tests {
 
     fn folder() -> (tempfile::TempDir, Folder) {
         let folder = tempfile::tempdir().expect("folder");
-        let open = File::open(folder.path()).expect("open");
-        (folder, Folder::new(open.into()))
+        // Like the descriptor of a mount.
+        let open = rustix::fs::open(folder.path(), OFlags::PATH, Mode::empty()).expect("open");
+        (folder, Folder::new(open))
     }
 
     #[test]

@@ -6,7 +6,6 @@ use ampoule_update::Command;
 use ampoule_update::command::{Answer, MAX_REQUEST, Refusal, RefusalCode, Request};
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,14 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Until a restart, so that the answer to who asked for it arrives.
 const BEFORE_REBOOT: Duration = Duration::from_secs(1);
 
+/// Its folder is closed to all but those who may ask.
 pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-    Ok(listener)
+    ampoule_report::listen(path, 0o666)
 }
 
 /// Answers for ever.

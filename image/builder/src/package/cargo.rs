@@ -11,8 +11,13 @@ use std::path::{Path, PathBuf};
 
 pub(super) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-const FLAGS: &[&str] =
-    &["-Ctarget-feature=+crt-static", "-Crelocation-model=pie", "-Clink-arg=-Wl,-z,relro,-z,now,-z,noexecstack,--build-id=none"];
+/// Equal functions are there once, and the list of what to relocate is packed: a tenth less to read, to verify and to fetch.
+const FLAGS: &[&str] = &[
+    "-Ctarget-feature=+crt-static",
+    "-Crelocation-model=pie",
+    "-Clink-arg=-Wl,-z,relro,-z,now,-z,noexecstack,--build-id=none",
+    "-Clink-arg=-Wl,-z,pack-relative-relocs,--icf=all",
+];
 
 /// What else the result depends on: compiler, linker, flags and every source file.
 pub(super) fn facts(repo: &Path, sources: &[PathBuf], facts: &mut Facts) -> anyhow::Result<()> {
