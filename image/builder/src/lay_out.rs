@@ -22,3 +22,25 @@ pub fn lay_out(repo: &Path, tree: &Path, out: &Path, cache: &Path, progress: &dy
     };
     Stage::run(progress, &cache, "layout", "a tree as the root of an image", make)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress::Silent;
+
+    #[test]
+    fn a_tree_becomes_a_root_with_its_hash_tree_and_always_the_same() {
+        let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let dir = tempfile::tempdir().expect("a directory");
+        crate::root::place(&dir.path().join("tree"), "usr/bin/x", &[7; 9000]).expect("placed");
+        let make = |name: &str| {
+            let out = dir.path().join(name);
+            std::fs::create_dir(&out).expect("made");
+            let laid = lay_out(&repo, &dir.path().join("tree"), &out, &dir.path().join("cache"), &Silent).expect("laid out");
+            assert_eq!(std::fs::metadata(out.join("root.erofs")).expect("there").len(), laid.1 * 4096);
+            assert!(out.join("root.verity").is_file());
+            laid
+        };
+        assert_eq!(make("a"), make("b"));
+    }
+}

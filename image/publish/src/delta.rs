@@ -32,6 +32,8 @@ pub struct DeltaReport {
     pub kernel_image: u64,
     /// The boot loader; nothing if it is the same.
     pub loader: u64,
+    /// Signed metadata and manifest; nothing for images that are in no repository.
+    pub metadata: u64,
     /// All of it.
     pub total: u64,
     /// Root, kernel image, loader and tree as they are: what is fetched without this.
@@ -42,6 +44,14 @@ pub struct DeltaReport {
     pub metadata_blocks: u64,
     /// Files with missing blocks, most first. A block that two files share counts for both.
     pub files: Vec<FileDelta>,
+}
+
+impl DeltaReport {
+    /// The same, with the metadata of a repository.
+    #[must_use]
+    pub fn with_metadata(self, metadata: u64) -> Self {
+        Self { metadata, total: self.total - self.metadata + metadata, ..self }
+    }
 }
 
 /// A file of the new root that the node does not have whole.
@@ -101,6 +111,7 @@ pub fn delta_between((old, old_root): (&Parts, Root), (new, new_root): (&Parts, 
         tree,
         kernel_image,
         loader,
+        metadata: 0,
         total: root + tree + kernel_image + loader,
         full,
         full_zstd,

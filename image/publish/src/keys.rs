@@ -166,6 +166,7 @@ impl KeyFolder {
                 moved.push(to);
             }
         }
+        moved.sort();
         Ok(moved)
     }
 }

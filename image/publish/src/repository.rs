@@ -85,6 +85,18 @@ impl Repository {
         Ok(Parts { root, hash, boot: find(images.boot.as_str())?, loader: find(images.loader.as_str())? })
     }
 
+    /// Bytes of the metadata that a node fetches: timestamp, snapshot, list of targets and manifest.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn metadata_bytes(&self) -> Result<u64> {
+        let (timestamp, snapshot, targets) = self.newest()?;
+        let own = fs::metadata(self.metadata().join("timestamp.json"))?.len();
+        let named = timestamp.signed.meta.values().chain(snapshot.signed.meta.values()).filter_map(|file| file.length).sum::<u64>();
+        let manifest = targets.signed.targets.iter().find(|(name, _)| name.raw() == MANIFEST).map_or(0, |(_, target)| target.length);
+        Ok(own + named + manifest)
+    }
+
     /// Its newest metadata, as it lies there.
     fn newest(&self) -> Result<(Signed<tough::schema::Timestamp>, Signed<Snapshot>, Signed<Targets>)> {
         let metadata = self.metadata();

@@ -222,6 +222,11 @@ fn versions_of_a_repository_are_found_as_files() {
     let built = Parts::built(&publisher.path("image-1.0.0-3"));
     assert_eq!(fs::read(parts.root).expect("read"), fs::read(built.root).expect("read"));
     assert!(publisher.repo().parts("other", &version).is_err());
+    let bytes = publisher.repo().metadata_bytes().expect("read");
+    let metadata: u64 =
+        fs::read_dir(publisher.repo().metadata()).expect("a folder").map(|e| e.expect("an entry").metadata().expect("read").len()).sum();
+    let root = fs::metadata(publisher.keys.root_path()).expect("a root").len();
+    assert!(bytes > metadata - root && bytes < metadata, "all but the root, and the manifest");
 }
 
 #[test]

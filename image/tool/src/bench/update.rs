@@ -256,6 +256,7 @@ mod tests {
             tree: 0,
             kernel_image: 0,
             loader: 0,
+            metadata: 0,
             total,
             full: 10_000,
             full_zstd: None,

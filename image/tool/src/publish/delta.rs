@@ -17,7 +17,8 @@ pub(crate) fn run(args: &DeltaArgs) -> Result<()> {
         Some(repo) => Repository::new(repo).parts(&args.variant, &name.parse().with_context(|| format!("{name} is no version"))?),
         None => Ok(Parts::built(Path::new(name))),
     };
-    let report = delta_report(&parts(&args.from)?, &parts(&args.to)?)?;
+    let metadata = args.repo.as_deref().map_or(Ok(0), |repo| Repository::new(repo).metadata_bytes())?;
+    let report = delta_report(&parts(&args.from)?, &parts(&args.to)?)?.with_metadata(metadata);
     if args.json { print(&(serde_json::to_string_pretty(&report)? + "\n")) } else { print(&table(&report)) }
 }
 
@@ -25,7 +26,7 @@ pub(crate) fn run(args: &DeltaArgs) -> Result<()> {
 pub(crate) fn table(report: &DeltaReport) -> String {
     let full = report.full_zstd.map(|zstd| format!(" ({} as zstd)", bytes(zstd))).unwrap_or_default();
     let mut text = format!(
-        "fetched      {:>10}  of {}{full}: {:.1} %\n  root       {:>10}  {} of {} blocks, {} requests\n  hash tree  {:>10}\n  kernel     {:>10}\n  loader     {:>10}\n",
+        "fetched      {:>10}  of {}{full}: {:.1} %\n  root       {:>10}  {} of {} blocks, {} requests\n  hash tree  {:>10}\n  kernel     {:>10}\n  loader     {:>10}\n  metadata   {:>10}\n",
         bytes(report.total),
         bytes(report.full),
         100.0 * report.total as f64 / report.full.max(1) as f64,
@@ -36,6 +37,7 @@ pub(crate) fn table(report: &DeltaReport) -> String {
         bytes(report.tree),
         bytes(report.kernel_image),
         bytes(report.loader),
+        bytes(report.metadata),
     );
     text.push_str(&format!("\n{:>8}  {:>8}  file\n", "missing", "blocks"));
     for file in report.files.iter().take(SHOWN) {
