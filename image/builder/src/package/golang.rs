@@ -64,6 +64,8 @@ fn build(workshop: &Workshop, recipe: &Recipe, libraries: &Path, bin: &Path, sta
     for (name, value) in environment() {
         tool = tool.env(name, value);
     }
+    // Not the user's: a second build elsewhere must compile, not find what the first has compiled.
+    tool = tool.env("GOCACHE", workshop.cache.shared("go-build")?);
     if !linked.is_empty() {
         tool = with_libraries(tool, libraries);
     }
