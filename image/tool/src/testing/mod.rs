@@ -26,15 +26,33 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
     if args.filter.is_none() {
         stages::checks(&show, &mut tally);
     }
-    stages::unit(&show, args, &mut tally);
-    if args.filter.is_none() {
-        stages::contract(&show, &mut tally);
+    if stages::compile(&show, &mut tally) {
+        programs(&show, args, &mut tally);
     }
     machines(&show, args, &mut tally);
     conclude(&show, &tally, begun);
     drop(show);
     println!("Total: {} passed, {} failed", tally.passed(), tally.failed());
     Ok(if tally.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Tests that are done by compiled programs. Those of the workspace wait a good deal and those of the contract compute, so they run side by side.
+fn programs(show: &Show, args: &TestArgs, tally: &mut Tally) {
+    let contract = || {
+        let mut own = Tally::default();
+        if args.filter.is_none() {
+            stages::contract(show, &mut own);
+        }
+        own
+    };
+    std::thread::scope(|scope| {
+        let contract = scope.spawn(contract);
+        stages::unit(show, args, tally);
+        match contract.join() {
+            Ok(own) => tally.add(own),
+            Err(_) => tally.fail("contract", "the host tool itself panicked"),
+        }
+    });
 }
 
 /// What needs a built image. Without one it is told as one failure.

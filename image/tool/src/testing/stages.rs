@@ -73,10 +73,24 @@ fn cargo_deny(show: &Show) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// How long each parser meets changed input, in seconds: in every run, and in a long one.
-const FUZZ_SECONDS: (&str, &str) = ("5", "300");
+/// How long each parser meets changed input, in seconds: in every run, in which the contract's tests compute beside it, and in a long one.
+const FUZZ_SECONDS: (&str, &str) = ("10", "300");
 
-/// Unit, property, fuzz and program tests of the whole workspace, compiled in one go.
+/// Compiles the tests of the whole workspace in one go. Whether there are any to run then.
+pub(crate) fn compile(show: &Show, tally: &mut Tally) -> bool {
+    let compiled = show.stage("tests", "compiling the workspace's tests", || {
+        programs::must(show, "tests", &mut cargo(&["test", "--workspace", "--locked", "--no-run"])?)
+    });
+    match compiled {
+        Ok(_) => true,
+        Err(error) => {
+            tally.fail("tests", &format!("{error:#}"));
+            false
+        }
+    }
+}
+
+/// Unit, property, fuzz and program tests of the whole workspace.
 pub(crate) fn unit(show: &Show, args: &TestArgs, tally: &mut Tally) {
     let mut command = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
     if let Ok(command) = command.as_mut() {
@@ -84,7 +98,7 @@ pub(crate) fn unit(show: &Show, args: &TestArgs, tally: &mut Tally) {
         command.args(args.filter.iter().flat_map(|filter| ["--", filter]));
     }
     let must_run = args.filter.is_none();
-    tests(show, tally, "unit", "compiling, then running the workspace's tests", command, must_run);
+    tests(show, tally, "unit", "running the workspace's tests", command, must_run);
 }
 
 /// The API server against its document, by requests that nobody wrote; Python's package for it is kept in the cache.

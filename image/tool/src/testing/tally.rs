@@ -33,6 +33,13 @@ impl Tally {
         self.failures.push(format!("{name}: {why}"));
     }
 
+    /// What another has counted, too.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.failures.extend(other.failures);
+    }
+
     /// Takes the results of a program that prints `N passed` and `N failed`, as cargo's and our own runner do.
     ///
     /// `success` is how it ended: a program that fails without naming a failed test (it did not compile, it was
@@ -85,6 +92,17 @@ mod tests {
         tally.take("unit", CARGO, false, true);
         assert_eq!((tally.passed(), tally.failed()), (8, 1));
         assert_eq!(tally.failures(), ["unit: c"]);
+    }
+
+    #[test]
+    fn what_two_have_counted_is_one_total() {
+        let (mut tally, mut other) = (Tally::default(), Tally::default());
+        tally.take("unit", CARGO, false, true);
+        other.pass();
+        other.fail("contract", "broken");
+        tally.add(other);
+        assert_eq!((tally.passed(), tally.failed()), (9, 2));
+        assert_eq!(tally.failures(), ["unit: c", "contract: broken"]);
     }
 
     #[test]

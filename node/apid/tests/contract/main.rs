@@ -26,7 +26,7 @@ use harness::Place;
 const EXAMPLES: &str = "10";
 
 /// The most that a run may take, in seconds, on a machine that does other things too.
-const MOST_SECONDS: &str = "120";
+const MOST_SECONDS: &str = "150";
 
 /// Operations that answer with a stream without an end, or with another protocol.
 const ENDLESS: &str = "^(/v1/events|/v1/logs|/exec)$";
