@@ -47,12 +47,25 @@ impl BootPartition {
 
     /// What a kernel image on it says of itself.
     pub(crate) fn bootable(&self, name: &str) -> Result<Bootable, UpdateError> {
-        let mut bytes = Vec::new();
-        let file = self.folder.read(&format!("{IMAGES}/{name}")).map_err(UpdateError::Boot)?;
-        file.take(MAX_BOOT).read_to_end(&mut bytes).map_err(UpdateError::Boot)?;
+        let bytes = self.bytes(name)?;
         let version = parse_image_name(name).map(|(version, _)| version);
         let version = version.ok_or_else(|| UpdateError::NotFound(format!("{name} is no kernel image of ours")))?;
         read_uki(name, &bytes, version)
+    }
+
+    /// The bytes of a version's kernel image.
+    pub(crate) fn image_of(&self, version: &Version) -> Result<Vec<u8>, UpdateError> {
+        let names = self.names()?.images;
+        let name = names.iter().find(|name| parse_image_name(name).is_some_and(|(other, _)| other == *version));
+        let name = name.ok_or_else(|| UpdateError::NotFound(format!("there is no kernel image of version {version}")))?;
+        self.bytes(name)
+    }
+
+    fn bytes(&self, name: &str) -> Result<Vec<u8>, UpdateError> {
+        let mut bytes = Vec::new();
+        let file = self.folder.read(&format!("{IMAGES}/{name}")).map_err(UpdateError::Boot)?;
+        file.take(MAX_BOOT).read_to_end(&mut bytes).map_err(UpdateError::Boot)?;
+        Ok(bytes)
     }
 
     /// The image of another version than the one that runs, whatever its counter.

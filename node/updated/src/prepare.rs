@@ -3,14 +3,18 @@
 use crate::disk::Slots;
 use crate::error::UpdateError;
 use crate::esp::{BootPartition, read_uki};
-use crate::staged::Part;
+use crate::repository::Repository;
+use crate::staged::{Part, hex};
 use crate::transfer::{Source, Transfer, read_start};
 use crate::updater::Updater;
 use ampoule_layout::BLOCK_SIZE;
 use ampoule_update::Update;
+use ampoule_update::config::Config;
 use ampoule_update::delta::Index;
 use ampoule_update::loader::{self, Image};
 use ampoule_update::tree::{self, Tree, TreeError};
+use ampoule_update::uki;
+use sha2::{Digest, Sha256};
 use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
@@ -26,7 +30,7 @@ impl Updater {
         progress.set_total(update.size.root);
         progress.begin("fetching tree, kernel and boot loader");
         let tree = self.staged.tree(&update, &repository)?;
-        self.staged.fetch(Part::Image, &update, &repository)?;
+        self.fetch_image(&update, &repository, &config)?;
         self.staged.fetch(Part::Loader, &update, &repository)?;
         let next = self.staged_image(&update)?;
         repository.target_of(&update.images.root, update.size.root)?;
@@ -36,6 +40,25 @@ impl Updater {
         progress.begin("clearing the idle slot");
         self.clear_idle(&next)?;
         self.fill_idle(&update, &tree, &source)
+    }
+
+    /// A kernel that stays is nearly all of a kernel image, and the node has it.
+    fn fetch_image(&self, update: &Update, repository: &Repository, config: &Config) -> Result<(), UpdateError> {
+        if let Some(kernel) = self.running_kernel(update) {
+            self.staged.put_together(&kernel, update, repository, &self.fetcher(config))?;
+        }
+        self.staged.fetch(Part::Image, update, repository)
+    }
+
+    /// The kernel of the image that runs, if it is that of the update.
+    pub(crate) fn running_kernel(&self, update: &Update) -> Option<Vec<u8>> {
+        let wanted = update.kernel.as_ref()?;
+        let image = BootPartition::open(&self.places, false).and_then(|boot| boot.image_of(&self.identity.version));
+        let mut image = image.map_err(|error| log::info!("the kernel is fetched: {}", ampoule_report::chain(&error))).ok()?;
+        let place = uki::kernel(&image).ok()?;
+        image.truncate(place.end);
+        image.drain(..place.start);
+        (image.len() as u64 == wanted.size && hex(&Sha256::digest(&image)) == wanted.sha256).then_some(image)
     }
 
     /// The kernel image that is kept, if it is that of the update: the one that starts its root.

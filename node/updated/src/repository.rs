@@ -4,6 +4,7 @@
 
 use crate::fetcher::{Answer, FetchError, Fetcher};
 use crate::places::{read_bounded, write_whole};
+use crate::staged::hex;
 use ampoule_fetchwire::Kind;
 use ampoule_update::config::Config;
 use ampoule_update::manifest::{MANIFEST, MAX_MANIFEST};
@@ -151,7 +152,7 @@ impl Repository {
     pub(crate) fn target(&self, name: &TargetName) -> Result<Target, RepositoryError> {
         let found = self.inner.targets().signed.targets.get(&tuf_name(name)?);
         let target = found.ok_or_else(|| RepositoryError::Missing(name.to_string()))?;
-        let sha256 = target.hashes.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex(&target.hashes.sha256);
         Ok(Target { length: target.length, sha256 })
     }
 

@@ -1,8 +1,10 @@
 //! What `prepare` fetched and `activate` needs: kernel image and boot loader, with what proves them; the tree, and how far the root is.
 
 use crate::error::UpdateError;
+use crate::fetcher::Fetcher;
 use crate::places::{Places, read_bounded, remove, write_whole};
 use crate::repository::{Repository, Target};
+use ampoule_fetchwire::Range;
 use ampoule_layout::RootHash;
 use ampoule_update::TargetName;
 use ampoule_update::delta::Bitmap;
@@ -15,6 +17,7 @@ use std::path::PathBuf;
 
 const TREE: &str = "tree";
 const DONE: &str = "done";
+const DRAFT: &str = "draft";
 /// Longest bitmap: a bit for each block of the largest slot, and its head.
 const MAX_DONE: u64 = 1 << 20;
 
@@ -94,20 +97,55 @@ impl Staged {
             Part::Loader => (&update.images.loader, update.size.loader),
         };
         let target = repository.target_of(name, length)?;
-        if self.is(part, &target) {
-            return self.prove(part, &target);
+        if !self.is(part.name(), &target) {
+            self.download(part, name, length, repository)?;
         }
-        self.download(part, name, length, repository)?;
         self.prove(part, &target)
+    }
+
+    /// Puts the kernel image together from a kernel that the node has and what is around it; whether that came out as the one that is signed. If not, it is fetched
+    /// whole.
+    pub(crate) fn put_together(
+        &self,
+        kernel: &[u8],
+        update: &Update,
+        repository: &Repository,
+        fetcher: &Fetcher,
+    ) -> Result<bool, UpdateError> {
+        let (name, length) = (&update.images.boot, update.size.boot);
+        let target = repository.target_of(name, length)?;
+        if self.is(Part::Image.name(), &target) {
+            return Ok(true);
+        }
+        let Some(place) = &update.kernel else { return Ok(false) };
+        let (url, end) = (repository.address(name)?, place.offset + place.size);
+        std::fs::create_dir_all(&self.folder).map_err(self.io("make the folder", ""))?;
+        let mut file = File::create(self.path(DRAFT)).map_err(self.io("make", DRAFT))?;
+        let part = |offset: u64, length: u64, file: &mut File| fetch_part(fetcher, &url, offset, length, file);
+        let put = part(0, place.offset, &mut file).and_then(|()| file.write_all(kernel)).and_then(|()| part(end, length - end, &mut file));
+        if let Err(error) = put {
+            log::info!("the kernel image is fetched whole: {error}");
+            return Ok(false);
+        }
+        let right = self.is(DRAFT, &target);
+        if right {
+            self.keep(file, Part::Image)?;
+        } else {
+            log::warn!("{url} sent wrong bytes around the kernel; it is fetched whole");
+        }
+        Ok(right)
     }
 
     /// Under another name until its hash is right.
     fn download(&self, part: Part, name: &TargetName, length: u64, repository: &Repository) -> Result<(), UpdateError> {
         std::fs::create_dir_all(&self.folder).map_err(self.io("make the folder", ""))?;
-        let draft = self.path("draft");
-        let mut file = File::create(&draft).map_err(self.io("make", "draft"))?;
+        let mut file = File::create(self.path(DRAFT)).map_err(self.io("make", DRAFT))?;
         repository.read(name, length, |piece| file.write_all(piece))?;
-        file.sync_all().and_then(|()| std::fs::rename(&draft, self.path(part.name()))).map_err(self.io("keep", part.name()))
+        self.keep(file, part)
+    }
+
+    fn keep(&self, draft: File, part: Part) -> Result<(), UpdateError> {
+        draft.sync_all().and_then(|()| std::fs::rename(self.path(DRAFT), self.path(part.name()))).map_err(self.io("keep", part.name()))
     }
 
     fn prove(&self, part: Part, target: &Target) -> Result<(), UpdateError> {
@@ -124,16 +162,16 @@ impl Staged {
         let proof = read_bounded(&self.proof(part), 200).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
         let proof = proof.as_deref().and_then(|text| text.trim().split_once(' ')).ok_or(UpdateError::Cache(part.name()))?;
         let target = Target { sha256: proof.0.to_owned(), length: proof.1.parse().map_err(|_| UpdateError::Cache(part.name()))? };
-        if !self.is(part, &target) {
+        if !self.is(part.name(), &target) {
             return Err(UpdateError::Cache(part.name()));
         }
         let file = File::open(self.path(part.name())).map_err(self.io("open", part.name()))?;
         Ok((file, target.length))
     }
 
-    fn is(&self, part: Part, target: &Target) -> bool {
+    fn is(&self, name: &str, target: &Target) -> bool {
         let digest = || -> io::Result<(String, u64)> {
-            let mut file = File::open(self.path(part.name()))?.take(MAX_BOOT);
+            let mut file = File::open(self.path(name))?.take(MAX_BOOT);
             let (mut hasher, mut piece, mut length) = (Sha256::new(), vec![0; 64 * 1024], 0);
             loop {
                 match file.read(&mut piece)? {
@@ -144,7 +182,7 @@ impl Staged {
                     }
                 }
             }
-            Ok((hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect(), length))
+            Ok((hex(&hasher.finalize()), length))
         };
         digest().is_ok_and(|(sha256, length)| sha256 == target.sha256 && length == target.length)
     }
@@ -159,10 +197,29 @@ impl Staged {
 
     /// Nothing of it is needed any more.
     pub(crate) fn clear(&self) {
-        for name in [TREE, DONE, "draft", Part::Image.name(), Part::Loader.name(), "image.efi.sha256", "loader.efi.sha256"] {
+        for name in [TREE, DONE, DRAFT, Part::Image.name(), Part::Loader.name(), "image.efi.sha256", "loader.efi.sha256"] {
             if let Err(error) = remove(&self.path(name)) {
                 log::warn!("{}: {error}", self.path(name).display());
             }
         }
     }
+}
+
+fn fetch_part(fetcher: &Fetcher, url: &str, offset: u64, length: u64, file: &mut File) -> io::Result<()> {
+    if length == 0 {
+        return Ok(());
+    }
+    let mut answer = fetcher.open(url, Some(Range { offset, length }), length).map_err(io::Error::other)?;
+    let mut piece = vec![0; 32 * 1024];
+    loop {
+        match answer.read(&mut piece).map_err(io::Error::other)? {
+            0 => return Ok(()),
+            got => file.write_all(&piece[..got])?,
+        }
+    }
+}
+
+/// Hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

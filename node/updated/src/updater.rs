@@ -218,12 +218,13 @@ impl Updater {
                 (self.staged.tree(&self.chosen(&config, &repository)?, &repository)?, chosen.size.hash)
             }
         };
+        let kernel = self.running_kernel(chosen).map_or(0, |kernel| kernel.len() as u64);
         let plan = delta::plan(&tree, &self.index_of_running(), &self.staged.done(chosen), Limits::default());
         Ok(UpdatePlan {
             from: self.identity.version.to_string(),
             to: chosen.version.to_string(),
-            fetch_bytes: plan.bytes_to_fetch() + tree_bytes + chosen.size.boot + chosen.size.loader,
-            reuse_bytes: (plan.copied() + plan.kept()) * ampoule_layout::BLOCK_SIZE,
+            fetch_bytes: plan.bytes_to_fetch() + tree_bytes + chosen.size.boot - kernel + chosen.size.loader,
+            reuse_bytes: (plan.copied() + plan.kept()) * ampoule_layout::BLOCK_SIZE + kernel,
             requests: plan.ranges.len() as u64,
             reboot: true,
             migrations: Vec::new(),

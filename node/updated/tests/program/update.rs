@@ -1,6 +1,6 @@
 //! An update as it should go, and as it goes with interruptions.
 
-use crate::node::{BLOCK, Node, blocks};
+use crate::node::{BLOCK, Node, blocks, file};
 use ampoule_api_types::v1::WorkloadState;
 use serde_json::json;
 use std::fs;
@@ -27,13 +27,14 @@ fn only_new_blocks_are_fetched_and_the_next_boot_tries_them() {
     let plan = node.command("plan")["ok"].clone();
     assert_eq!(
         (plan["from"].as_str(), plan["to"].as_str(), plan["reuse-bytes"].as_u64()),
-        (Some("1.0.0"), Some("1.1.0"), Some(140 * BLOCK as u64))
+        (Some("1.0.0"), Some("1.1.0"), Some(140 * BLOCK as u64 + 10_000))
     );
     node.workloads.lock().expect("lock").extend([("web".to_owned(), WorkloadState::Running), ("off".to_owned(), WorkloadState::Failed)]);
     node.run("prepare").expect("prepared");
     assert_eq!(node.state(), "Staged");
     assert!(node.slot_b_is("1.1.0"), "{}", node.log());
     assert_eq!(node.web.sent.load(Ordering::SeqCst), 60 * BLOCK as u64, "exactly what it does not have");
+    assert!(node.web.images.load(Ordering::SeqCst) < 4000, "the kernel is the one that runs");
     assert_eq!(node.names("esp/EFI/Linux"), ["ampoule_1.0.0.efi"], "nothing boots it yet");
     node.run("activate").expect("activated");
     assert_eq!(node.names("esp/EFI/Linux"), ["ampoule_1.0.0.efi", "ampoule_1.1.0+3.efi"]);
@@ -67,6 +68,29 @@ fn a_server_without_ranges_brings_the_whole_root() {
     node.take_update();
     assert!(node.slot_b_is("1.1.0"));
     assert!(node.log().contains("the server sends whole files only"), "{}", node.log());
+}
+
+#[test]
+fn a_new_kernel_is_fetched_with_its_image() {
+    let mut node = Node::new();
+    // A longer version has another kernel.
+    node.publish("1.1.0-rc.1", &next());
+    node.start();
+    node.take_update();
+    assert!(node.web.images.load(Ordering::SeqCst) > 10_000);
+    assert!(node.slot_b_is("1.1.0-rc.1"));
+}
+
+#[test]
+fn a_kernel_image_that_does_not_come_out_right_is_fetched_whole() {
+    let mut node = Node::new();
+    node.publish("1.1.0", &next());
+    // The kernel is the same, what is around it is not what was signed: only an image that is fetched whole is.
+    node.web.lie_about_parts.store(true, Ordering::SeqCst);
+    node.start();
+    node.take_update();
+    assert!(node.log().contains("wrong bytes around the kernel"), "{}", node.log());
+    assert_eq!(fs::read(node.path("esp/EFI/Linux/ampoule_1.1.0+3.efi")).expect("an image"), file(&node.versions["1.1.0"], "ampoule.efi"));
 }
 
 /// Blocks that differ from those of 1.0.0, in many ranges.

@@ -18,10 +18,12 @@ pub(crate) struct Web {
     pub(crate) budget: Arc<AtomicI64>,
     /// Bytes of roots that it sent.
     pub(crate) sent: Arc<AtomicU64>,
-    /// Requests for roots.
-    pub(crate) requests: Arc<AtomicU64>,
+    /// Bytes of kernel images that it sent.
+    pub(crate) images: Arc<AtomicU64>,
     /// Block of a root that it sends with one byte changed; none below zero.
     pub(crate) lie: Arc<AtomicI64>,
+    /// Whether parts of kernel images are sent with one byte changed.
+    pub(crate) lie_about_parts: Arc<AtomicBool>,
     /// Milliseconds before each KiB of a root.
     pub(crate) pace: Arc<AtomicU64>,
 }
@@ -35,9 +37,10 @@ impl Web {
             ranges: Arc::new(AtomicBool::new(true)),
             budget: Arc::new(AtomicI64::new(i64::MAX)),
             sent: Arc::default(),
-            requests: Arc::default(),
+            images: Arc::default(),
             lie: Arc::new(AtomicI64::new(-1)),
             pace: Arc::default(),
+            lie_about_parts: Arc::default(),
         };
         let serving = web.clone();
         std::thread::spawn(move || {
@@ -60,10 +63,10 @@ impl Web {
         };
         let is_root = path.ends_with("root.erofs");
         if is_root {
-            self.requests.fetch_add(1, Ordering::SeqCst);
-            if let Ok(block) = usize::try_from(self.lie.load(Ordering::SeqCst)) {
-                bytes[block * 4096 + 7] ^= 1;
-            }
+            self.lie_in(&mut bytes);
+        }
+        if path.ends_with("uki.efi") && range.is_some() && self.lie_about_parts.load(Ordering::SeqCst) {
+            bytes[5] ^= 1;
         }
         let whole = bytes.len();
         let range = range.filter(|_| self.ranges.load(Ordering::SeqCst));
@@ -74,7 +77,16 @@ impl Web {
         };
         let part = &bytes[first..=last];
         write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", part.len()).ok()?;
+        if path.ends_with("uki.efi") {
+            self.images.fetch_add(part.len() as u64, Ordering::SeqCst);
+        }
         if is_root { self.send(&mut stream, part) } else { stream.write_all(part).ok() }
+    }
+
+    fn lie_in(&self, root: &mut [u8]) {
+        if let Ok(block) = usize::try_from(self.lie.load(Ordering::SeqCst)) {
+            root[block * 4096 + 7] ^= 1;
+        }
     }
 
     fn send(&self, stream: &mut TcpStream, part: &[u8]) -> Option<()> {
