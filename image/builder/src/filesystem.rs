@@ -31,9 +31,9 @@ const SEED_FEATURES: &str = "none,has_journal,ext_attr,resize_inode,dir_index,fi
 pub(crate) fn erofs(root: &Path, file_contexts: &Path, image: &Path, stage: &Stage) -> anyhow::Result<()> {
     let mut contexts = std::ffi::OsString::from("--file-contexts=");
     contexts.push(file_contexts);
-    // Large clusters compress better; 128 KiB is what a read of a cold page may cost at most.
+    // Large clusters compress better; 256 KiB is what a read of a cold page may cost at most.
     Tool::new("mkfs.erofs")
-        .args(["--quiet", "-zlz4hc,12", "-C131072", "-T0", "-U", ROOT_UUID, "--all-root"])
+        .args(["--quiet", "-zlz4hc,12", "-C262144", "-T0", "-U", ROOT_UUID, "--all-root"])
         .arg(contexts)
         .arg(image)
         .arg(root)
