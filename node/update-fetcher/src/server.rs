@@ -3,7 +3,6 @@
 use crate::{agents::Agents, fetch, probe};
 use ampoule_fetchwire::{Kind, MAX_LINE, Outcome, Request};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -15,13 +14,7 @@ const AT_ONCE: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-    Ok(listener)
+    ampoule_report::listen(path, 0o660)
 }
 
 /// How many requests are being served.
