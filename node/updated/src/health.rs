@@ -27,8 +27,8 @@ const AT_ONCE: usize = 4;
 
 /// What the boot must show.
 pub(crate) fn gates(config: &Config, trial: Option<&Trial>, places: &Places) -> Gates {
-    let there = services(places).unwrap_or_default();
-    // Without an answer of init all are asked for: then it is not well.
+    let there = services_of_the_image(places);
+    // Without any answer of init all are asked for: then it is not well.
     let wanted = |name: &&str| there.is_empty() || there.iter().any(|(known, _)| known == name);
     Gates {
         services: REQUIRED.into_iter().filter(wanted).map(str::to_owned).collect(),
@@ -37,6 +37,17 @@ pub(crate) fn gates(config: &Config, trial: Option<&Trial>, places: &Places) -> 
         settle: SETTLE,
         limit: config.health_timeout,
     }
+}
+
+/// Asked again for a while: an init that is busy is no sign of health or of the lack of it.
+fn services_of_the_image(places: &Places) -> Vec<(String, bool)> {
+    for _ in 0..10 {
+        if let Ok(services) = services(places) {
+            return services;
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    Vec::new()
 }
 
 /// What it shows at the moment, `elapsed` seconds after the watch began.
