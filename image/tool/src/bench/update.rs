@@ -198,9 +198,9 @@ fn page(cases: &[Measured], from: &Path, to: &Path) -> String {
          all that a node asks for beside TUF's metadata (some KiB): blocks of the root that it does not have, with the small gaps between them, the hash tree whole, and the kernel image without the kernel if that\n\
          is the same."
             .to_owned(),
-        ours(cases),
+        ours(cases).trim_end().to_owned(),
         "Wanted: at most the changed files as the image has them, compressed, and 2 % of the image; for one daemon at most a tenth of the image.".to_owned(),
-        others(cases),
+        others(cases).trim_end().to_owned(),
         "Other ways, for root and kernel image: the whole image packed with zstd at its default level; zchunk and casync (Debian's versions, their own chunk sizes), whose chunks come from a server as ours\n\
          do, over the same image files; xdelta3 and bsdiff, which need a patch for each pair of versions, as the floor. `-`: the program is not on this machine."
             .to_owned(),
