@@ -187,9 +187,19 @@ impl Folder {
     /// # Errors
     /// The kernel's reason.
     pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        // Kept open until all is durable: a file that is replaced gives its clusters back when nobody has it any more, and its name must not lead to them then.
+        let (file, replaced) = (self.open(from, OFlags::RDONLY)?, self.open(to, OFlags::RDONLY).ok());
         renameat(&self.0, from, &self.0, to)?;
+        // An entry of a folder gets its content when the file is written. One that was there changes at once; of a new one the long name comes first, since a kernel
+        // image under its short name alone has no counter. Until then it is an empty file, which the boot loader leaves out.
+        if replaced.is_some() {
+            file.sync_all()?;
+        }
         self.sync_parent(to)?;
-        self.sync_parent(from)
+        file.sync_all()?;
+        self.sync_parent(from)?;
+        drop(replaced);
+        Ok(())
     }
 
     /// Removes a file, or finds it gone.

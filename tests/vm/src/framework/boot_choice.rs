@@ -137,6 +137,10 @@ impl BootFiles {
             if entry.is_file() {
                 let mut bytes = Vec::new();
                 entry.to_file().read_to_end(&mut bytes).with_context(|| format!("{folder}/{} cannot be read", entry.file_name()))?;
+                // FAT gives a new name its content after the name itself; an empty file is no image to the loader (systemd-boot, `config_entry_add_unified`).
+                if bytes.is_empty() && folder == IMAGES {
+                    continue;
+                }
                 self.names_in(folder).push(entry.file_name());
                 self.contents.insert(format!("{folder}/{}", entry.file_name()), bytes);
             }
