@@ -27,8 +27,9 @@ pub enum UpdateCommand {
     Rollback,
     /// Let a version be tried again that was not good
     Forgive {
-        /// Which
-        #[arg(value_name = "VERSION")]
+        /// Which version, as `update status` names it
+        // An argument that clap calls `version` is its own `--version` in the host tool.
+        #[arg(id = "bad-version", value_name = "VERSION")]
         version: String,
     },
 }

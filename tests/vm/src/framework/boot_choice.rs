@@ -56,12 +56,17 @@ pub(crate) fn boot_choice(disk: &Crashed<'_>, known: &[Known]) -> Result<Version
     let images: Vec<Image> = known.iter().map(|known| known.image.clone()).collect();
     let mut esp = files.names.clone();
     let first = next(&esp, &images)?;
+    let mut whole = Vec::new();
     for _ in 0..MANY_BOOTS {
         let entry = next(&esp, &images)?;
         let version = entry.version.clone();
         let known = known.iter().find(|known| known.image.version == version).context("an unknown version")?;
         files.whole(&entry, known)?;
-        table.whole(disk, known)?;
+        // To be compared once: the counters change nothing in a slot.
+        if !whole.contains(&version) {
+            table.whole(disk, known)?;
+            whole.push(version);
+        }
         if entry.counter.is_none_or(|counter| counter.left == 0) {
             return Ok(first.version);
         }
