@@ -37,6 +37,8 @@ const DOMAINS: &[(&str, &str)] = &[
     ("containerd", "containerd_t"),
     ("hostd", "hostd_t"),
     ("probe", "probe_t"),
+    ("updated", "updated_t"),
+    ("update-fetcher", "update_fetcher_t"),
     ("storage", "storage_t"),
     ("provisioner", "provision_t"),
     ("kernel-settings", "kernel_settings_t"),

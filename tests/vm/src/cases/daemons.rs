@@ -34,18 +34,20 @@ struct Boxed {
     writable: &'static str,
 }
 
+const DAC_READ_SEARCH: u64 = 1 << 2;
 const NET_BIND_SERVICE: u64 = 1 << 10;
 const NET_ADMIN: u64 = 1 << 12;
 const NET_RAW: u64 = 1 << 13;
 const SYS_MODULE: u64 = 1 << 16;
+const SYS_ADMIN: u64 = 1 << 21;
 const SYS_TIME: u64 = 1 << 25;
 const SYSLOG: u64 = 1 << 34;
 
-const BOXES: [Boxed; 7] = [
+const BOXES: [Boxed; 9] = [
     Boxed {
         name: "apid",
         user: 60_600,
-        groups: "60601,60602,60606,60608,60609",
+        groups: "60601,60602,60606,60608,60609,60610",
         capabilities: NET_BIND_SERVICE,
         network: "host",
         writable: "/etc,/run/ampoule/apid,/state/settings",
@@ -63,6 +65,23 @@ const BOXES: [Boxed; 7] = [
     Boxed { name: "clock", user: 60_603, groups: "", capabilities: SYS_TIME, network: "own", writable: "/state/clock" },
     Boxed { name: "ntpd", user: 60_604, groups: "60601", capabilities: SYS_TIME, network: "host", writable: "/run/ampoule/ntpd" },
     Boxed { name: "modload", user: 60_607, groups: "", capabilities: SYS_MODULE, network: "own", writable: "/state/modload" },
+    Boxed {
+        name: "update-fetcher",
+        user: 60_612,
+        groups: "60601",
+        capabilities: 0,
+        network: "host",
+        writable: "/run/ampoule/update-fetcher",
+    },
+    // Root, as devices and the boot partition are root's; its service file has the reason.
+    Boxed {
+        name: "updated",
+        user: 0,
+        groups: "60600,60608,60609,60612",
+        capabilities: DAC_READ_SEARCH | SYS_ADMIN,
+        network: "own",
+        writable: "/run/ampoule/updated,/state/updated,/var/lib/ampoule/updated",
+    },
 ];
 
 /// Those that stay root, with the reason in their service files.
