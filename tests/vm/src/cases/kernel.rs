@@ -110,7 +110,11 @@ fn boot_parameters_take_one_reboot(context: &Context) -> Result<()> {
     let lines = node.log_of("boot-parameters")?;
     let reboots = lines.iter().filter(|line| line.text.contains("the node is rebooted")).count();
     ensure!(reboots == 1, "{reboots} reboots: {lines:#?}");
-    ensure!(node.service("boot-parameters")?.pid.is_none(), "it has not ended");
+    // Others start while it is at work.
+    node.eventually("it ends", within(60), |node| {
+        ensure!(node.service("boot-parameters")?.pid.is_none(), "it runs");
+        Ok(())
+    })?;
     node.reboots()?;
     node.eventually("the parameters are there again", within(120), |node| {
         let seen = node.console().matches("PROBE parameters loglevel=5 printk.time=1").count();
