@@ -37,7 +37,7 @@ impl Facts {
 
     /// The hash, in hexadecimal.
     pub(crate) fn finish(&self) -> String {
-        hex(&self.0.clone().finalize())
+        ampoule_base::hex(&self.0.clone().finalize())
     }
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn file(path: &Path) -> anyhow::Result<String> {
     let mut buffer = vec![0; 1 << 16];
     loop {
         match file.read(&mut buffer).with_context(|| format!("cannot read {}", path.display()))? {
-            0 => return Ok(hex(&hasher.finalize())),
+            0 => return Ok(ampoule_base::hex(&hasher.finalize())),
             n => hasher.update(&buffer[..n]),
         }
     }
@@ -69,10 +69,6 @@ pub(crate) fn files_below(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ impl Image {
     fn kernel(&self) -> Result<Kernel> {
         let bytes = std::fs::read(&self.parts.boot).with_context(|| format!("cannot read {}", self.parts.boot.display()))?;
         let place = ampoule_update::uki::kernel(&bytes).with_context(|| format!("{} is no kernel image", self.parts.boot.display()))?;
-        let sha256 = crate::repository::hex(&Sha256::digest(&bytes[place.clone()]));
+        let sha256 = ampoule_base::hex(&Sha256::digest(&bytes[place.clone()]));
         Ok(Kernel { offset: place.start as u64, size: place.len() as u64, sha256 })
     }
 }

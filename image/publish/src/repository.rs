@@ -110,7 +110,7 @@ impl Repository {
 
     /// Where the file of a target is.
     pub(crate) fn file(&self, name: &str, target: &Target) -> PathBuf {
-        self.targets().join(format!("{}.{name}", hex(&target.hashes.sha256)))
+        self.targets().join(format!("{}.{name}", ampoule_base::hex(&target.hashes.sha256)))
     }
 }
 
@@ -345,8 +345,4 @@ fn keep(file: tempfile::NamedTempFile, path: &Path) -> Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(())
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -9,7 +9,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 /// From a finished hash.
 pub(crate) fn of(hash: &[u8]) -> String {
-    hash.iter().fold(String::from("sha256:"), |text, byte| format!("{text}{byte:02x}"))
+    format!("sha256:{}", ampoule_base::hex(hash))
 }
 
 /// Whether `text` is a digest and nothing else; it becomes part of a path.

@@ -27,4 +27,4 @@ pub use pem::{PemCertificates, PemPrivateKey};
 pub use registry_host::{RegistryHost, RegistryPattern};
 pub use secret::Secret;
 pub use size::ByteSize;
-pub use text::Invalid;
+pub use text::{Invalid, hex};

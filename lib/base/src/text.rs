@@ -23,6 +23,12 @@ impl Invalid {
     }
 }
 
+/// Bytes as lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Longest quotation of a wrong value, in characters: enough to recognise it, too little to fill a console.
 const QUOTED: usize = 60;
 

@@ -112,5 +112,5 @@ fn digest(old: &State, new: &State, files: &[FileChange]) -> String {
         part(path.as_bytes());
         part(file.as_ref().map(|f| f.content.as_slice()).unwrap_or_default());
     }
-    sum.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    ampoule_base::hex(&sum.finalize())
 }

@@ -23,6 +23,6 @@ pub(crate) fn unseal<T: DeserializeOwned>(bytes: &[u8]) -> Option<(T, String)> {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    let sum: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
+    let sum = ampoule_base::hex(&Sha256::digest(bytes));
     format!("sha256:{sum}")
 }

@@ -8,7 +8,7 @@ mod name;
 mod order;
 mod steps;
 
-pub use name::{Counter, entry_name, image_name, parse_entry_name, parse_image_name};
+pub use name::{Counter, entry_name, image_name, parse_counter, parse_entry_name, parse_image_name};
 pub use order::{Entry, compare_versions, counted, entries, order_of};
 pub use steps::{LoaderError, Source, Step, activate, bless, condemn, deactivate, replace_loader, rollback, stage};
 

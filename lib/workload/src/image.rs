@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::workload::hex;
+use ampoule_base::hex;
 
 /// Largest index, manifest or configuration that is read, in bytes. Registries refuse manifests above 4 MiB.
 pub const MAX_DOCUMENT_BYTES: u64 = 4 * 1024 * 1024;

@@ -108,13 +108,8 @@ impl Workload {
         };
         // Serialising plain structs, strings and numbers cannot fail.
         let text = serde_json::to_vec(&fixed).unwrap_or_default();
-        hex(&Sha256::digest(text))
+        ampoule_base::hex(&Sha256::digest(text))
     }
-}
-
-/// Lower-case hexadecimal text of `bytes`.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use ampoule_plan::{Action, Change, File, FileChange, Image, Plan, Reader, Servic
 use ampoule_report::chain;
 use ampoule_settings::Settings;
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 /// What was done of a plan.
@@ -75,27 +75,11 @@ fn service_step(options: &Options, action: &ServiceAction) -> ServiceStep {
 }
 
 fn write(root: &Path, path: &str, file: &File) -> io::Result<()> {
-    write_whole(&root.join(path.trim_start_matches('/')), file)
-}
-
-/// Beside its place, then renamed into it: whoever reads sees the old or the new, never a part.
-fn write_whole(path: &Path, file: &File) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(path);
-    fs::DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
-    let draft = path.with_extension("new");
-    let written = write_draft(&draft, file).and_then(|()| fs::rename(&draft, path));
-    written.inspect_err(|_| drop(fs::remove_file(&draft)))
-}
-
-fn write_draft(draft: &Path, file: &File) -> io::Result<()> {
-    let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(file.mode).open(draft)?;
-    out.set_permissions(fs::Permissions::from_mode(file.mode))?;
-    out.write_all(&file.content)
+    let path = root.join(path.trim_start_matches('/'));
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(path.parent().unwrap_or(&path))?;
+    ampoule_files::replace(&path, &file.content, file.mode)
 }
 
 fn remove(root: &Path, path: &str) -> io::Result<()> {
-    match fs::remove_file(root.join(path.trim_start_matches('/'))) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    ampoule_files::remove(&root.join(path.trim_start_matches('/')))
 }

@@ -41,7 +41,7 @@ pub(crate) fn begin(options: &Options, open: &[SourceReport]) {
     for place in open {
         log::error!("User data of {} is missing: {}. The node runs without it and takes it once it comes", place.source, place.detail);
     }
-    if let Err(error) = user_data::write(&mark(options), names(open).as_bytes()) {
+    if let Err(error) = ampoule_files::replace_durably(&mark(options), names(open).as_bytes(), 0o600) {
         log::error!("User data that comes later will wait for somebody to apply it: cannot write down that it is awaited: {error}");
     }
 }

@@ -16,8 +16,7 @@ pub(crate) fn read(options: &Options) -> Option<u64> {
 /// Leaves a number. Without it the next start tells services once too often.
 pub(crate) fn write(options: &Options, number: u64) {
     let path = path(options);
-    let draft = path.with_extension("new");
-    if let Err(error) = std::fs::write(&draft, number.to_string()).and_then(|()| std::fs::rename(&draft, &path)) {
+    if let Err(error) = ampoule_files::replace(&path, number.to_string().as_bytes(), 0o644) {
         log::warn!("Cannot write {}: {error}", path.display());
     }
 }

@@ -5,8 +5,7 @@ use ampoule_provision::{Source, SourceReport};
 use ampoule_report::chain;
 use ampoule_settings::{Fragment, MAX_USER_DATA, Model, UserDataError, parse_user_data};
 use std::fs;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Largest memory of what was taken, in bytes: unpacked user data of every place, as JSON.
@@ -68,18 +67,9 @@ pub(crate) fn taken(options: &Options, model: &Model) -> Option<Fragment> {
 /// Writes down what was taken. It may hold secrets.
 pub(crate) fn keep(options: &Options, taken: &Fragment) {
     let path = path(options);
-    if let Err(error) = write(&path, taken.to_json().to_string().as_bytes()) {
+    if let Err(error) = ampoule_files::replace_durably(&path, taken.to_json().to_string().as_bytes(), 0o600) {
         log::warn!("Changes of user data will not be noticed: cannot write {}: {error}", path.display());
     }
-}
-
-/// Beside its place, synced, then renamed: whole or not at all.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let draft = path.with_extension("tmp");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)
 }
 
 /// What `provision` says about each place; nothing if it left no report.

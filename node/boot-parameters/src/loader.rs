@@ -5,10 +5,8 @@ use std::io;
 
 use ampoule_disk::Folder;
 use ampoule_kernel::{Entry, EntryStep};
+use ampoule_update::loader::{COPIES, ENTRIES, IMAGES, parse_counter};
 
-const ENTRIES: &str = "loader/entries";
-const IMAGES: &str = "EFI/Linux";
-const COPIES: &str = "EFI/ampoule";
 const SETTLED: &str = "EFI/ampoule/settled";
 
 /// The files that concern the version of the system that runs.
@@ -134,13 +132,12 @@ impl Loader<'_> {
     }
 }
 
-/// The counter in a file's name: nothing, `+LEFT` or `+LEFT-DONE`; the outer `None` if it is none of these.
+/// The boots left in what a file's name has behind the version: nothing, `+LEFT` or `+LEFT-DONE`; the outer `None` if it is none of these.
 fn counter(text: &str) -> Option<Option<u32>> {
-    let Some(counter) = text.strip_prefix('+') else { return text.is_empty().then_some(None) };
-    let (left, done) = counter.split_once('-').unwrap_or((counter, "0"));
-    let digits = |text: &str| text.parse::<u32>().ok().filter(|_| text.bytes().all(|c| c.is_ascii_digit()));
-    digits(done)?;
-    digits(left).map(Some)
+    match text.strip_prefix('+') {
+        Some(counter) => parse_counter(counter).map(|counter| Some(counter.left)),
+        None => text.is_empty().then_some(None),
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use std::{
 use ampoule_disk::{Disks, Folder, boot};
 use ampoule_initctl::{InitClient, InitError};
 use ampoule_kernel::{BootDocument, BootState, BootStep, DocumentError, EntryStep, Verdict, decide_boot, parameter_text, parse_document};
-use ampoule_layout::{CommandLine, CommandLineError};
+use ampoule_layout::{CommandLine, CommandLineError, os_release_value};
 use loader::Loader;
 
 /// What went wrong. Nothing is half done: the entry of before, or none, is what the next boot takes.
@@ -96,8 +96,8 @@ impl Node {
         let line = self.text("proc/cmdline")?;
         let (base, running) = split(line.trim())?;
         let release = self.text("usr/lib/os-release")?;
-        let version = first_of(&release, &["VERSION_ID"]);
-        let order = first_of(&release, &IN_ORDER);
+        let version = os_release_value(&release, "VERSION_ID").unwrap_or_default().to_owned();
+        let order = ampoule_update::loader::order_of(&release);
         Ok(Situation { wanted, reconcile: document.reboot_to_reconcile, base, running, version, order })
     }
 
@@ -181,15 +181,6 @@ impl Situation {
     fn loader(&self, root: OwnedFd) -> Loader<'_> {
         Loader { folder: Folder::new(root), version: &self.version, order: &self.order, base: &self.base }
     }
-}
-
-/// Where systemd-boot takes the version of a kernel image from, to put entries into their order (systemd-boot(7), 252).
-const IN_ORDER: [&str; 4] = ["IMAGE_VERSION", "VERSION", "VERSION_ID", "BUILD_ID"];
-
-/// The value of the first of `keys` that an os-release(5) has.
-fn first_of(release: &str, keys: &[&str]) -> String {
-    let value = |key: &&str| release.lines().find_map(|line| line.strip_prefix(*key)?.strip_prefix('='));
-    keys.iter().find_map(value).unwrap_or_default().trim_matches(['"', '\'']).to_owned()
 }
 
 /// The image's own part of a command line, and the rest of it.

@@ -4,7 +4,7 @@ use crate::known::Seconds;
 
 /// Midnight (UTC) of the day in the line `RELEASE_DATE=YYYY-MM-DD`; `None` without a right one.
 pub(crate) fn date(os_release: &str) -> Option<Seconds> {
-    let day = os_release.lines().find_map(|line| line.strip_prefix("RELEASE_DATE="))?;
+    let day = ampoule_layout::os_release_value(os_release, "RELEASE_DATE")?;
     let mut parts = day.split('-').map(|part| part.parse::<u64>().ok());
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
     let is_date = (1970..10_000).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);

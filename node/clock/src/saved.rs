@@ -2,16 +2,15 @@
 //!
 //! The checksum is there because one flipped bit makes another number of a digit, and a plausible one.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read, Write};
+use std::fs::DirBuilder;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use crate::known::Seconds;
 
-/// Name in the folder, and what it is called until it is whole.
+/// Name in the folder.
 const NAME: &str = "time";
-const UNFINISHED: &str = "time.new";
 
 /// Longest file read: two numbers and a line's end are 30 bytes.
 const MAX_BYTES: u64 = 64;
@@ -28,14 +27,12 @@ pub(crate) enum SavedError {
 /// What was saved in `folder`; `None` before the first time.
 pub(crate) fn read(folder: &Path) -> Result<Option<Seconds>, SavedError> {
     let place = || folder.display().to_string();
-    let file = match File::open(folder.join(NAME)) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(SavedError::Io { what: "read", folder: place(), source }),
-    };
-    let mut text = Vec::new();
-    file.take(MAX_BYTES).read_to_end(&mut text).map_err(|source| SavedError::Io { what: "read", folder: place(), source })?;
-    decode(&text).map(Some).ok_or_else(|| SavedError::Damaged { folder: place() })
+    match ampoule_files::read(&folder.join(NAME), MAX_BYTES) {
+        Ok(None) => Ok(None),
+        Ok(Some(text)) => decode(&text).map(Some).ok_or_else(|| SavedError::Damaged { folder: place() }),
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Err(SavedError::Damaged { folder: place() }),
+        Err(source) => Err(SavedError::Io { what: "read", folder: place(), source }),
+    }
 }
 
 /// Saves `time` in `folder`. When this returns, it survives a power cut; when it fails, what was there does.
@@ -45,12 +42,7 @@ pub(crate) fn write(folder: &Path, time: Seconds) -> Result<(), SavedError> {
 
 fn replace(folder: &Path, text: &str) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let unfinished = folder.join(UNFINISHED);
-    let mut file = File::create(&unfinished)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&unfinished, folder.join(NAME))?;
-    File::open(folder)?.sync_all()
+    ampoule_files::replace_durably(&folder.join(NAME), text.as_bytes(), 0o600)
 }
 
 fn encode(time: Seconds) -> String {
@@ -69,6 +61,7 @@ fn decode(text: &[u8]) -> Option<Seconds> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fs;
 
     #[test]
     fn what_was_written_is_read() {
@@ -79,7 +72,6 @@ mod tests {
             write(&folder, time).expect("written");
             assert_eq!(read(&folder).expect("read"), Some(time));
         }
-        assert!(!folder.join(UNFINISHED).exists());
     }
 
     #[test]
@@ -99,7 +91,7 @@ mod tests {
     fn a_failed_save_leaves_what_was_there() {
         let folder = tempfile::tempdir().expect("folder");
         write(folder.path(), 7).expect("written");
-        fs::create_dir(folder.path().join(UNFINISHED)).expect("in the way");
+        fs::create_dir(folder.path().join(".time.new")).expect("in the way");
         let error = ampoule_report::chain(&write(folder.path(), 8).expect_err("refused")).to_string();
         assert!(error.contains("Cannot save the time"), "{error}");
         assert_eq!(read(folder.path()).expect("read"), Some(7));

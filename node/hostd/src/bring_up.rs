@@ -111,7 +111,7 @@ fn labelled(mut mounts: Vec<Mount>, owner: Option<Isolation>) -> Vec<Mount> {
 /// What every workload has; read at each start, so a change is there for the next one that starts.
 async fn oci_defaults(ground: &Ground, name: &str) -> Result<OciDefaults, HostError> {
     let path = &ground.options.oci_defaults;
-    let Some(text) = files::read_bounded(path, MAX_OCI_DEFAULTS_BYTES).await? else { return Ok(OciDefaults::default()) };
+    let Some(text) = files::read_bounded(path, MAX_OCI_DEFAULTS_BYTES)? else { return Ok(OciDefaults::default()) };
     let defaults: OciDefaults = files::parse_secret(path, &text)?;
     defaults
         .beyond_reach()
@@ -173,7 +173,7 @@ async fn write_files(
     folder: &Path,
     attachment: &Attachment,
 ) -> Result<BTreeMap<&'static str, PathBuf>, HostError> {
-    let resolver = files::read_bounded(&ground.options.resolver, MAX_RESOLVER_BYTES).await?.unwrap_or_default();
+    let resolver = files::read_bounded(&ground.options.resolver, MAX_RESOLVER_BYTES)?.unwrap_or_default();
     let hosts = format!("127.0.0.1 localhost\n::1 localhost\n{} {name}\n", attachment.address);
     let content = [
         ("/etc/resolv.conf", "resolv.conf", resolver),

@@ -40,7 +40,7 @@ impl fmt::Debug for Credentials {
 impl Credentials {
     /// Reads the file; no file means no credentials.
     pub(crate) async fn read(path: &Path) -> Result<Self, HostError> {
-        let Some(text) = files::read_bounded(path, MAX_BYTES).await? else {
+        let Some(text) = files::read_bounded(path, MAX_BYTES)? else {
             return Ok(Self::default());
         };
         files::parse_secret(path, &text)

@@ -2,30 +2,16 @@
 
 use std::{io, path::Path};
 
-use tokio::io::AsyncReadExt;
-
 use crate::error::HostError;
 
-/// The content of a file of at most `max` bytes; `None` if there is no file.
-pub(crate) async fn read_bounded(path: &Path, max: u64) -> Result<Option<Vec<u8>>, HostError> {
-    let file = match tokio::fs::File::open(path).await {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(HostError::file("open", path)(error)),
-    };
-    let mut content = Vec::new();
-    file.take(max + 1).read_to_end(&mut content).await.map_err(HostError::file("read", path))?;
-    if content.len() as u64 > max {
-        return Err(HostError::file("read", path)(io::Error::other(format!("larger than {max} bytes"))));
-    }
-    Ok(Some(content))
+/// The content of a file of at most `max` bytes; `None` if there is no file. All that are read so are small and in memory.
+pub(crate) fn read_bounded(path: &Path, max: u64) -> Result<Option<Vec<u8>>, HostError> {
+    ampoule_files::read(path, max).map_err(HostError::file("read", path))
 }
 
 /// Writes a file so that a reader sees the old content or the new, never half of it.
 pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), HostError> {
-    let new = path.with_extension("new");
-    std::fs::write(&new, content).map_err(HostError::file("write", &new))?;
-    std::fs::rename(&new, path).map_err(HostError::file("replace", path))
+    ampoule_files::replace(path, content, 0o644).map_err(HostError::file("write", path))
 }
 
 /// Makes a folder and those above it.

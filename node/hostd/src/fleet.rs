@@ -29,7 +29,7 @@ struct Member {
 
 /// Reads the workloads from `path`; no file means none.
 pub(crate) async fn read_wanted(path: &std::path::Path) -> Result<Workloads, HostError> {
-    let Some(text) = files::read_bounded(path, MAX_WORKLOADS_BYTES).await? else {
+    let Some(text) = files::read_bounded(path, MAX_WORKLOADS_BYTES)? else {
         return Ok(Workloads::new());
     };
     files::parse_secret(path, &text)

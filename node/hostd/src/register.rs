@@ -30,7 +30,7 @@ impl Register {
     /// Reads what is kept at `path`, and takes over what containers of an earlier life have. A file that is damaged is as good as none:
     /// volumes get the label of their owner's new number when it starts.
     pub(crate) async fn open(path: &Path, running: &BTreeMap<String, Isolation>) -> Result<Self, HostError> {
-        let text = files::read_bounded(path, MAX_ISOLATIONS_BYTES).await.unwrap_or_else(|error| {
+        let text = files::read_bounded(path, MAX_ISOLATIONS_BYTES).unwrap_or_else(|error| {
             log::warn!("{error}; numbers are given anew");
             None
         });

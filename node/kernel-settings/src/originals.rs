@@ -48,11 +48,9 @@ impl Record {
         }
     }
 
-    /// Beside its place, then renamed into it: a crash leaves the old or the new.
     fn save(&self) -> Result<(), KernelSettingsError> {
-        let draft = self.path.with_extension("new");
-        let written = serde_json::to_vec(&self.originals).map_err(io::Error::from).and_then(|bytes| fs::write(&draft, bytes));
-        let moved = written.and_then(|()| fs::rename(&draft, &self.path));
-        moved.map_err(|source| KernelSettingsError::Record { path: self.path.clone(), source })
+        let bytes = serde_json::to_vec(&self.originals).map_err(io::Error::from);
+        let written = bytes.and_then(|bytes| ampoule_files::replace(&self.path, &bytes, 0o644));
+        written.map_err(|source| KernelSettingsError::Record { path: self.path.clone(), source })
     }
 }

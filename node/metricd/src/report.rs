@@ -2,7 +2,7 @@
 
 use crate::settings::Settings;
 use ampoule_initctl::{Phase, ServiceStatus};
-use std::collections::BTreeMap;
+use ampoule_layout::os_release_value;
 
 /// Why a report is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,8 +15,7 @@ pub(crate) enum Event {
 
 /// The query of a report.
 pub(crate) fn query(event: Event, settings: &Settings, os_release: &str, services: &[ServiceStatus]) -> Vec<(&'static str, String)> {
-    let os = fields(os_release);
-    let field = |name: &str| os.get(name).copied().unwrap_or_default().to_owned();
+    let field = |name: &str| os_release_value(os_release, name).unwrap_or_default().to_owned();
     let failed = failed(&settings.service_checks, services);
     let name = match event {
         Event::Boot => "boot-success",
@@ -44,15 +43,11 @@ fn failed(checks: &[String], services: &[ServiceStatus]) -> Vec<String> {
     checked.filter(|s| !well(s.phase)).map(|s| s.name.as_str().to_owned()).collect()
 }
 
-/// `os-release(5)`.
-fn fields(text: &str) -> BTreeMap<&str, &str> {
-    text.lines().filter_map(|l| l.split_once('=')).map(|(k, v)| (k, v.trim_matches('"'))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use ampoule_supervise::message::Name;
+    use std::collections::BTreeMap;
 
     fn service(name: &str, phase: Phase) -> ServiceStatus {
         ServiceStatus { name: Name::new(name).expect("a name"), phase, pid: 1, restarts: 0, since_ms: 0, ready_ms: 0 }

@@ -35,16 +35,5 @@ pub(crate) struct Settings {
 /// # Errors
 /// It cannot be read, is too long, or is not what `apid` writes.
 pub(crate) fn read(path: &Path) -> io::Result<Option<Settings>> {
-    use io::Read;
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut text = Vec::new();
-    file.take(MAX + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > MAX {
-        return Err(io::Error::other("it is too long"));
-    }
-    Ok(Some(serde_json::from_slice(&text)?))
+    Ok(ampoule_files::read(path, MAX)?.map(|text| serde_json::from_slice(&text)).transpose()?)
 }

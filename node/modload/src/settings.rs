@@ -43,11 +43,8 @@ impl Settings {
             return Ok(());
         }
         let Some(bytes) = bytes else { return fs::remove_file(&self.copy) };
-        let draft = self.copy.with_extension("new");
         fs::create_dir_all(self.copy.parent().unwrap_or(&self.copy))?;
-        fs::write(&draft, bytes)?;
-        fs::File::open(&draft)?.sync_all()?;
-        fs::rename(&draft, &self.copy)
+        ampoule_files::replace_durably(&self.copy, bytes, 0o644)
     }
 }
 

@@ -1,8 +1,6 @@
-//! Small files of the kernel and of `/etc`.
+//! Small files of the kernel that tell of links.
 
 use std::fs;
-use std::io::{self, Read};
-use std::path::Path;
 
 /// Names of links with a device behind them: no bridges, no containers' links, no tunnels.
 pub(crate) fn physical_links() -> Vec<String> {
@@ -28,28 +26,4 @@ pub(crate) fn set(family: &str, link: &str, name: &str, value: &str) {
     if let Err(error) = fs::write(&path, value) {
         log::warn!("Cannot set {path} to {value}: {error}");
     }
-}
-
-/// Reads a file of at most `most` bytes; `None`: there is none. One that is longer comes with one byte more, for the reader to refuse.
-///
-/// # Errors
-/// The kernel's.
-pub(crate) fn read_bounded(path: &Path, most: usize) -> io::Result<Option<Vec<u8>>> {
-    let file = match fs::File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file?,
-    };
-    let mut bytes = Vec::new();
-    file.take(most as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
-}
-
-/// Writes a file whole: readers see the old or the new.
-///
-/// # Errors
-/// The kernel's.
-pub(crate) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
-    let draft = path.with_extension("new");
-    fs::write(&draft, content)?;
-    fs::rename(&draft, path)
 }

@@ -1,6 +1,6 @@
 //! Where links' tasks leave what they know for their next life: below `/run` what ends with the boot whose clock it uses, on STATE the address alone.
 
-use crate::files::{read_bounded, write_whole};
+use ampoule_files::{read, replace};
 use ampoule_netmodel::saved::{MAX_BYTES, Remembered, Saved};
 use std::io;
 use std::net::Ipv4Addr;
@@ -21,7 +21,7 @@ impl Shelf {
 
     /// The address that a link had in an earlier boot.
     pub(crate) fn remembered(&self, link: &str, mac: [u8; 6]) -> Option<Ipv4Addr> {
-        Remembered::parse(&read_bounded(&self.file(link), MAX_BYTES).ok()??, mac)
+        Remembered::parse(&read(&self.file(link), MAX_BYTES as u64).ok()??, mac)
     }
 
     /// Remembers it for the next boot. Not synced: a server gives the same address anyway, most often, and this comes with each new lease.
@@ -32,7 +32,7 @@ impl Shelf {
         if self.remembered(link, mac) == Some(address) {
             return Ok(());
         }
-        write_whole(&self.file(link), &Remembered { mac, address }.render())
+        replace(&self.file(link), &Remembered { mac, address }.render(), 0o644)
     }
 
     fn file(&self, link: &str) -> PathBuf {
@@ -42,7 +42,7 @@ impl Shelf {
     /// What is there for a link; nothing if it is damaged, which is logged.
     pub(crate) fn load(&self, link: &str, mac: [u8; 6], now: u64) -> Saved {
         let fresh = Saved { mac, ..Saved::default() };
-        match read_bounded(&self.path(link), MAX_BYTES) {
+        match read(&self.path(link), MAX_BYTES as u64) {
             Ok(None) => fresh,
             Ok(Some(bytes)) => Saved::parse(&bytes, mac, now).unwrap_or_else(|| {
                 log::warn!("{} is thrown away: it is damaged or of another link; {link} starts anew", self.path(link).display());
@@ -61,7 +61,7 @@ impl Shelf {
     /// # Errors
     /// The kernel's.
     pub(crate) fn store(&self, link: &str, saved: &Saved) -> io::Result<()> {
-        write_whole(&self.path(link), &saved.render())
+        replace(&self.path(link), &saved.render(), 0o644)
     }
 
     /// A link is gone, and what it knew with it.

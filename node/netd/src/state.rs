@@ -1,6 +1,5 @@
 //! What all links know together, and the files made from it.
 
-use crate::files::{read_bounded, write_whole};
 use crate::seen::Seen;
 use ampoule_api_types::v1::{Announced, Dhcp4Lease, InterfaceStatus, NetworkStatus};
 use ampoule_base::HostName;
@@ -17,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The name of a node that nobody named.
 const DEFAULT_NAME: &str = "ampoule";
 /// Longest `/etc/hostname` looked at, in bytes.
-const MAX_NAME: usize = 1024;
+const MAX_NAME: u64 = 1024;
 
 /// What each link came to.
 pub(crate) struct State {
@@ -80,7 +79,7 @@ impl State {
     /// Reads the settings anew. A file that is wrong is named, and what was known before stays.
     pub(crate) fn reload(&self) {
         let path = self.etc.join("ampoule/resolver.json");
-        let read = read_bounded(&path, resolver::MAX_SETTINGS).map_err(Box::<dyn std::error::Error>::from);
+        let read = ampoule_files::read(&path, resolver::MAX_SETTINGS as u64).map_err(Box::<dyn std::error::Error>::from);
         let parsed = read.and_then(|bytes| match bytes {
             Some(bytes) => resolver::Settings::parse(&bytes).map_err(Into::into),
             None => Ok(resolver::Settings::default()),
@@ -98,7 +97,8 @@ impl State {
         let mut written = lock(&self.written);
         let mut outcome = Ok(());
         if written.resolver.as_ref() != Some(&resolver) {
-            let done = write_whole(&self.run.join("resolv.conf"), resolver.as_bytes()).map_err(|e| format!("write resolv.conf: {e}"));
+            let done = ampoule_files::replace(&self.run.join("resolv.conf"), resolver.as_bytes(), 0o644)
+                .map_err(|e| format!("write resolv.conf: {e}"));
             written.resolver = done.is_ok().then_some(resolver);
             outcome = outcome.and(done);
         }
@@ -136,7 +136,7 @@ impl State {
     /// What the settings say, else what DHCP says, else a name of our own.
     fn host_name(&self) -> String {
         let valid = |text: &str| HostName::try_from(text.trim().to_owned()).ok().map(|n| n.to_string());
-        let chosen = read_bounded(&self.etc.join("hostname"), MAX_NAME).ok().flatten().and_then(|t| String::from_utf8(t).ok());
+        let chosen = ampoule_files::read(&self.etc.join("hostname"), MAX_NAME).ok().flatten().and_then(|t| String::from_utf8(t).ok());
         let offered = || lock(&self.links).values().find_map(|k| valid(k.lease.as_ref()?.host_name.as_deref()?));
         chosen.and_then(|t| valid(&t)).or_else(offered).unwrap_or_else(|| DEFAULT_NAME.to_owned())
     }

@@ -3,9 +3,9 @@
 use crate::finding::{Answer, Finding};
 use ampoule_provision::{Generated, SourceReport};
 use serde_json::to_vec_pretty;
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// The folder of a run.
@@ -44,7 +44,7 @@ impl Output {
             let path = self.folder.join("user-data").join(answer.source.file_name());
             match &answer.finding {
                 Finding::Found(bytes, _) => write_whole(&path, bytes)?,
-                Finding::Absent(_) | Finding::Failed(_) | Finding::Pending => remove(&path)?,
+                Finding::Absent(_) | Finding::Failed(_) | Finding::Pending => ampoule_files::remove(&path)?,
             }
         }
         self.leave_generated(generated)?;
@@ -61,18 +61,7 @@ impl Output {
     }
 }
 
-/// Readers see the old file or the new one. In memory, so nothing is synced.
+/// Only this user and its group may look into it.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // A name that sorts nowhere among user data: `apid` takes names that begin with a digit.
-    let draft = path.with_file_name(".new");
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o640).open(&draft)?;
-    file.write_all(bytes)?;
-    fs::rename(draft, path)
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
+    ampoule_files::replace(path, bytes, 0o640)
 }

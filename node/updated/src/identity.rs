@@ -2,7 +2,7 @@
 
 use crate::error::UpdateError;
 use crate::places::Places;
-use ampoule_layout::{CommandLine, RootHash};
+use ampoule_layout::{CommandLine, RootHash, os_release_value};
 use ampoule_update::loader::{Image, order_of};
 use semver::Version;
 
@@ -28,10 +28,11 @@ impl Identity {
         };
         let release = text("/usr/lib/os-release")?;
         let line: CommandLine = text("/proc/cmdline")?.trim().parse().map_err(UpdateError::CommandLine)?;
-        let version = field(&release, "VERSION_ID");
+        let field = |name: &str| os_release_value(&release, name).unwrap_or_default();
+        let version = field("VERSION_ID");
         Ok(Self {
             version: version.parse().map_err(|_| UpdateError::Version(version.to_owned()))?,
-            variant: field(&release, "VARIANT_ID").to_owned(),
+            variant: field("VARIANT_ID").to_owned(),
             arch: std::env::consts::ARCH,
             root_hash: line.root.root_hash,
             root_blocks: line.root.blocks,
@@ -43,10 +44,4 @@ impl Identity {
     pub(crate) fn image(&self) -> Image {
         Image { version: self.version.clone(), order: self.order.clone() }
     }
-}
-
-/// A value of os-release(5).
-pub(crate) fn field<'t>(release: &'t str, key: &str) -> &'t str {
-    let value = release.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-    value.unwrap_or_default().trim().trim_matches(['"', '\''])
 }

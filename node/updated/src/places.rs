@@ -83,34 +83,8 @@ impl Places {
     }
 }
 
-/// Writes a small file whole: after a power cut there is the old one or the new one.
+/// Writes a small file whole, in a folder that is made if need be: after a power cut there is the old one or the new one.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    std::fs::create_dir_all(folder)?;
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".new");
-    let mut file = File::create(&draft)?;
-    io::Write::write_all(&mut file, bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&draft, path)?;
-    File::open(folder)?.sync_all()
-}
-
-/// Reads a file of at most `most` bytes; `None` if there is none.
-pub(crate) fn read_bounded(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other?,
-    };
-    let mut bytes = Vec::new();
-    io::Read::read_to_end(&mut io::Read::take(file, most + 1), &mut bytes)?;
-    if bytes.len() as u64 > most { Err(io::Error::other("it is too long")) } else { Ok(Some(bytes)) }
-}
-
-/// Removes a file, or finds it gone.
-pub(crate) fn remove(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
+    std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
+    ampoule_files::replace_durably(path, bytes, 0o644)
 }

@@ -4,7 +4,7 @@ use crate::disk::Slots;
 use crate::error::UpdateError;
 use crate::esp::{BootPartition, read_uki};
 use crate::repository::Repository;
-use crate::staged::{Part, hex};
+use crate::staged::Part;
 use crate::transfer::{Source, Transfer, read_start};
 use crate::updater::Updater;
 use ampoule_layout::BLOCK_SIZE;
@@ -58,7 +58,7 @@ impl Updater {
         let place = uki::kernel(&image).ok()?;
         image.truncate(place.end);
         image.drain(..place.start);
-        (image.len() as u64 == wanted.size && hex(&Sha256::digest(&image)) == wanted.sha256).then_some(image)
+        (image.len() as u64 == wanted.size && ampoule_base::hex(&Sha256::digest(&image)) == wanted.sha256).then_some(image)
     }
 
     /// The kernel image that is kept, if it is that of the update: the one that starts its root.

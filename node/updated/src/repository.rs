@@ -3,8 +3,7 @@
 //! The calls of `tough` are asynchronous; the transport is not. One thread drives one call to its end, which is all that is needed.
 
 use crate::fetcher::{Answer, FetchError, Fetcher};
-use crate::places::{read_bounded, write_whole};
-use crate::staged::hex;
+use crate::places::write_whole;
 use ampoule_fetchwire::Kind;
 use ampoule_update::config::Config;
 use ampoule_update::manifest::{MANIFEST, MAX_MANIFEST};
@@ -120,7 +119,7 @@ impl Repository {
             self.inner.snapshot().signed.version.get(),
             self.inner.targets().signed.version.get(),
         ];
-        let kept = read_bounded(path, 1024).ok().flatten();
+        let kept = ampoule_files::read(path, 1024).ok().flatten();
         let seen: [u64; 4] = kept.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         // Under a newer root the publisher may begin anew: that is how one whose keys were stolen gets rid of versions without end.
         let compared = if now[0] > seen[0] { 0 } else { 4 };
@@ -152,7 +151,7 @@ impl Repository {
     pub(crate) fn target(&self, name: &TargetName) -> Result<Target, RepositoryError> {
         let found = self.inner.targets().signed.targets.get(&tuf_name(name)?);
         let target = found.ok_or_else(|| RepositoryError::Missing(name.to_string()))?;
-        let sha256 = hex(&target.hashes.sha256);
+        let sha256 = ampoule_base::hex(&target.hashes.sha256);
         Ok(Target { length: target.length, sha256 })
     }
 

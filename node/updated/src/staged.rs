@@ -2,9 +2,10 @@
 
 use crate::error::UpdateError;
 use crate::fetcher::Fetcher;
-use crate::places::{Places, read_bounded, remove, write_whole};
+use crate::places::{Places, write_whole};
 use crate::repository::{Repository, Target};
 use ampoule_fetchwire::Range;
+use ampoule_files::remove;
 use ampoule_layout::RootHash;
 use ampoule_update::TargetName;
 use ampoule_update::delta::Bitmap;
@@ -75,13 +76,13 @@ impl Staged {
 
     /// The tree that is kept, if it is that of the update.
     pub(crate) fn kept_tree(&self, update: &Update) -> Option<Tree> {
-        let bytes = read_bounded(&self.path(TREE), MAX_HASH).ok()??;
+        let bytes = ampoule_files::read(&self.path(TREE), MAX_HASH).ok()??;
         Tree::verify(bytes, update.root_hash, update.root_blocks).ok()
     }
 
     /// How far the root is; nothing, if what is kept is of another image.
     pub(crate) fn done(&self, update: &Update) -> Bitmap {
-        let kept = read_bounded(&self.path(DONE), MAX_DONE).ok().flatten();
+        let kept = ampoule_files::read(&self.path(DONE), MAX_DONE).ok().flatten();
         let kept = kept.and_then(|bytes| Bitmap::from_bytes(&bytes, update.root_hash, update.root_blocks).ok());
         kept.unwrap_or_else(|| Bitmap::new(update.root_blocks))
     }
@@ -159,7 +160,7 @@ impl Staged {
 
     /// The part, if it is still what was verified.
     pub(crate) fn open(&self, part: Part) -> Result<(File, u64), UpdateError> {
-        let proof = read_bounded(&self.proof(part), 200).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
+        let proof = ampoule_files::read(&self.proof(part), 200).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
         let proof = proof.as_deref().and_then(|text| text.trim().split_once(' ')).ok_or(UpdateError::Cache(part.name()))?;
         let target = Target { sha256: proof.0.to_owned(), length: proof.1.parse().map_err(|_| UpdateError::Cache(part.name()))? };
         if !self.is(part.name(), &target) {
@@ -182,7 +183,7 @@ impl Staged {
                     }
                 }
             }
-            Ok((hex(&hasher.finalize()), length))
+            Ok((ampoule_base::hex(&hasher.finalize()), length))
         };
         digest().is_ok_and(|(sha256, length)| sha256 == target.sha256 && length == target.length)
     }
@@ -197,9 +198,10 @@ impl Staged {
 
     /// Nothing of it is needed any more.
     pub(crate) fn clear(&self) {
-        for name in [TREE, DONE, DRAFT, Part::Image.name(), Part::Loader.name(), "image.efi.sha256", "loader.efi.sha256"] {
-            if let Err(error) = remove(&self.path(name)) {
-                log::warn!("{}: {error}", self.path(name).display());
+        let parts = [Part::Image, Part::Loader].into_iter().flat_map(|part| [self.path(part.name()), self.proof(part)]);
+        for path in [TREE, DONE, DRAFT].map(|name| self.path(name)).into_iter().chain(parts) {
+            if let Err(error) = remove(&path) {
+                log::warn!("{}: {error}", path.display());
             }
         }
     }
@@ -217,9 +219,4 @@ fn fetch_part(fetcher: &Fetcher, url: &str, offset: u64, length: u64, file: &mut
             got => file.write_all(&piece[..got])?,
         }
     }
-}
-
-/// Hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,9 +1,11 @@
 //! How it stands, as the API says it.
 
+use crate::error::UpdateError;
 use crate::esp::BootPartition;
 use crate::updater::{Updater, lock};
 use ampoule_api_types::v1::{BadVersion, BootTrial, BootTrialState, UpdateProgress, Updates};
 use ampoule_api_types::{CommandResult, StagedImage, UpdateImage, UpdateState, UpdateStatus};
+use ampoule_update::loader::parse_image_name;
 use ampoule_update::record::{BootState, LastCommand};
 use ampoule_update::{Record, State};
 use semver::Version;
@@ -46,9 +48,18 @@ impl Updater {
         if record.state == State::Available && self.runs() == Some("prepare") {
             return None;
         }
-        let names = BootPartition::open(&self.places, false).and_then(|boot| boot.names()).ok()?;
-        let others = names.images.iter().filter_map(|name| ampoule_update::loader::parse_image_name(name));
-        others.map(|(version, _)| version).find(|version| *version != self.identity.version)
+        let mut seen = lock(&self.other);
+        // Who asks again and again does not mount the boot partition each time.
+        if seen.is_none() {
+            *seen = self.see_other().ok();
+        }
+        seen.clone().flatten()
+    }
+
+    fn see_other(&self) -> Result<Option<Version>, UpdateError> {
+        let names = BootPartition::open(&self.places, false)?.names()?;
+        let versions = names.images.iter().filter_map(|name| Some(parse_image_name(name)?.0));
+        Ok(versions.into_iter().find(|version| *version != self.identity.version))
     }
 
     fn image(&self, version: &Version) -> UpdateImage {

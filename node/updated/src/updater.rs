@@ -3,7 +3,7 @@
 use crate::error::UpdateError;
 use crate::fetcher::Fetcher;
 use crate::identity::Identity;
-use crate::places::{Places, read_bounded, write_whole};
+use crate::places::{Places, write_whole};
 use crate::progress::Progress;
 use crate::repository::{Repository, now};
 use crate::staged::Staged;
@@ -14,6 +14,7 @@ use ampoule_update::delta::{self, Limits};
 use ampoule_update::record::{LastCommand, MAX_RECORD};
 use ampoule_update::states::Outcome;
 use ampoule_update::{Command, MAX_SEED, Record, State, Update};
+use semver::Version;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -40,6 +41,8 @@ pub(crate) struct Updater {
     /// Versions that the repository offered when it was last asked.
     pub(crate) offered: Mutex<Vec<String>>,
     pub(crate) awaited: Mutex<Option<Awaited>>,
+    /// The version in the other slot, if any, as it was seen since the last command ended: only commands change it.
+    pub(crate) other: Mutex<Option<Option<Version>>>,
 }
 
 /// While this lives, no other command runs.
@@ -47,6 +50,7 @@ pub(crate) struct Alone<'a>(&'a Updater);
 
 impl Drop for Alone<'_> {
     fn drop(&mut self) {
+        *lock(&self.0.other) = None;
         *lock(&self.0.busy) = None;
     }
 }
@@ -55,7 +59,7 @@ impl Updater {
     pub(crate) fn new(places: Places) -> Result<Self, UpdateError> {
         let identity = Identity::read(&places)?;
         let path = places.record();
-        let bytes = read_bounded(&path, MAX_RECORD as u64).unwrap_or_else(|error| {
+        let bytes = ampoule_files::read(&path, MAX_RECORD as u64).unwrap_or_else(|error| {
             log::error!("{}: {error}", path.display());
             None
         });
@@ -73,6 +77,7 @@ impl Updater {
             stop: AtomicBool::new(false),
             offered: Mutex::default(),
             awaited: Mutex::default(),
+            other: Mutex::default(),
         })
     }
 
@@ -96,7 +101,8 @@ impl Updater {
 
     pub(crate) fn config(&self) -> Result<Config, UpdateError> {
         let path = self.places.below(config::PATH);
-        let bytes = read_bounded(&path, config::MAX_CONFIG as u64).map_err(|source| UpdateError::Io { what: "read", path, source })?;
+        let bytes =
+            ampoule_files::read(&path, config::MAX_CONFIG as u64).map_err(|source| UpdateError::Io { what: "read", path, source })?;
         Ok(bytes.map_or_else(|| Ok(Config::default()), |bytes| Config::parse(&bytes))?)
     }
 

@@ -66,7 +66,7 @@ impl<'a> Forge<'a> {
     /// Puts a file among the targets and on the list.
     pub(crate) fn add_target(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         let target = target(bytes);
-        let file = self.repo.join("targets").join(format!("{}.{}", hex(&target.hashes.sha256), name.replace('/', "%2F")));
+        let file = self.repo.join("targets").join(format!("{}.{}", ampoule_base::hex(&target.hashes.sha256), name.replace('/', "%2F")));
         fs::write(file, bytes)?;
         self.targets.targets.insert(tough::TargetName::new(name)?, target);
         Ok(())
@@ -112,8 +112,4 @@ fn metafile(text: &[u8], version: NonZeroU64) -> Metafile {
 
 fn hashes(bytes: &[u8]) -> Hashes {
     Hashes { sha256: Sha256::digest(bytes).to_vec().into(), _extra: HashMap::new() }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -12,8 +12,8 @@ use tough::schema::Target;
 
 use super::{Check, Report};
 use crate::image::Parts;
-use crate::repository::hex;
 use crate::verify;
+use ampoule_base::hex;
 
 /// Longest a wave may wait: who published it meant another year.
 const LATEST_WAVE: i64 = 90 * super::DAY;

@@ -67,7 +67,8 @@ fn parse(name: &str, middle: &str, ending: &str) -> Option<(Version, Option<Coun
     }
 }
 
-fn parse_counter(text: &str) -> Option<Counter> {
+/// A counter as it stands in a name behind the `+`: `LEFT` or `LEFT-DONE`.
+pub fn parse_counter(text: &str) -> Option<Counter> {
     let (left, done) = text.split_once('-').unwrap_or((text, "0"));
     let number = |text: &str| text.bytes().all(|c| c.is_ascii_digit()).then(|| text.parse().ok()).flatten();
     Some(Counter { left: number(left)?, done: number(done)? })

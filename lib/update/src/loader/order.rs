@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 
 use super::{Counter, ENTRIES, Esp, IMAGES, Image, entry_name, image_name, parse_entry_name, parse_image_name};
+use ampoule_layout::os_release_value;
 use semver::Version;
 
 /// Something that the loader can start.
@@ -25,8 +26,7 @@ const IN_ORDER: [&str; 4] = ["IMAGE_VERSION", "VERSION", "VERSION_ID", "BUILD_ID
 
 /// What the loader orders an image with this os-release(5) by.
 pub fn order_of(os_release: &str) -> String {
-    let value = |key: &&str| os_release.lines().find_map(|line| line.strip_prefix(*key)?.strip_prefix('='));
-    IN_ORDER.iter().find_map(value).unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned()
+    IN_ORDER.iter().find_map(|field| os_release_value(os_release, field)).unwrap_or_default().to_owned()
 }
 
 /// What the loader finds, in its order: it starts the first. Of `images` those count whose files are there; an entry with

@@ -7,6 +7,7 @@ use crate::{Shared, node, tree};
 use ampoule_api_types::OsInfo;
 use ampoule_api_types::operations::{BOOT, DENIALS, NETWORK, OS, POWER_OFF, REBOOT, RESTART_SERVICE, SERVICES, WORKLOADS};
 use ampoule_api_types::v1::{BootReport, DenialList, ServiceList, ServiceState, WorkloadList};
+use ampoule_layout::os_release_value;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -50,8 +51,7 @@ pub(super) fn os_fields(node: &Shared, prefix: &str) -> Answer<Map<String, Value
 pub(super) fn os_info(node: &Shared) -> Answer<OsInfo> {
     let text = std::fs::read_to_string(&node.options.os_release)
         .map_err(|e| Refusal::unreachable(format!("The image's os-release cannot be read: {e}")))?;
-    let fields: BTreeMap<&str, &str> = text.lines().filter_map(|l| l.split_once('=')).map(|(k, v)| (k, v.trim_matches('"'))).collect();
-    let field = |name: &str| fields.get(name).copied().unwrap_or_default().to_owned();
+    let field = |name: &str| os_release_value(&text, name).unwrap_or_default().to_owned();
     let arch = std::env::consts::ARCH.to_owned();
     let (pretty_name, variant_id) = (field("PRETTY_NAME"), field("VARIANT_ID"));
     Ok(OsInfo { pretty_name, variant_id, version_id: field("VERSION_ID"), build_id: field("BUILD_ID"), arch })

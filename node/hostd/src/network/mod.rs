@@ -154,7 +154,7 @@ impl State {
 }
 
 async fn read_leases(path: &Path) -> Result<Leases, HostError> {
-    let Some(text) = files::read_bounded(path, MAX_LEASES_BYTES).await? else {
+    let Some(text) = files::read_bounded(path, MAX_LEASES_BYTES)? else {
         return Ok(Leases::default());
     };
     let mut leases: Leases = serde_json::from_slice(&text).unwrap_or_default();

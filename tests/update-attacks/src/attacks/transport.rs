@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use ampoule_publish::KeyFolder;
 use anyhow::{Context, Result};
 
-use crate::forge::{Forge, hex};
+use crate::forge::Forge;
 use crate::server::Behaviour;
 use crate::world::World;
 use crate::{NEWEST, Outcome, Prepared};
+use ampoule_base::hex;
 
 const TREE: &str = "root.verity";
 

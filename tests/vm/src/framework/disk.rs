@@ -6,14 +6,13 @@ use std::{
     process::Command,
 };
 
+use ampoule_layout::gpt;
 use anyhow::{Context as _, Result, ensure};
 
 const SECTOR: u64 = 512;
 const MIB: u64 = 1 << 20;
 /// Sectors of the partition table at the start of a disk: protective MBR, header, 128 entries.
-const TABLE_SECTORS: usize = 34;
-/// Size of an entry; those of UEFI's own making have no other.
-const ENTRY: usize = 128;
+const TABLE_SECTORS: u64 = 34;
 
 /// A partition out of its disk.
 pub(crate) struct Partition {
@@ -26,11 +25,9 @@ pub(crate) struct Partition {
 impl Partition {
     /// Takes the partition of this name out of a qcow2 disk.
     pub(crate) fn take_out(disk: &Path, name: &str) -> Result<Self> {
-        let table = fs::read(copy_out(disk, "table", SECTOR, 0, TABLE_SECTORS as u64)?)?;
-        let mut entries = table.chunks_exact(ENTRY).skip(2 * SECTOR as usize / ENTRY);
-        let entry = entries.find(|entry| name_of(entry) == name).with_context(|| format!("no partition {name} on the disk"))?;
-        let (first, last) = (number(entry, 32)?, number(entry, 40)?);
-        let (offset, size) = (first * SECTOR, (last + 1 - first) * SECTOR);
+        let table = fs::read(copy_out(disk, "table", SECTOR, 0, TABLE_SECTORS)?)?;
+        let entry = gpt::entries(&table, SECTOR)?.into_iter().find(|entry| entry.name == name);
+        let gpt::Entry { start: offset, length: size, .. } = entry.with_context(|| format!("no partition {name} on the disk"))?;
         ensure!(offset % MIB == 0 && size % MIB == 0, "{name} does not lie at whole MiB");
         Ok(Self { disk: disk.to_owned(), offset, image: copy_out(disk, name, MIB, offset / MIB, size / MIB)? })
     }
@@ -101,16 +98,6 @@ fn copy_out(disk: &Path, name: &str, block: u64, skip: u64, count: u64) -> Resul
 }
 
 /// UTF-16 at the end of an entry.
-fn name_of(entry: &[u8]) -> String {
-    let units: Vec<u16> =
-        entry[56..].chunks_exact(2).map(|two| u16::from_le_bytes([two[0], two[1]])).take_while(|unit| *unit != 0).collect();
-    String::from_utf16_lossy(&units)
-}
-
-fn number(entry: &[u8], at: usize) -> Result<u64> {
-    Ok(u64::from_le_bytes(entry[at..at + 8].try_into()?))
-}
-
 fn run(mut command: Command) -> Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().with_context(|| format!("{program} cannot be started: is it installed?"))?;

@@ -14,7 +14,7 @@ pub(super) fn program(module: &Path, package: &str, cache: &Path) -> Result<Path
     let name = module.file_name().context("a module's folder")?.to_string_lossy().into_owned();
     let sums = fs::read(module.join("go.sum")).with_context(|| format!("go.sum of {name}"))?;
     let digest = Sha256::digest(&sums);
-    let key: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let key = ampoule_base::hex(&digest[..8]);
     let path = cache.join("test-images").join(format!("{name}-{key}"));
     if path.is_file() {
         return Ok(path);

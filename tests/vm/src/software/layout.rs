@@ -53,7 +53,7 @@ fn append(list: &mut Value, item: Value) -> Result<()> {
 
 fn blob(blobs: &Path, document: &Value, media_type: &str) -> Result<Value> {
     let bytes = document.to_string();
-    let digest = hex(&Sha256::digest(&bytes));
+    let digest = ampoule_base::hex(&Sha256::digest(&bytes));
     fs::write(blobs.join(&digest), &bytes)?;
     Ok(descriptor(&digest, bytes.len() as u64, media_type))
 }
@@ -69,7 +69,7 @@ fn noise_layer(blobs: &Path, size: u64) -> Result<Value> {
     write_noise_bytes(&mut out, size)?;
     out.write_all(&[0; 2 * BLOCK])?;
     out.flush()?;
-    let digest = hex(&out.hash.finalize());
+    let digest = ampoule_base::hex(&out.hash.finalize());
     fs::rename(&temporary, blobs.join(&digest))?;
     Ok(descriptor(&digest, size + 3 * BLOCK as u64, "application/vnd.oci.image.layer.v1.tar"))
 }
@@ -102,10 +102,6 @@ fn header(size: u64) -> [u8; BLOCK] {
     let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
     header[148..156].copy_from_slice(format!("{sum:06o}\u{0} ").as_bytes());
     header
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 struct Hashing<W> {

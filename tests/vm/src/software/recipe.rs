@@ -104,6 +104,6 @@ impl Recipe {
             hash.update(fs::read(self.folder.join(&file.source))?);
         }
         let digest = hash.finalize();
-        Ok(digest[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(ampoule_base::hex(&digest[..8]))
     }
 }
