@@ -4,8 +4,9 @@ use ampoule_layout::VerityTable;
 use ampoule_update::uki::{self, Uki};
 use anyhow::Result;
 
-/// The root that the image starts.
+/// The root that the image starts, if firmware starts it.
 pub(crate) fn root(image: &[u8]) -> Result<VerityTable> {
+    uki::starts(image)?;
     Ok(Uki::parse(image)?.root()?)
 }
 

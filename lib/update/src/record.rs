@@ -51,6 +51,9 @@ pub struct Trial {
     pub since: Timestamp,
     /// Names of workloads that ran before it.
     pub workloads: Vec<String>,
+    /// The kernel's name of the boot in which that was done; the one after it is the version's first. Empty: not known.
+    #[serde(default)]
+    pub boot: String,
 }
 
 /// A version that was not good.

@@ -17,6 +17,7 @@ fn full() -> Record {
         from: Version::new(1, 1, 0),
         since: Timestamp::from_seconds(5),
         workloads: vec!["web".to_owned()],
+        boot: "7e1c".to_owned(),
     });
     record.last_command =
         Some(LastCommand { command: "activate".to_owned(), success: Some(true), at: Timestamp::from_seconds(5), message: String::new() });

@@ -34,8 +34,12 @@ pub struct Facts<'a> {
     pub running: &'a Version,
     /// The root hash of its image.
     pub root_hash: RootHash,
+    /// The kernel's name of this boot; empty: not known.
+    pub boot: &'a str,
     /// Whether the idle slot is named for the chosen update, and its kernel image is kept.
     pub staged: bool,
+    /// Whether the kernel image of the chosen update is whole on the boot partition.
+    pub whole: bool,
     /// The time.
     pub now: Timestamp,
 }
@@ -56,6 +60,7 @@ pub fn can_go_back(esp: &Esp, record: &Record, other: &Version, root_hash: RootH
 pub fn at_start(record: &mut Record, facts: &Facts) -> Standing {
     let Some(counter) = counter(facts.esp, facts.running) else { return Standing::Foreign };
     fell_back(record, facts);
+    was_not_started(record, facts);
     in_line(record, facts);
     match counter {
         None => {
@@ -77,9 +82,29 @@ fn fell_back(record: &mut Record, facts: &Facts) {
     else {
         return;
     };
-    let reason = format!("it did not come up in {done} tries");
+    give_up(record, trial, format!("it did not come up in {done} tries"), facts.now);
+}
+
+/// Another version was to boot, this is another boot, and none of its tries is used: the boot loader passed over it. It would do so for ever, so it is not waited for.
+fn was_not_started(record: &mut Record, facts: &Facts) {
+    let Some(trial) = record.trial.clone().filter(|trial| trial.version != *facts.running) else { return };
+    let untouched = matches!(counter(facts.esp, &trial.version), Some(Some(Counter { left: 1.., done: 0 })));
+    let booted = !trial.boot.is_empty() && !facts.boot.is_empty() && trial.boot != facts.boot;
+    if !untouched || !booted {
+        return;
+    }
+    if facts.whole {
+        give_up(record, trial, "the boot loader did not start its kernel image".to_owned(), facts.now);
+    } else {
+        // No fault of the version: it was cut off while it was written, or the disk lost it. It can be activated again.
+        let reason = format!("version {}: its kernel image is not whole on the boot partition and was not started", trial.version);
+        record.boot = BootReport { state: BootState::FellBack, reason };
+    }
+}
+
+fn give_up(record: &mut Record, trial: Trial, reason: String, now: Timestamp) {
     record.boot = BootReport { state: BootState::FellBack, reason: format!("version {}: {reason}", trial.version) };
-    record.condemn(BadVersion { version: trial.version, root_hash: trial.root_hash, reason, at: facts.now });
+    record.condemn(BadVersion { version: trial.version, root_hash: trial.root_hash, reason, at: now });
     (record.state, record.chosen, record.trial) = (State::Idle, None, None);
 }
 
@@ -96,12 +121,12 @@ fn in_line(record: &mut Record, facts: &Facts) {
         record.trial = record.trial.take().filter(|trial| counter(facts.esp, &trial.version).is_some());
         return;
     };
-    let next = matches!(counter(facts.esp, &chosen.version), Some(Some(Counter { left: 1.., .. })));
+    let next = facts.whole && matches!(counter(facts.esp, &chosen.version), Some(Some(Counter { left: 1.., .. })));
     (record.state, record.trial) = match (facts.staged, next, record.state) {
         (true, true, State::Staged | State::Ready) => {
             let root_hash = chosen.root_hash.to_string();
-            let fresh =
-                || Trial { version: chosen.version, root_hash, from: facts.running.clone(), since: facts.now, workloads: Vec::new() };
+            let (from, boot) = (facts.running.clone(), facts.boot.to_owned());
+            let fresh = || Trial { version: chosen.version, root_hash, from, since: facts.now, workloads: Vec::new(), boot };
             (State::Ready, Some(record.trial.take().unwrap_or_else(fresh)))
         }
         (true, false, State::Staged | State::Ready) => (State::Staged, None),

@@ -26,6 +26,7 @@ fn record(state: State, tried: bool) -> Record {
         from: version("1.0.0"),
         since: Timestamp::default(),
         workloads: vec!["web".into()],
+        boot: "first".into(),
     };
     let mut record = Record::default();
     (record.state, record.chosen, record.trial) = (state, Some(update), tried.then_some(trial));
@@ -35,7 +36,34 @@ fn record(state: State, tried: bool) -> Record {
 fn start(record: &mut Record, images: &[&str], running: &str, staged: bool) -> Standing {
     let (esp, running) = (esp(images), version(running));
     let root_hash = if running == next().version { next().root_hash } else { RootHash::from_bytes(HASH) };
-    at_start(record, &Facts { esp: &esp, running: &running, root_hash, staged, now: Timestamp::default() })
+    let facts = Facts { esp: &esp, running: &running, root_hash, boot: "first", staged, whole: true, now: Timestamp::default() };
+    at_start(record, &facts)
+}
+
+/// The same after a boot, or not; with the image of 2.0.0 whole on the boot partition, or not.
+fn start_after(record: &mut Record, boot: &str, whole: bool) -> Standing {
+    let (esp, running) = (esp(&["ampoule_1.0.0.efi", "ampoule_2.0.0+3.efi"]), version("1.0.0"));
+    let root_hash = RootHash::from_bytes(HASH);
+    at_start(record, &Facts { esp: &esp, running: &running, root_hash, boot, staged: true, whole, now: Timestamp::default() })
+}
+
+#[test]
+fn an_image_that_the_loader_passes_over_is_bad_and_one_that_was_cut_off_is_written_again() {
+    for (boot, whole, state, bad) in [
+        ("first", true, State::Ready, false),
+        ("", true, State::Ready, false),
+        ("second", false, State::Staged, false),
+        ("first", false, State::Staged, false),
+        ("second", true, State::Idle, true),
+    ] {
+        let mut record = record(State::Ready, true);
+        assert_eq!(start_after(&mut record, boot, whole), Standing::Good);
+        assert_eq!((record.state, record.bad().count() == 1), (state, bad), "{boot} {whole}");
+        assert_eq!(record.boot.state == BootState::FellBack, boot == "second");
+        let once = record.clone();
+        assert_eq!(start_after(&mut record, boot, whole), Standing::Good);
+        assert_eq!(record, once);
+    }
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::ops::Range;
 
 use ampoule_layout::{Architecture, RootHash, TableError, VerityTable};
 
+use crate::pe::{self, NotAProgram};
+
 /// Most sections of an image; systemd's have about ten.
 const MAX_SECTIONS: usize = 96;
 /// Longest command line, in bytes: COMMAND_LINE_SIZE on x86, Linux 6.12.
@@ -44,6 +46,12 @@ pub enum UkiError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// Firmware would not start it, and the machine would stand there.
+    #[error("the kernel image: {0}")]
+    Start(NotAProgram),
+    /// The same of the kernel in it, which is a program of its own.
+    #[error("the kernel of the kernel image: {0}")]
+    Kernel(NotAProgram),
     /// Its command line names no verified root.
     #[error("command line of the kernel image: no dm-mod.create=\"…\"")]
     NoRoot,
@@ -92,6 +100,15 @@ impl<'a> Uki<'a> {
     pub fn order(&self) -> String {
         crate::loader::order_of(self.os_release)
     }
+}
+
+/// Whether firmware starts the image, and the stub in it the kernel. What goes wrong there never comes back to the boot loader's counter.
+///
+/// # Errors
+/// It does not.
+pub fn starts(bytes: &[u8]) -> Result<(), UkiError> {
+    pe::check(bytes).map_err(UkiError::Start)?;
+    pe::check(&bytes[kernel(bytes)?]).map_err(UkiError::Kernel)
 }
 
 /// Where the kernel lies in the image: what a node that has the same kernel need not fetch.

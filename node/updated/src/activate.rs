@@ -5,12 +5,13 @@ use crate::esp::{BootPartition, Bootable};
 use crate::health::running_workloads;
 use crate::repository::now;
 use crate::staged::Part;
-use crate::updater::Updater;
+use crate::updater::{Updater, lock};
 use ampoule_initctl::InitClient;
 use ampoule_update::loader::{self, Image, Source, Step};
 use ampoule_update::record::{BadVersion, BootReport, BootState, Trial};
 use ampoule_update::standing;
 use ampoule_update::{State, Update};
+use semver::Version;
 use std::fs::File;
 use std::io;
 
@@ -27,14 +28,31 @@ impl Updater {
             from: self.identity.version.clone(),
             since: now(),
             workloads: running_workloads(&self.places),
+            boot: self.identity.boot.clone(),
         };
         // First the word, so that whatever boots next knows what it is to prove.
         self.remember(|record| record.trial = Some(trial))?;
-        let done = self.on(&boot, &steps);
+        let written = self.on(&boot, &steps);
+        // What is read back comes from the disk: the file system's memory goes with its mount.
+        drop(boot);
+        let done = written.and_then(|()| self.reads_back(&update));
         if done.is_err() {
-            self.take_back(&boot, &update);
+            self.take_back(&update);
         }
         done
+    }
+
+    fn reads_back(&self, update: &Update) -> Result<(), UpdateError> {
+        match self.is_whole_to_boot(update)? {
+            true => Ok(()),
+            false => Err(UpdateError::NotAsWritten),
+        }
+    }
+
+    /// Whether the kernel image on the boot partition is the one that was verified. A boot loader passes over one that is not, and firmware may stand still over it.
+    pub(crate) fn is_whole_to_boot(&self, update: &Update) -> Result<bool, UpdateError> {
+        let Some(proof) = self.staged.proven(Part::Image) else { return Ok(false) };
+        BootPartition::open(&self.places, false)?.holds(&update.version, &proof)
     }
 
     /// Takes that back.
@@ -74,6 +92,7 @@ impl Updater {
             from: self.identity.version.clone(),
             since: now(),
             workloads: running_workloads(&self.places),
+            boot: self.identity.boot.clone(),
         };
         self.remember(|record| {
             record.condemn(self.bad(reason));
@@ -111,12 +130,20 @@ impl Updater {
         self.staged.open(part(source)).map_or(0, |(_, length)| length)
     }
 
-    fn take_back(&self, boot: &BootPartition, update: &Update) {
-        let steps = boot.names().and_then(|names| Ok(loader::deactivate(&names, &self.identity.version, &update.version)?));
-        let undone = steps.and_then(|steps| self.on(boot, &steps)).and_then(|()| self.remember(|record| record.trial = None));
+    fn take_back(&self, update: &Update) {
+        let undone = self.remove_next(&update.version).and_then(|()| self.remember(|record| record.trial = None));
         if let Err(error) = undone {
             log::error!("what was begun could not be taken back: {}", ampoule_report::chain(&error));
         }
+    }
+
+    /// What runs is what boots next; nothing of the other version stays on the boot partition.
+    pub(crate) fn remove_next(&self, other: &Version) -> Result<(), UpdateError> {
+        let boot = BootPartition::open(&self.places, true)?;
+        let steps = loader::deactivate(&boot.names()?, &self.identity.version, other)?;
+        let removed = self.on(&boot, &steps);
+        *lock(&self.other) = None;
+        removed
     }
 
     fn staged_update(&self) -> Result<Update, UpdateError> {

@@ -78,7 +78,7 @@ impl Updater {
 /// Nodes that are started together do not ask together.
 fn first_wait(updater: &Updater) -> Duration {
     match updater.config() {
-        Ok(config) if config.automatic => updater.places.first_look() * (random() % 1000) / 1000,
+        Ok(config) if config.automatic => updater.places.pace().first_look * (random() % 1000) / 1000,
         _ => LONGEST,
     }
 }

@@ -8,14 +8,15 @@ use crate::staged::Part;
 use crate::updater::{Awaited, Updater, lock};
 use ampoule_layout::Architecture;
 use ampoule_update::State;
-use ampoule_update::gates::{Verdict, Watch};
-use ampoule_update::loader;
+use ampoule_update::config::Config;
+use ampoule_update::gates::{Gates, Verdict, Watch};
+use ampoule_update::loader::{self, Counter};
 use ampoule_update::record::{BootReport, BootState};
 use ampoule_update::standing::{self, Facts, Standing};
 use std::time::{Duration, Instant};
 
-/// Between two looks at the node.
-const LOOK: Duration = Duration::from_secs(2);
+/// While nothing is left but to end.
+const LONG: Duration = Duration::from_secs(60);
 /// Where the firmware looks for the boot loader.
 const LOADER: &str = "EFI/BOOT/BOOTX64.EFI";
 
@@ -34,7 +35,7 @@ impl Updater {
                 log::info!("this node was not started by a boot loader from its disk: it takes no updates");
                 Ok(())
             }
-            Standing::Good => Ok(()),
+            Standing::Good => self.clear_bad(),
             Standing::Condemn => self.give_up("it was found bad before"),
             Standing::Trial => self.watch(),
         }
@@ -50,9 +51,31 @@ impl Updater {
             Err(UpdateError::NoBootPartition) => return Ok(Standing::Foreign),
             Err(error) => return Err(error),
         };
-        let staged = self.is_staged();
-        let (running, root_hash, now) = (&self.identity.version, self.identity.root_hash, now());
-        self.remember(|record| standing::at_start(record, &Facts { esp: &esp, running, root_hash, staged, now }))
+        let (staged, whole) = (self.is_staged(), self.is_whole());
+        let (running, root_hash, boot, now) = (&self.identity.version, self.identity.root_hash, self.identity.boot.as_str(), now());
+        self.remember(|record| standing::at_start(record, &Facts { esp: &esp, running, root_hash, boot, staged, whole, now }))
+    }
+
+    /// Whether the chosen update's kernel image is whole on the boot partition.
+    fn is_whole(&self) -> bool {
+        let Some(update) = self.record().chosen else { return false };
+        self.is_whole_to_boot(&update).unwrap_or_else(|error| {
+            log::error!("{}", ampoule_report::chain(&error));
+            false
+        })
+    }
+
+    /// A version that the boot loader passed over is not left to it.
+    fn clear_bad(&self) -> Result<(), UpdateError> {
+        let names = BootPartition::open(&self.places, false)?.names()?;
+        let record = self.record();
+        for bad in record.bad().filter(|bad| bad.version != self.identity.version) {
+            if matches!(standing::counter(&names, &bad.version), Some(Some(Counter { left: 1.., done: 0 }))) {
+                log::warn!("version {} is taken off the boot partition: {}", bad.version, bad.reason);
+                self.remove_next(&bad.version)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether the idle slot is named for the chosen update and what goes with it is there.
@@ -84,23 +107,30 @@ impl Updater {
     /// Looks until the boot is good (nothing) or bad (why).
     fn look_until_known(&self) -> Result<Option<String>, UpdateError> {
         let started = Instant::now();
-        let config = self.config().unwrap_or_else(|error| {
-            log::error!("{}", ampoule_report::chain(&error));
-            ampoule_update::config::Config::default()
-        });
-        let fetcher = self.fetcher(&config);
-        let gates = health::gates(&config, self.record().trial.as_ref(), &self.places);
-        let until = started + Duration::from_secs(gates.limit.max(gates.settle));
-        let mut watch = Watch::new(gates.clone());
+        let mut config = self.config_of_trial();
+        let (mut gates, mut watch) = self.watch_with(&config);
         loop {
-            let seen = health::observe(started.elapsed().as_secs(), &gates, &config, &fetcher, &self.places);
+            let seen = health::observe(started.elapsed().as_secs(), &gates, &config, &self.fetcher(&config), &self.places);
             match watch.observe(&seen) {
                 Verdict::Good => return Ok(None),
                 Verdict::Bad { reason } => return Ok(Some(reason.clone())),
-                Verdict::Waiting(what) => *lock(&self.awaited) = Some(Awaited { what: what.clone(), until }),
+                Verdict::Waiting(what) => {
+                    let until = started + Duration::from_secs(gates.limit.max(gates.settle));
+                    *lock(&self.awaited) = Some(Awaited { what: what.clone(), until });
+                }
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(self.places.pace().look);
+            let before = std::mem::replace(&mut config, self.config_of_trial());
+            if (before.health_timeout, before.checks) != (config.health_timeout, config.checks.clone()) {
+                (gates, watch) = self.watch_with(&config);
+            }
         }
+    }
+
+    fn watch_with(&self, config: &Config) -> (Gates, Watch) {
+        let gates = health::gates(config, self.record().trial.as_ref(), &self.places);
+        log::info!("within {} s all must be well: services, workloads that ran before, and {} checks", gates.limit, gates.checks.len());
+        (gates.clone(), Watch::new(gates))
     }
 
     /// The boot is good.
@@ -164,7 +194,7 @@ impl Updater {
         log::error!("the node goes back to version {}", other.image.version);
         self.reboot()?;
         loop {
-            std::thread::sleep(LOOK);
+            std::thread::sleep(LONG);
         }
     }
 }

@@ -1,13 +1,10 @@
 //! The disk that the root lies on, and its two slots.
 
+use crate::machine::{Blocks, OpenDisk};
 use ampoule_layout::RootHash;
 use ampoule_layout::gpt::{self, Entry, GptError, HEAD_BYTES};
-use rustix::fs::{Advice, fadvise};
-use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, SeekFrom};
-use std::num::NonZeroU64;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 /// What is wrong with the disk.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +26,7 @@ pub(crate) enum DiskError {
 /// The disk.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    file: File,
+    blocks: Box<dyn Blocks>,
     path: PathBuf,
     sector: u64,
 }
@@ -59,11 +56,9 @@ pub(crate) struct Slots {
 }
 
 impl Disk {
-    /// Opens the disk; to write as well if `writable`.
-    pub(crate) fn open(path: &Path, sector: u64, writable: bool) -> Result<Self, DiskError> {
-        let file = OpenOptions::new().read(true).write(writable).open(path);
-        let file = file.map_err(|source| DiskError::Io { what: "open", path: path.to_owned(), source })?;
-        Ok(Self { file, path: path.to_owned(), sector })
+    pub(crate) fn new(open: OpenDisk) -> Self {
+        let OpenDisk { blocks, path, sector } = open;
+        Self { blocks, path, sector }
     }
 
     /// Its slots, seen from the root that runs; and whether the idle one is named for `wanted`.
@@ -82,7 +77,7 @@ impl Disk {
         let guids = [(slot.root.number, hash.root_partition()), (slot.tree.number, hash.verity_partition())];
         let writes = gpt::set_guids(&self.head()?, self.sector, self.size()?, &guids).map_err(self.table())?;
         for write in writes {
-            self.file.write_all_at(&write.bytes, write.offset).map_err(self.io("write the partition table of"))?;
+            self.blocks.write_at(&write.bytes, write.offset).map_err(self.io("write the partition table of"))?;
             self.sync()?;
         }
         Ok(())
@@ -90,33 +85,32 @@ impl Disk {
 
     pub(crate) fn read(&self, extent: &Extent, at: u64, bytes: &mut [u8]) -> Result<(), DiskError> {
         extent.check(at, bytes.len())?;
-        self.file.read_exact_at(bytes, extent.start + at).map_err(self.io("read"))
+        self.blocks.read_at(bytes, extent.start + at).map_err(self.io("read"))
     }
 
     pub(crate) fn write(&self, extent: &Extent, at: u64, bytes: &[u8]) -> Result<(), DiskError> {
         extent.check(at, bytes.len())?;
-        self.file.write_all_at(bytes, extent.start + at).map_err(self.io("write"))
+        self.blocks.write_at(bytes, extent.start + at).map_err(self.io("write"))
     }
 
     /// Waits until all that was written is durable.
     pub(crate) fn sync(&self) -> Result<(), DiskError> {
-        self.file.sync_all().map_err(self.io("flush"))
+        self.blocks.sync().map_err(self.io("flush"))
     }
 
     /// Drops what the kernel keeps of a partition in memory, so that the next read asks the disk.
     pub(crate) fn forget(&self, extent: &Extent) -> Result<(), DiskError> {
-        let length = NonZeroU64::new(extent.length);
-        fadvise(&self.file, extent.start, length, Advice::DontNeed).map_err(|error| self.io("read back")(error.into()))
+        self.blocks.forget(extent.start, extent.length).map_err(self.io("read back"))
     }
 
     fn head(&self) -> Result<Vec<u8>, DiskError> {
         let mut head = vec![0; HEAD_BYTES.min(usize::try_from(self.size()?).unwrap_or(usize::MAX))];
-        self.file.read_exact_at(&mut head, 0).map_err(self.io("read the partition table of"))?;
+        self.blocks.read_at(&mut head, 0).map_err(self.io("read the partition table of"))?;
         Ok(head)
     }
 
     fn size(&self) -> Result<u64, DiskError> {
-        (&self.file).seek(SeekFrom::End(0)).map_err(self.io("measure"))
+        self.blocks.size().map_err(self.io("measure"))
     }
 
     fn io(&self, what: &'static str) -> impl FnOnce(io::Error) -> DiskError + '_ {

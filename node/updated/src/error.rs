@@ -51,6 +51,8 @@ pub(crate) enum UpdateError {
     Loader(#[from] LoaderError),
     #[error("the boot partition cannot be used")]
     Boot(#[source] io::Error),
+    #[error("the kernel image does not read back from the boot partition as it was written: the disk is failing")]
+    NotAsWritten,
     #[error("this node has no boot partition: it was started without firmware and boot loader, which updates need")]
     NoBootPartition,
     #[error(

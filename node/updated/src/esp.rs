@@ -2,11 +2,13 @@
 
 use crate::error::UpdateError;
 use crate::places::Places;
+use crate::repository::Target;
+use crate::staged::measure;
 use ampoule_disk::Folder;
 use ampoule_layout::RootHash;
 use ampoule_update::loader::{COPIES, ENTRIES, Esp, IMAGES, Image, Source, Step, bless, parse_image_name};
 use ampoule_update::manifest::MAX_BOOT;
-use ampoule_update::uki::Uki;
+use ampoule_update::uki::{self, Uki};
 use semver::Version;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,10 +20,9 @@ const LOADERS: &str = "EFI/BOOT";
 const FOLDERS: u64 = 4;
 
 /// The open boot partition.
-#[derive(Debug)]
 pub(crate) struct BootPartition {
     folder: Folder,
-    room_of_test: Option<u64>,
+    places: Places,
 }
 
 /// An image that can be started.
@@ -36,7 +37,7 @@ impl BootPartition {
     /// Opens it. For writing only while something is written: nothing else has it open then in the other mode.
     pub(crate) fn open(places: &Places, writable: bool) -> Result<Self, UpdateError> {
         let folder = places.boot_partition(writable).map_err(UpdateError::Boot)?;
-        Ok(Self { folder: folder.ok_or(UpdateError::NoBootPartition)?, room_of_test: places.room_of_test() })
+        Ok(Self { folder: folder.ok_or(UpdateError::NoBootPartition)?, places: places.clone() })
     }
 
     /// The names on it.
@@ -61,6 +62,15 @@ impl BootPartition {
         self.bytes(name)
     }
 
+    /// Whether a version's kernel image is there and is the one that was proven.
+    pub(crate) fn holds(&self, version: &Version, proof: &Target) -> Result<bool, UpdateError> {
+        let names = self.names()?.images;
+        let mut ours = names.iter().filter(|name| parse_image_name(name).is_some_and(|(other, _)| other == *version));
+        let Some(name) = ours.next() else { return Ok(false) };
+        let file = self.folder.read(&format!("{IMAGES}/{name}")).map_err(UpdateError::Boot)?;
+        measure(file).map(|found| found == *proof).map_err(UpdateError::Boot)
+    }
+
     fn bytes(&self, name: &str) -> Result<Vec<u8>, UpdateError> {
         let mut bytes = Vec::new();
         let file = self.folder.read(&format!("{IMAGES}/{name}")).map_err(UpdateError::Boot)?;
@@ -78,7 +88,7 @@ impl BootPartition {
     /// Refuses steps for which there is no room, before the first of them; if `then` is to boot, also those that follow when its boot was good.
     pub(crate) fn check_room(&self, steps: &[Step], then: Option<&Version>, length_of: impl Fn(Source) -> u64) -> Result<(), UpdateError> {
         let mut space = self.folder.space().map_err(UpdateError::Boot)?;
-        space.free = self.room_of_test.unwrap_or(space.free);
+        space.free = self.places.free(space.free);
         let mut files = BTreeMap::new();
         for folder in [IMAGES, ENTRIES, COPIES, LOADERS] {
             let lengths = self.folder.lengths(folder).map_err(UpdateError::Boot)?;
@@ -138,6 +148,7 @@ impl BootPartition {
 /// What a kernel image says of itself.
 pub(crate) fn read_uki(name: &str, bytes: &[u8], version: Version) -> Result<Bootable, UpdateError> {
     let wrong = |source| UpdateError::Uki { name: name.to_owned(), source };
+    uki::starts(bytes).map_err(wrong)?;
     let uki = Uki::parse(bytes).map_err(wrong)?;
     let root = uki.root().map_err(wrong)?;
     Ok(Bootable { image: Image { version, order: uki.order() }, root_hash: root.root_hash, blocks: root.blocks })

@@ -16,8 +16,6 @@ use std::time::Duration;
 
 /// Services without which the node is of no use, as far as the image has them.
 const REQUIRED: [&str; 7] = ["storage", "logd", "netd", "apid", "containerd", "hostd", "kubelet"];
-/// Seconds that all must hold: a service that starts, fails and starts again is not ready.
-const SETTLE: u64 = 10;
 /// A daemon of the node answers at once.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest document of hostd's that is read; a thousand workloads have half of it.
@@ -34,7 +32,7 @@ pub(crate) fn gates(config: &Config, trial: Option<&Trial>, places: &Places) -> 
         services: REQUIRED.into_iter().filter(wanted).map(str::to_owned).collect(),
         workloads: trial.map(|trial| trial.workloads.iter().cloned().collect()).unwrap_or_default(),
         checks: config.checks.keys().cloned().collect(),
-        settle: SETTLE,
+        settle: places.pace().settle,
         limit: config.health_timeout,
     }
 }

@@ -1,62 +1,12 @@
-//! Brings updates into the idle slot, tries them and goes back
-//!
-//! What to do is decided in `lib/update`. This program has the disk and no network; `update-fetcher` has the network and no disk, and is not trusted.
+//! Updates of the node that it runs on
 
-mod activate;
-mod automatic;
-mod boot;
-mod disk;
-mod error;
-mod esp;
-mod fetcher;
-mod health;
-mod identity;
-mod places;
-mod prepare;
-mod progress;
-mod repository;
-mod server;
-mod staged;
-mod status;
-mod transfer;
-mod updater;
-
-use places::Places;
-use signal_hook::{consts::SIGHUP, iterator::Signals};
-use std::error::Error;
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, mpsc};
-use std::thread;
-use updater::Updater;
 
 fn main() -> ExitCode {
     ampoule_report::init_logger();
-    // A test gives a folder that looks like `/`.
-    match run(Places::new(std::env::args_os().nth(1).map(PathBuf::from))) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log::error!("{}", ampoule_report::chain(error.as_ref()));
-            ExitCode::FAILURE
-        }
+    if let Some(word) = std::env::args_os().nth(1) {
+        log::error!("updated takes no arguments, and was given {word:?}: it works on the node that it runs on");
+        return ExitCode::from(2);
     }
-}
-
-fn run(places: Places) -> Result<(), Box<dyn Error>> {
-    let listener = server::listen(&places.below(ampoule_update::command::SOCKET))?;
-    let updater = Arc::new(Updater::new(places)?);
-    let (changed, changes) = mpsc::channel();
-    let mut signals = Signals::new([SIGHUP])?;
-    thread::spawn(move || {
-        for _ in signals.forever() {
-            let _ = changed.send(());
-        }
-    });
-    let boot = Arc::clone(&updater);
-    thread::spawn(move || {
-        boot.settle();
-        boot.by_itself(&changes);
-    });
-    ampoule_report::ready();
-    Err(server::serve(&listener, &updater).into())
+    ampoule_updated::serve(ampoule_updated::ThisNode)
 }

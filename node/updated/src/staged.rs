@@ -158,11 +158,16 @@ impl Staged {
         self.path(&format!("{}.sha256", part.name()))
     }
 
+    /// What the part was when it was verified.
+    pub(crate) fn proven(&self, part: Part) -> Option<Target> {
+        let text = String::from_utf8(ampoule_files::read(&self.proof(part), 200).ok()??).ok()?;
+        let (sha256, length) = text.trim().split_once(' ')?;
+        Some(Target { sha256: sha256.to_owned(), length: length.parse().ok()? })
+    }
+
     /// The part, if it is still what was verified.
     pub(crate) fn open(&self, part: Part) -> Result<(File, u64), UpdateError> {
-        let proof = ampoule_files::read(&self.proof(part), 200).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
-        let proof = proof.as_deref().and_then(|text| text.trim().split_once(' ')).ok_or(UpdateError::Cache(part.name()))?;
-        let target = Target { sha256: proof.0.to_owned(), length: proof.1.parse().map_err(|_| UpdateError::Cache(part.name()))? };
+        let target = self.proven(part).ok_or(UpdateError::Cache(part.name()))?;
         if !self.is(part.name(), &target) {
             return Err(UpdateError::Cache(part.name()));
         }
@@ -171,21 +176,7 @@ impl Staged {
     }
 
     fn is(&self, name: &str, target: &Target) -> bool {
-        let digest = || -> io::Result<(String, u64)> {
-            let mut file = File::open(self.path(name))?.take(MAX_BOOT);
-            let (mut hasher, mut piece, mut length) = (Sha256::new(), vec![0; 64 * 1024], 0);
-            loop {
-                match file.read(&mut piece)? {
-                    0 => break,
-                    got => {
-                        hasher.update(&piece[..got]);
-                        length += got as u64;
-                    }
-                }
-            }
-            Ok((ampoule_base::hex(&hasher.finalize()), length))
-        };
-        digest().is_ok_and(|(sha256, length)| sha256 == target.sha256 && length == target.length)
+        File::open(self.path(name)).and_then(measure).is_ok_and(|found| found == *target)
     }
 
     /// The bytes of the kernel image, if they are still what was verified.
@@ -202,6 +193,20 @@ impl Staged {
         for path in [TREE, DONE, DRAFT].map(|name| self.path(name)).into_iter().chain(parts) {
             if let Err(error) = remove(&path) {
                 log::warn!("{}: {error}", path.display());
+            }
+        }
+    }
+}
+
+/// Hash and length of a file.
+pub(crate) fn measure(file: File) -> io::Result<Target> {
+    let (mut file, mut hasher, mut piece, mut length) = (file.take(MAX_BOOT), Sha256::new(), vec![0; 64 * 1024], 0);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(Target { sha256: ampoule_base::hex(&hasher.finalize()), length }),
+            got => {
+                hasher.update(&piece[..got]);
+                length += got as u64;
             }
         }
     }

@@ -93,7 +93,8 @@ impl Transfer<'_> {
         let claimed: Vec<u64> = (0..self.tree.data_blocks()).filter(|block| self.done().contains(*block)).collect();
         for block in claimed {
             self.go_on()?;
-            if !self.is_there(block)? {
+            // One that cannot be read is written anew: a disk gives a bad place another one when it is written.
+            if !self.is_there(block).unwrap_or(false) {
                 self.done().remove(block);
             }
         }
@@ -118,7 +119,10 @@ impl Transfer<'_> {
             match run.action {
                 Action::Copy { from } => {
                     let at = (u64::from(from) + u64::from(i)) * BLOCK_SIZE;
-                    self.disk.read(&self.slots.running.root, at, &mut bytes)?;
+                    if let Err(error) = self.disk.read(&self.slots.running.root, at, &mut bytes) {
+                        log::warn!("a block of the running root is fetched instead: {}", ampoule_report::chain(&error));
+                        continue;
+                    }
                 }
                 Action::Zero => {}
                 Action::Keep | Action::Fetch => return Ok(()),

@@ -11,10 +11,12 @@ use ampoule_api_types::v1::UpdatePlan;
 use ampoule_update::choice::{Choice, Node, VersionLock, choose, explicit, offered};
 use ampoule_update::config::{self, Config};
 use ampoule_update::delta::{self, Limits};
+use ampoule_update::last_settings;
 use ampoule_update::record::{LastCommand, MAX_RECORD};
 use ampoule_update::states::Outcome;
 use ampoule_update::{Command, MAX_SEED, Record, State, Update};
 use semver::Version;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -35,6 +37,8 @@ pub(crate) struct Updater {
     pub(crate) identity: Identity,
     pub(crate) staged: Staged,
     record: Mutex<Record>,
+    /// What is kept of settings, as it is on the disk.
+    last_settings: Mutex<Vec<u8>>,
     busy: Mutex<Option<&'static str>>,
     pub(crate) progress: Mutex<Arc<Progress>>,
     pub(crate) stop: AtomicBool,
@@ -59,16 +63,15 @@ impl Updater {
     pub(crate) fn new(places: Places) -> Result<Self, UpdateError> {
         let identity = Identity::read(&places)?;
         let path = places.record();
-        let bytes = ampoule_files::read(&path, MAX_RECORD as u64).unwrap_or_else(|error| {
-            log::error!("{}: {error}", path.display());
-            None
-        });
+        let bytes = read_or_none(&path, MAX_RECORD);
+        let kept = read_or_none(&places.below(last_settings::PATH), config::MAX_CONFIG).unwrap_or_default();
         let (record, damage) = Record::read(bytes.as_deref());
         if let Some(damage) = damage {
             log::error!("{}: {damage}", path.display());
         }
         Ok(Self {
             staged: Staged::new(&places),
+            last_settings: Mutex::new(kept),
             places,
             identity,
             record: Mutex::new(record),
@@ -99,11 +102,47 @@ impl Updater {
         Ok(answer)
     }
 
+    /// What settings say; what they leave open, or all of it if the API server has not written any yet, is the default.
     pub(crate) fn config(&self) -> Result<Config, UpdateError> {
+        Ok(self.settings()?.unwrap_or_default())
+    }
+
+    /// The same, but until the API server has written them this time, what they last said.
+    pub(crate) fn config_of_trial(&self) -> Config {
+        let settings = self.settings().unwrap_or_else(|error| {
+            log::error!("{}", ampoule_report::chain(&error));
+            None
+        });
+        settings.unwrap_or_else(|| {
+            let (config, unknown) = last_settings::read(&lock(&self.last_settings));
+            if !unknown.is_empty() {
+                log::warn!("checks of the settings that this version does not know: {}", unknown.join(", "));
+            }
+            config
+        })
+    }
+
+    fn settings(&self) -> Result<Option<Config>, UpdateError> {
         let path = self.places.below(config::PATH);
         let bytes =
             ampoule_files::read(&path, config::MAX_CONFIG as u64).map_err(|source| UpdateError::Io { what: "read", path, source })?;
-        Ok(bytes.map_or_else(|| Ok(Config::default()), |bytes| Config::parse(&bytes))?)
+        let Some(bytes) = bytes else { return Ok(None) };
+        let config = Config::parse(&bytes)?;
+        self.keep(&config);
+        Ok(Some(config))
+    }
+
+    /// A trial without an API server has no other settings. Where they cannot be kept it has the default, which is no reason to stop.
+    fn keep(&self, config: &Config) {
+        let (text, mut kept) = (last_settings::to_json(config), lock(&self.last_settings));
+        if *kept == text.as_bytes() {
+            return;
+        }
+        let path = self.places.below(last_settings::PATH);
+        match write_whole(&path, text.as_bytes()) {
+            Ok(()) => *kept = text.into_bytes(),
+            Err(error) => log::error!("{}: {error}", path.display()),
+        }
     }
 
     pub(crate) fn fetcher(&self, config: &Config) -> Fetcher {
@@ -251,6 +290,13 @@ impl Updater {
             _ => Ok(()),
         }
     }
+}
+
+fn read_or_none(path: &Path, most: usize) -> Option<Vec<u8>> {
+    ampoule_files::read(path, most as u64).unwrap_or_else(|error| {
+        log::error!("{}: {error}", path.display());
+        None
+    })
 }
 
 /// The word for a command that the API uses.

@@ -10,7 +10,7 @@ use ampoule_update::{
     loader::{Esp, Image, compare_versions, counted, entries, image_name, parse_entry_name, parse_image_name},
     policy::Policy,
     tree::{self, Tree},
-    uki::Uki,
+    uki::{self, Uki},
     waves::{MAX_SEED, Waves},
 };
 
@@ -72,6 +72,9 @@ fn fuzz_update_kernel_image() {
         if let Ok(uki) = Uki::parse(bytes) {
             assert!(uki.command_line.len() <= 2048 && !uki.command_line.contains('\0'));
             let _ = (uki.root(), uki.order());
+        }
+        if uki::starts(bytes).is_ok() {
+            assert!(uki::kernel(bytes).is_ok_and(|kernel| bytes[kernel].starts_with(b"MZ")));
         }
     });
 }

@@ -23,6 +23,7 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("the fetcher of updates reads settings", "(allow update_fetcher_t state_t (file (open read)))"),
     ("the fetcher of updates changes what boots", "(allow update_fetcher_t boot_t (file (write)))"),
     ("the fetcher of updates has a capability", "(allow update_fetcher_t self (capability (sys_admin)))"),
+    ("a service writes a variable of the firmware", "(allow boot_parameters_t efivars_t (file (write)))"),
     ("netd speaks to the engine", "(allow netd_t containerd_t (unix_stream_socket (connectto)))"),
     ("a workload speaks to the engine", "(allow container_t containerd_t (unix_stream_socket (connectto)))"),
     ("a workload speaks to the API", "(allow container_t apid_t (unix_stream_socket (connectto)))"),

@@ -14,7 +14,7 @@ pub struct Tiny<'a> {
     pub version: &'a str,
     /// A block of the root for each number; equal numbers are equal blocks.
     pub blocks: &'a [u8],
-    /// What stands for the kernel.
+    /// What stands for the kernel, within a file that firmware would start.
     pub kernel: &'a [u8],
     /// What stands for the boot loader.
     pub loader: &'a [u8],
@@ -33,7 +33,8 @@ pub fn tiny_image(dir: &Path, tiny: &Tiny) -> Result<RootHash> {
     let os_release = format!("NAME=Ampoule\nID=ampoule\nVERSION_ID={}\nVARIANT_ID=standalone\n", tiny.version);
     fs::write(dir.join("root.erofs"), &root)?;
     fs::write(dir.join("root.verity"), &tree)?;
-    fs::write(dir.join("ampoule.efi"), pe(&[(".osrel", os_release.as_bytes()), (".cmdline", line.as_bytes()), (".linux", tiny.kernel)]))?;
+    let kernel = pe(&[(".text", tiny.kernel)]);
+    fs::write(dir.join("ampoule.efi"), pe(&[(".osrel", os_release.as_bytes()), (".cmdline", line.as_bytes()), (".linux", &kernel)]))?;
     fs::write(dir.join("loader.efi"), tiny.loader)?;
     fs::write(dir.join("manifest.json"), manifest(tiny.version, root_hash).to_string())?;
     Ok(root_hash)
@@ -84,6 +85,7 @@ fn superblock(blocks: u64) -> Vec<u8> {
 
 const ALIGNMENT: usize = 512;
 const OPTIONAL: usize = 240;
+const PAGE: u32 = 0x1000;
 
 /// A PE32+ file with nothing but these sections (PE/COFF specification, sections 3 and 4).
 fn pe(sections: &[(&str, &[u8])]) -> Vec<u8> {
@@ -96,9 +98,10 @@ fn pe(sections: &[(&str, &[u8])]) -> Vec<u8> {
     file.extend([0; 12]);
     file.extend((OPTIONAL as u16).to_le_bytes());
     file.extend(0x22u16.to_le_bytes());
-    file.extend(optional_header());
+    let size = |bytes: &[u8]| (bytes.len() as u32).next_multiple_of(PAGE).max(PAGE);
+    file.extend(optional_header(PAGE + sections.iter().map(|(_, bytes)| size(bytes)).sum::<u32>()));
     let mut at = ALIGNMENT.max((file.len() + 40 * sections.len()).next_multiple_of(ALIGNMENT));
-    let mut address = 0x1000u32;
+    let mut address = PAGE;
     for (name, bytes) in sections {
         let raw = bytes.len().next_multiple_of(ALIGNMENT);
         let mut padded = [0; 8];
@@ -107,7 +110,7 @@ fn pe(sections: &[(&str, &[u8])]) -> Vec<u8> {
         let fields = [bytes.len() as u32, address, raw as u32, at as u32, 0, 0, 0, 0x4000_0040];
         fields.into_iter().for_each(|field| file.extend(field.to_le_bytes()));
         at += raw;
-        address += (bytes.len() as u32).next_multiple_of(0x1000).max(0x1000);
+        address += size(bytes);
     }
     for (_, bytes) in sections {
         file.resize(file.len().next_multiple_of(ALIGNMENT), 0);
@@ -117,13 +120,17 @@ fn pe(sections: &[(&str, &[u8])]) -> Vec<u8> {
     file
 }
 
-fn optional_header() -> Vec<u8> {
+/// Of an EFI application that begins at the start of its first section.
+fn optional_header(image: u32) -> Vec<u8> {
     let mut header = vec![0; OPTIONAL];
-    let fields: [(usize, &[u8]); 5] = [
+    let fields: [(usize, &[u8]); 8] = [
         (0, &0x20bu16.to_le_bytes()),
+        (16, &PAGE.to_le_bytes()),
         (32, &0x1000u32.to_le_bytes()),
         (36, &(ALIGNMENT as u32).to_le_bytes()),
+        (56, &image.to_le_bytes()),
         (60, &(ALIGNMENT as u32).to_le_bytes()),
+        (68, &10u16.to_le_bytes()),
         (108, &16u32.to_le_bytes()),
     ];
     fields.into_iter().for_each(|(at, bytes)| header[at..at + bytes.len()].copy_from_slice(bytes));

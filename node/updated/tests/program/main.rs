@@ -2,8 +2,11 @@
 //! that can be told to lie, the real fetcher in between.
 
 mod attacks;
+mod disk;
 mod hostile;
 mod node;
+mod production;
+mod ten;
 mod trial;
 mod update;
 mod web;

@@ -16,7 +16,7 @@ use std::io::{BufRead, BufReader, Cursor, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,7 @@ pub(crate) struct Node {
     pub(crate) versions: BTreeMap<String, Version>,
     child: Option<Child>,
     reboots: Arc<Mutex<usize>>,
+    boots: AtomicU32,
     /// Whether the API answers.
     pub(crate) api: Arc<AtomicBool>,
     /// What hostd says: name and state.
@@ -69,6 +70,7 @@ impl Node {
             versions: BTreeMap::new(),
             child: None,
             reboots: Arc::default(),
+            boots: AtomicU32::default(),
             api: Arc::new(AtomicBool::new(true)),
             workloads: Arc::default(),
             root,
@@ -141,6 +143,7 @@ impl Node {
         let version = &self.versions[name];
         let line = CommandLine::new(VerityTable::for_image(version.root_hash, version.blocks as u64));
         self.write("proc/cmdline", format!("{line}\n"));
+        self.write("proc/sys/kernel/random/boot_id", format!("{}\n", self.boots.load(Ordering::SeqCst)));
         self.write("usr/lib/os-release", format!("NAME=Ampoule\nVERSION_ID={name}\nVARIANT_ID=standalone\n"));
     }
 
@@ -177,7 +180,7 @@ impl Node {
         let socket = self.path("run/ampoule/updated/command");
         let _ = fs::remove_file(&socket);
         let log = fs::OpenOptions::new().create(true).append(true).open(self.path("log")).expect("a log");
-        let child = Command::new(env!("CARGO_BIN_EXE_updated")).arg(self.path("")).stderr(log).stdout(Stdio::null()).spawn();
+        let child = Command::new(env!("CARGO_BIN_EXE_updated-in-a-folder")).arg(self.path("")).stderr(log).stdout(Stdio::null()).spawn();
         self.child = Some(child.expect("started"));
         self.until("it listens", |_| UnixStream::connect(&socket).ok().map(drop));
     }
@@ -194,10 +197,14 @@ impl Node {
         self.kill();
         let images: Vec<_> =
             self.versions.keys().map(|name| loader::Image { version: name.parse().expect("a version"), order: name.clone() }).collect();
-        let esp = Esp { images: self.names("esp/EFI/Linux"), entries: vec![], copies: vec![] };
+        // What is no program is no entry: systemd-boot looks at the headers of each (`config_entry_add_unified`).
+        let is_program = |name: &String| fs::read(self.path("esp/EFI/Linux").join(name)).is_ok_and(|bytes| bytes.starts_with(b"MZ"));
+        let programs = self.names("esp/EFI/Linux").into_iter().filter(is_program).collect();
+        let esp = Esp { images: programs, entries: vec![], copies: vec![] };
         let first = loader::entries(&esp, &images).into_iter().next().expect("something to boot");
         fs::rename(self.path("esp").join(&first.path), self.path("esp").join(counted(&first))).expect("counted");
         let name = first.version.to_string();
+        self.boots.fetch_add(1, Ordering::SeqCst);
         self.runs(&name);
         if comes_up {
             self.start();
@@ -289,12 +296,24 @@ impl Node {
         (disk[start..start + length].to_vec(), entry.guid.to_string())
     }
 
+    /// Where the partition called `name` lies on the disk: start and length in bytes.
+    pub(crate) fn place(&self, name: &str) -> (u64, u64) {
+        let mut head = vec![0; HEAD_BYTES];
+        fs::File::open(self.path("disk.img")).and_then(|mut disk| disk.read_exact(&mut head)).expect("a disk");
+        let entry = entries(&head, 512).expect("a table").into_iter().find(|entry| entry.name == name).expect("a partition");
+        (entry.start, entry.length)
+    }
+
     /// Whether slot B holds a version, whole and named for it.
     pub(crate) fn slot_b_is(&self, name: &str) -> bool {
+        self.slot_is("B", name)
+    }
+
+    pub(crate) fn slot_is(&self, letter: &str, name: &str) -> bool {
         let version = &self.versions[name];
         let (root, tree) = (file(version, "root.erofs"), file(version, "root.verity"));
-        let (has_root, root_guid) = self.partition("ROOT-B", root.len());
-        let (has_tree, tree_guid) = self.partition("VERITY-B", tree.len());
+        let (has_root, root_guid) = self.partition(&format!("ROOT-{letter}"), root.len());
+        let (has_tree, tree_guid) = self.partition(&format!("VERITY-{letter}"), tree.len());
         has_root == root
             && has_tree == tree
             && root_guid == version.root_hash.root_partition().to_string()

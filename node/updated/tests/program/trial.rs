@@ -86,6 +86,40 @@ fn with_a_check_that_fails_it_goes_back() {
     goes_back(node, "check home: the answer was 404");
 }
 
+/// The API server's files are gone with the boot before; one that does not start writes no new ones.
+#[test]
+fn without_an_api_server_the_settings_of_before_count() {
+    let mut node = Node::new();
+    node.publish("1.1.0", &blocks(60, 180));
+    node.settings(json!({"health-timeout-seconds": 1, "proxy": "http://somebody:secret@127.0.0.1:1", "no-proxy": ["127.0.0.1"]}));
+    node.start();
+    node.take_update();
+    node.api.store(false, Ordering::SeqCst);
+    fs::remove_file(node.path("etc/ampoule/updates.json")).expect("removed");
+    assert_eq!(node.boot(true), "1.1.0");
+    node.until("it gives up long before the default of five minutes", |node| (node.reboots() == 1).then_some(()));
+    assert!(node.log().contains("within 1 s all must be well"), "{}", node.log());
+    let kept = fs::read_to_string(node.path("state/updated/settings.json")).expect("kept");
+    assert!(!kept.contains("secret"), "{kept}");
+    // The version before finds them, too, and then its own.
+    node.settings(json!({"health-timeout-seconds": 1}));
+    goes_back(node, "the API does not answer");
+}
+
+#[test]
+fn settings_that_come_amid_the_trial_count() {
+    let mut node = on_trial(600, true);
+    node.kill();
+    fs::remove_file(node.path("etc/ampoule/updates.json")).expect("removed");
+    node.write("settle", "8");
+    node.start();
+    node.until("it waits", |node| (!node.status()["boot"]["waits-for"].is_null()).then_some(()));
+    assert!(node.status()["boot"]["seconds-left"].as_u64() > Some(500), "{}", node.status()["boot"]);
+    let url = format!("{}/nothing", node.web.url());
+    node.settings(json!({"health-timeout-seconds": 1, "checks": {"home": {"kind": "http", "url": url, "timeout-seconds": 1}}}));
+    goes_back(node, "check home: the answer was 404");
+}
+
 #[test]
 fn a_version_that_never_comes_up_is_left_after_three_tries() {
     let mut node = Node::new();
@@ -101,6 +135,34 @@ fn a_version_that_never_comes_up_is_left_after_three_tries() {
     assert_eq!((status["status"]["update_state"].as_str(), node.reboots()), (Some("Idle"), 0));
     node.run("refresh").expect("refreshed");
     assert_eq!(node.state(), "Idle");
+}
+
+/// The boot loader leaves out an image that is no program, without a word and without counting.
+#[test]
+fn a_version_that_the_loader_passes_over_is_given_up() {
+    let mut node = Node::new();
+    node.publish("1.1.0", &blocks(60, 180));
+    node.start();
+    node.take_update();
+    let image = node.path("esp/EFI/Linux/ampoule_1.1.0+3.efi");
+    let whole = fs::read(&image).expect("an image");
+    // Damaged on the disk, it is written anew; it was nobody's fault but the disk's.
+    fs::write(&image, [&[0; 512], &whole[512..]].concat()).expect("damaged");
+    assert_eq!(node.boot(true), "1.0.0");
+    node.until("it finds out", |node| (node.state() == "Staged").then_some(()));
+    assert_eq!(node.run("activate"), Ok(()));
+    assert_eq!(fs::read(&image).expect("an image"), whole);
+    // Whole, and passed over all the same.
+    fs::write(&image, [&[0; 512], &whole[512..]].concat()).expect("damaged");
+    assert_eq!(node.boot(false), "1.0.0");
+    fs::write(&image, whole).expect("mended");
+    node.start();
+    let why = "version 1.1.0: the boot loader did not start its kernel image";
+    node.until("it finds out", |node| (node.status()["boot"]["reason"] == why).then_some(()));
+    assert_eq!(node.status()["boot"]["state"], "fell-back");
+    node.until("it is taken away", |node| (node.names("esp/EFI/Linux") == ["ampoule_1.0.0.efi"]).then_some(()));
+    node.run("refresh").expect("refreshed");
+    assert_eq!((node.state().as_str(), node.reboots()), ("Idle", 0), "it is not tried again");
 }
 
 #[test]

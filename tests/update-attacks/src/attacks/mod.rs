@@ -1,5 +1,6 @@
 //! The attacks.
 
+mod broken;
 mod compromise;
 mod names;
 mod replay;
@@ -54,4 +55,8 @@ attacks! {
     names::delegation_in_a_circle,
     names::delegated_role_with_a_path_for_a_name,
     names::manifest_that_contradicts_the_image,
+    broken::kernel_image_for_another_machine,
+    broken::kernel_image_that_is_no_program,
+    broken::kernel_image_that_begins_outside,
+    broken::kernel_in_the_image_that_is_no_program,
 }

@@ -56,7 +56,7 @@ pub(super) fn path_in_the_list_of_targets(world: &World) -> Result<Prepared> {
 }
 
 /// Signs the next version of everything.
-fn publish(world: &World, repo: &Path, change: impl FnOnce(&mut Forge) -> Result<()>) -> Result<()> {
+pub(super) fn publish(world: &World, repo: &Path, change: impl FnOnce(&mut Forge) -> Result<()>) -> Result<()> {
     let mut forge = Forge::open(repo, &world.keys)?;
     change(&mut forge)?;
     forge.targets.version = next(forge.targets.version)?;

@@ -1,0 +1,103 @@
+//! Whether firmware loads a file as a program: what it looks at before it starts one (UEFI 2.10, 2.1.1; Microsoft PE/COFF, 3 and 4).
+//!
+//! A kernel image that firmware refuses is worse than one that panics: the boot loader has chosen it by then, gives up, and the machine stands in its firmware, where nobody counts
+//! tries. So such an image is never made the next to boot.
+
+/// `IMAGE_FILE_MACHINE_AMD64`, `IMAGE_FILE_MACHINE_ARM64`.
+const MACHINES: [u16; 2] = [0x8664, 0xaa64];
+/// PE32+.
+const MAGIC: u16 = 0x20b;
+/// `IMAGE_SUBSYSTEM_EFI_APPLICATION`
+const APPLICATION: u16 = 10;
+/// Bytes of the optional header before its directories, of one of those, and most of them.
+const FIXED: usize = 112;
+const DIRECTORY: usize = 8;
+const MAX_DIRECTORIES: usize = 16;
+/// Bytes of a section's header.
+const SECTION: usize = 40;
+/// Most sections that are taken.
+const MAX_SECTIONS: usize = 96;
+
+/// Why firmware would not start it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("firmware would not start it: {0}")]
+pub struct NotAProgram(pub &'static str);
+
+/// Whether firmware loads it.
+///
+/// # Errors
+/// The first thing that firmware would stumble over.
+pub fn check(bytes: &[u8]) -> Result<(), NotAProgram> {
+    let wrong = |reason| Err(NotAProgram(reason));
+    if bytes.get(..2) != Some(b"MZ") {
+        return wrong("it does not begin with MZ");
+    }
+    let at = number(bytes, 0x3c, 4)?;
+    let Some(header) = bytes.get(at..).filter(|header| header.get(..4) == Some(b"PE\0\0")) else { return wrong("no PE signature") };
+    if !MACHINES.iter().any(|machine| number(header, 4, 2) == Ok(usize::from(*machine))) {
+        return wrong("it is for another machine");
+    }
+    let (sections, optional) = (number(header, 6, 2)?, number(header, 20, 2)?);
+    let Some(fixed) = header.get(24..24 + FIXED.max(optional)) else { return wrong("its headers are cut off") };
+    if number(fixed, 0, 2)? != usize::from(MAGIC) {
+        return wrong("its optional header is of another kind");
+    }
+    if number(fixed, 68, 2)? != usize::from(APPLICATION) {
+        return wrong("it is no EFI application");
+    }
+    let directories = number(fixed, 108, 4)?;
+    if directories > MAX_DIRECTORIES || optional != FIXED + directories * DIRECTORY {
+        return wrong("its directories do not fit its optional header");
+    }
+    let table = header.get(24 + optional..24 + optional + sections.min(MAX_SECTIONS) * SECTION);
+    let (Some(table), 1..=MAX_SECTIONS) = (table, sections) else { return wrong("its table of sections is cut off") };
+    let layout = Layout { image: number(fixed, 56, 4)?, headers: number(fixed, 60, 4)?, entry: number(fixed, 16, 4)?, file: bytes.len() };
+    layout.check(at + 24 + optional + table.len(), table)
+}
+
+/// Sizes in bytes, as the headers have them.
+struct Layout {
+    image: usize,
+    headers: usize,
+    entry: usize,
+    file: usize,
+}
+
+impl Layout {
+    fn check(&self, end_of_table: usize, table: &[u8]) -> Result<(), NotAProgram> {
+        if self.headers < end_of_table || self.headers > self.file || self.headers >= self.image {
+            return Err(NotAProgram("its headers have another size than they say"));
+        }
+        table.chunks_exact(SECTION).try_for_each(|section| self.section(section))?;
+        let holds_entry = |section: &[u8]| {
+            let (size, address) = (number(section, 8, 4).unwrap_or(0), number(section, 12, 4).unwrap_or(0));
+            self.entry >= address && self.entry < address.saturating_add(size)
+        };
+        match table.chunks_exact(SECTION).any(holds_entry) {
+            true => Ok(()),
+            false => Err(NotAProgram("it begins outside of its sections")),
+        }
+    }
+
+    fn section(&self, section: &[u8]) -> Result<(), NotAProgram> {
+        let (size, address) = (number(section, 8, 4)?, number(section, 12, 4)?);
+        let (raw, at) = (number(section, 16, 4)?, number(section, 20, 4)?);
+        if raw > 0 && (at < self.headers || at.saturating_add(raw) > self.file) {
+            return Err(NotAProgram("a section lies outside of the file"));
+        }
+        match address.saturating_add(size) > self.image {
+            true => Err(NotAProgram("a section lies outside of the image")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// A number of at most four bytes, least significant first.
+fn number(bytes: &[u8], at: usize, length: usize) -> Result<usize, NotAProgram> {
+    let field = bytes.get(at..at.saturating_add(length)).ok_or(NotAProgram("it is cut off"))?;
+    Ok(field.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
+}
+
+#[cfg(test)]
+#[path = "pe_tests.rs"]
+mod tests;

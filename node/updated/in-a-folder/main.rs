@@ -1,0 +1,79 @@
+//! The updater on a folder that looks like `/`: `disk.img` in it is the disk, `esp` the boot partition. For the tests of the program; in no image.
+//!
+//! Files of the folder make it worse than a node: `esp-free` says how many bytes are free on the boot partition, `disk-faults` what is wrong with the disk; with `esp-damage` images that
+//! are to be tried are not kept as they were written. `settle` says how many
+//! seconds a boot's health must hold.
+
+mod faults;
+
+use ampoule_updated::{Machine, OpenDisk, Pace};
+use faults::FaultyDisk;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+const SECTOR: u64 = 512;
+
+struct InAFolder(PathBuf);
+
+impl InAFolder {
+    fn number(&self, name: &str) -> Option<u64> {
+        fs::read_to_string(self.0.join(name)).ok()?.trim().parse().ok()
+    }
+}
+
+impl Machine for InAFolder {
+    fn root(&self) -> &Path {
+        &self.0
+    }
+
+    fn disk(&self, writable: bool) -> Result<Option<OpenDisk>, (PathBuf, io::Error)> {
+        let path = self.0.join("disk.img");
+        let file = OpenOptions::new().read(true).write(writable).open(&path).map_err(|error| (path.clone(), error))?;
+        let blocks = FaultyDisk { disk: file, faults: self.0.join("disk-faults") };
+        Ok(Some(OpenDisk { blocks: Box::new(blocks), path, sector: SECTOR }))
+    }
+
+    fn boot_partition(&self, writable: bool) -> io::Result<Option<OwnedFd>> {
+        if !writable && self.0.join("esp-damage").exists() {
+            damage(&self.0.join("esp/EFI/Linux"))?;
+        }
+        let folder = self.0.join("esp");
+        if folder.exists() { Ok(Some(File::open(folder)?.into())) } else { Ok(None) }
+    }
+
+    fn free(&self, measured: u64) -> u64 {
+        self.number("esp-free").unwrap_or(measured)
+    }
+
+    fn pace(&self) -> Pace {
+        let pace = Pace { first_look: Duration::from_secs(1), ..Pace::default() };
+        match self.number("settle") {
+            Some(settle) => Pace { settle, look: Duration::from_millis(200), ..pace },
+            None => pace,
+        }
+    }
+}
+
+/// Changes the last byte of what was never started.
+fn damage(images: &Path) -> io::Result<()> {
+    for image in fs::read_dir(images)?.flatten().filter(|image| image.file_name().to_string_lossy().contains("+3")) {
+        let mut bytes = fs::read(image.path())?;
+        bytes.last_mut().into_iter().for_each(|byte| *byte ^= 1);
+        fs::write(image.path(), bytes)?;
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    ampoule_report::init_logger();
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match words.as_slice() {
+        [folder] => ampoule_updated::serve(InAFolder(folder.into())),
+        _ => ExitCode::from(2),
+    }
+}

@@ -1,0 +1,29 @@
+//! The program of the image works on the node that it runs on, whatever it is told.
+
+use std::fs;
+use std::process::Command;
+
+/// Files that only a test has, each by its name.
+const OF_TESTS: [&str; 4] = ["disk.img", "esp-free", "esp-damage", "disk-faults"];
+
+#[test]
+fn it_takes_no_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = Command::new(env!("CARGO_BIN_EXE_updated")).arg(folder.path()).output().expect("it runs");
+    assert_eq!(out.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(said.contains("updated takes no arguments"), "{said}");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "it has done something there");
+}
+
+#[test]
+fn nothing_that_a_test_needs_is_in_it() {
+    let holds = |program: &str, name: &str| {
+        let bytes = fs::read(program).expect("a program");
+        bytes.windows(name.len()).any(|part| part == name.as_bytes())
+    };
+    for name in OF_TESTS {
+        assert!(!holds(env!("CARGO_BIN_EXE_updated"), name), "{name}");
+        assert!(holds(env!("CARGO_BIN_EXE_updated-in-a-folder"), name), "{name}: what is looked for is nowhere");
+    }
+}
