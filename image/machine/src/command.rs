@@ -35,7 +35,7 @@ pub(crate) fn arguments(config: &MachineConfig, files: &Files) -> Vec<String> {
         args.extend(direct_boot(kernel));
     }
     if let Some(firmware) = &files.firmware {
-        args.extend(flash(firmware));
+        args.extend(flash(firmware, config.read_only_variables));
     }
     args.extend(config.extra_args.iter().cloned());
     args
@@ -117,14 +117,14 @@ fn direct_boot(kernel: &Kernel) -> Vec<String> {
     args
 }
 
-fn flash(files: &FirmwareFiles) -> Vec<String> {
+fn flash(files: &FirmwareFiles, read_only: bool) -> Vec<String> {
     let code = escape(&files.code);
     let vars = escape(&files.vars);
     vec![
         "-drive".into(),
         format!("if=pflash,unit=0,format=raw,readonly=on,file={code}"),
         "-drive".into(),
-        format!("if=pflash,unit=1,format=raw,file={vars}"),
+        format!("if=pflash,unit=1,format=raw,readonly={},file={vars}", if read_only { "on" } else { "off" }),
     ]
 }
 

@@ -72,6 +72,8 @@ pub struct MachineConfig {
     pub user_data: Option<Vec<u8>>,
     /// Put after the kernel command line; direct boot only.
     pub extra_cmdline: String,
+    /// The firmware cannot write its variables, as where their memory is worn out or locked. [`Firmware::Uefi`] only.
+    pub read_only_variables: bool,
     /// What happens when the guest restarts.
     pub on_reboot: OnReboot,
     /// Engine; [`Accelerator::detect`] unless set.
@@ -105,6 +107,7 @@ impl MachineConfig {
             forwards: Vec::new(),
             user_data: None,
             extra_cmdline: String::new(),
+            read_only_variables: false,
             on_reboot: OnReboot::Restart,
             accelerator: Accelerator::detect(),
             write_log: None,

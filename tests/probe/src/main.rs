@@ -5,6 +5,7 @@ mod bomb;
 mod boxed;
 mod confinement;
 mod daemons;
+mod hang;
 mod hardening;
 mod kernel;
 mod labels;
@@ -31,6 +32,9 @@ const ATTACKS: [Attack; 8] = [
 ];
 
 fn main() -> ExitCode {
+    if std::process::id() == 1 {
+        hang::as_init();
+    }
     match env::args().nth(1).as_deref() {
         None => serve(),
         // Roles this program gives to copies of itself.

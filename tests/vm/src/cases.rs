@@ -1,6 +1,7 @@
 //! The cases. A file per part of the promise; a case is a function that reads like sentences.
 
 mod attacks;
+mod bad_releases;
 mod boot;
 mod command_line;
 mod confinement;
@@ -28,7 +29,8 @@ mod workloads;
 use crate::runner::Case;
 
 /// Cases that mostly wait: for a time limit, a second try, a service that never comes. They need a machine and hardly a processor.
-pub(crate) const WAITING: [&str; 7] = [
+pub(crate) const WAITING: [&str; 8] = [
+    "an_update_whose_init_hangs_returns",
     "an_update_without_an_api_returns",
     "the_watchdog_resets_a_dead_node",
     "late_imds_is_waited_for",
@@ -47,6 +49,7 @@ pub(crate) fn all() -> Vec<Case> {
         escapes::CASES,
         daemons::CASES,
         updates::CASES,
+        bad_releases::CASES,
         power_cuts::CASES,
         power::CASES,
         settings::CASES,

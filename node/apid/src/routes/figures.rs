@@ -104,17 +104,25 @@ fn services(page: &mut Page, all: &[ServiceStatus]) {
     for service in all {
         page.sample("ampoule_service_restarts_total", &[("service", &service.name)], u64::from(service.restarts));
     }
-    let used: Vec<(&str, u64)> = all.iter().filter_map(|s| Some((&*s.name, memory(Path::new(GROUPS), &s.name)?))).collect();
-    if !used.is_empty() {
-        page.metric("ampoule_service_memory_bytes", "gauge", "Memory of a service's control group, files in the page cache included.");
+    for (metric, file, help) in MEMORY {
+        let used: Vec<(&str, u64)> = all.iter().filter_map(|s| Some((&*s.name, memory(Path::new(GROUPS), &s.name, file)?))).collect();
+        if !used.is_empty() {
+            page.metric(metric, "gauge", help);
+        }
+        used.into_iter().for_each(|(name, bytes)| page.sample(metric, &[("service", name)], bytes));
     }
-    used.into_iter().for_each(|(name, bytes)| page.sample("ampoule_service_memory_bytes", &[("service", name)], bytes));
 }
 
-/// The kernel's figure (`memory.current`, cgroup v2), which everybody may read.
-fn memory(groups: &Path, service: &str) -> Option<u64> {
+/// Metrics of a service's memory, each with the kernel's file (cgroup v2) and what it says.
+const MEMORY: [(&str, &str, &str); 2] = [
+    ("ampoule_service_memory_bytes", "memory.current", "Memory of a service's control group, files in the page cache included."),
+    ("ampoule_service_memory_peak_bytes", "memory.peak", "The most of it since the service was first started."),
+];
+
+/// A figure of the kernel, which everybody may read.
+fn memory(groups: &Path, service: &str, file: &str) -> Option<u64> {
     let is_plain = service.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    std::fs::read_to_string(groups.join(service).join("memory.current")).ok().filter(|_| is_plain)?.trim().parse().ok()
+    std::fs::read_to_string(groups.join(service).join(file)).ok().filter(|_| is_plain)?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -134,8 +142,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("netd")).expect("a group");
         std::fs::write(folder.path().join("netd/memory.current"), "4096\n").expect("a figure");
-        assert_eq!(memory(folder.path(), "netd"), Some(4096));
-        assert_eq!(memory(&folder.path().join("netd"), "../netd"), None);
-        assert_eq!(memory(folder.path(), "absent"), None);
+        assert_eq!(memory(folder.path(), "netd", "memory.current"), Some(4096));
+        assert_eq!(memory(&folder.path().join("netd"), "../netd", "memory.current"), None);
+        assert_eq!(memory(folder.path(), "absent", "memory.current"), None);
     }
 }

@@ -22,6 +22,7 @@ pub(crate) struct NodePlan {
     raw_user_data: Option<Vec<u8>>,
     arguments: Vec<String>,
     write_log: Option<PathBuf>,
+    read_only_variables: bool,
     disk: Option<PathBuf>,
     identity: PathBuf,
 }
@@ -39,6 +40,7 @@ impl NodePlan {
             raw_user_data: None,
             arguments: Vec::new(),
             write_log: None,
+            read_only_variables: false,
             disk: None,
         }
     }
@@ -46,6 +48,12 @@ impl NodePlan {
     /// Boots as real hardware does: firmware, boot loader, unified kernel image.
     pub(crate) fn through_firmware(mut self) -> Self {
         self.firmware = Firmware::Uefi;
+        self
+    }
+
+    /// The firmware's variables cannot be written.
+    pub(crate) fn with_read_only_variables(mut self) -> Self {
+        self.read_only_variables = true;
         self
     }
 
@@ -116,6 +124,7 @@ impl NodePlan {
         config.forwards = self.forwards()?;
         config.extra_args.extend(self.arguments);
         config.write_log = self.write_log;
+        config.read_only_variables = self.read_only_variables;
         Node::start(config, identity)
     }
 

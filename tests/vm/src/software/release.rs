@@ -25,6 +25,8 @@ pub(crate) enum Flaw {
     None,
     /// Its kernel finds no `init`, and panics.
     NoInit,
+    /// In the place of its `init` something starts that opens the watchdog and hangs.
+    InitHangs,
     /// Its API server cannot be started.
     NoApi,
     /// Its kernel cannot be unpacked.
@@ -124,6 +126,7 @@ impl UpdateServer {
 fn spoil(kernel: &mut [u8], flaw: Flaw) -> Result<()> {
     match flaw {
         Flaw::None | Flaw::NoApi => Ok(()),
+        Flaw::InitHangs => replace(kernel, "init=/usr/bin/init", "init=/usr/bin/hang"),
         Flaw::NoInit => replace(kernel, "init=/usr/bin/init", "init=/usr/bin/none"),
         Flaw::BrokenKernel => {
             // In the middle of the compressed kernel, which is most of the file.
