@@ -2,7 +2,7 @@
 //!
 //! What to do is decided in `lib/update`. This program has the disk and no network; `update-fetcher` has the network and no disk, and is not trusted.
 //!
-//! The program is `main.rs`, which knows nothing but the node that it runs on. A library of its own, so that a test can give it another [`Machine`] by a program that no image has.
+//! The program is `main.rs`, which knows nothing but the node that it runs on. A library of its own, so that a test can give it another [`Machine`].
 
 mod activate;
 mod automatic;

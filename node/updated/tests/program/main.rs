@@ -1,9 +1,11 @@
-//! The real program on a folder that looks like `/`: a file is its disk, a folder its boot partition, a loader that picks and counts as systemd-boot does, a web server
+//! The updater as a process, on a folder that looks like `/`: a file is its disk, a folder its boot partition, a loader that picks and counts as systemd-boot does, a web server
 //! that can be told to lie, the real fetcher in between.
 
 mod attacks;
 mod disk;
+mod faults;
 mod hostile;
+mod machine;
 mod node;
 mod production;
 mod ten;

@@ -15,7 +15,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Cursor, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -180,8 +180,7 @@ impl Node {
         let socket = self.path("run/ampoule/updated/command");
         let _ = fs::remove_file(&socket);
         let log = fs::OpenOptions::new().create(true).append(true).open(self.path("log")).expect("a log");
-        let child = Command::new(env!("CARGO_BIN_EXE_updated-in-a-folder")).arg(self.path("")).stderr(log).stdout(Stdio::null()).spawn();
-        self.child = Some(child.expect("started"));
+        self.child = Some(crate::machine::start(&self.path(""), log));
         self.until("it listens", |_| UnixStream::connect(&socket).ok().map(drop));
     }
 

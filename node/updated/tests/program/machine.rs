@@ -1,19 +1,16 @@
-//! The updater on a folder that looks like `/`: `disk.img` in it is the disk, `esp` the boot partition. For the tests of the program; in no image.
+//! The updater on a folder that looks like `/`: `disk.img` in it is the disk, `esp` the boot partition.
 //!
 //! Files of the folder make it worse than a node: `esp-free` says how many bytes are free on the boot partition, `disk-faults` what is wrong with the disk; with `esp-damage` images that
 //! are to be tried are not kept as they were written. `settle` says how many
 //! seconds a boot's health must hold.
 
-mod faults;
-
+use crate::faults::FaultyDisk;
 use ampoule_updated::{Machine, OpenDisk, Pace};
-use faults::FaultyDisk;
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 const SECTOR: u64 = 512;
@@ -69,11 +66,21 @@ fn damage(images: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn main() -> ExitCode {
+/// Names the folder to the program that is this test.
+pub(crate) const FOLDER: &str = "AMPOULE_UPDATED_IN_A_FOLDER";
+
+/// The updater on a folder: what the other tests start, as a process of its own that they can kill.
+#[test]
+#[ignore = "it is the program that the other tests start"]
+fn updater_in_a_folder() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
     ampoule_report::init_logger();
-    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
-    match words.as_slice() {
-        [folder] => ampoule_updated::serve(InAFolder(folder.into())),
-        _ => ExitCode::from(2),
-    }
+    ampoule_updated::serve(InAFolder(folder.into()));
+}
+
+/// Starts it.
+pub(crate) fn start(folder: &Path, log: File) -> Child {
+    let mut program = Command::new(std::env::current_exe().expect("this program"));
+    program.args(["--ignored", "--exact", "machine::updater_in_a_folder", "--nocapture"]).env(FOLDER, folder);
+    program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("started")
 }
