@@ -1,7 +1,7 @@
 //! Which settings lead where: for a person who wants to know beforehand, and for the API's metadata.
 
 use crate::file::{Action, Reader};
-use crate::{boot, container_registry, dns, kernel, metrics, motd, network, ntp, oci_defaults, pki, updates, workloads};
+use crate::{boot, container_registry, dns, kernel, metrics, motd, network, ntp, oci_defaults, pki, updates, workload_checks, workloads};
 use ampoule_settings::path;
 use serde::Serialize;
 
@@ -36,7 +36,7 @@ const API: Effect = Effect::files("api", &[]);
 
 /// Every effect there is. A setting that none of them covers is stored and does nothing.
 pub fn effects() -> impl Iterator<Item = &'static Effect> {
-    let groups: [&[Effect]; 13] = [
+    let groups: [&[Effect]; 14] = [
         const { &[API] },
         boot::EFFECTS,
         container_registry::EFFECTS,
@@ -49,6 +49,7 @@ pub fn effects() -> impl Iterator<Item = &'static Effect> {
         oci_defaults::EFFECTS,
         pki::EFFECTS,
         updates::EFFECTS,
+        workload_checks::EFFECTS,
         workloads::EFFECTS,
     ];
     groups.into_iter().flatten()

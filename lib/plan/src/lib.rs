@@ -22,6 +22,7 @@ mod pki;
 mod render;
 mod text;
 mod updates;
+mod workload_checks;
 mod workloads;
 
 use ampoule_settings::{Fragment, Settings};

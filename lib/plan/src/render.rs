@@ -1,7 +1,9 @@
 //! All files of some settings.
 
 use crate::file::Files;
-use crate::{Image, boot, container_registry, dns, kernel, metrics, motd, network, ntp, oci_defaults, pki, updates, workloads};
+use crate::{
+    Image, boot, container_registry, dns, kernel, metrics, motd, network, ntp, oci_defaults, pki, updates, workload_checks, workloads,
+};
 use ampoule_settings::Settings;
 
 /// All files of some settings on a node of this image. Those that only an absent service would read are left out.
@@ -20,6 +22,7 @@ pub fn render(image: &Image, settings: &Settings) -> Files {
         oci_defaults::render,
         pki::render,
         updates::render,
+        workload_checks::render,
         workloads::render,
     ] {
         part(image, settings, &mut files);

@@ -47,5 +47,6 @@ fn made(check: &CheckSetting) -> Option<Check> {
             let address = check.address.as_ref().map(CheckAddress::as_str)?.to_owned();
             Some(Check::Tcp { address, port: check.port?.get(), timeout_seconds })
         }
+        CheckKind::Command => Some(Check::Command { workload: check.workload.as_ref()?.to_string(), timeout_seconds }),
     }
 }

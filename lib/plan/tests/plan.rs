@@ -182,6 +182,20 @@ fn the_updater_gets_all_it_goes_by_and_what_nobody_set_has_its_default() {
 }
 
 #[test]
+fn the_updater_knows_the_names_of_commands_and_hostd_what_they_are() {
+    let path = "/etc/ampoule/workload-checks.json";
+    let s = state(
+        "[settings.workloads.db]\nimage = \"a\"\n[settings.updates.checks.sql]\nkind = \"command\"\nworkload = \"db\"\ncommand = [\"/bin/ask\", \"me\"]\ntimeout = \"9s\"\n",
+    );
+    assert_eq!(content(&s, path), r#"{"sql":{"workload":"db","command":["/bin/ask","me"],"timeout-seconds":9}}"#);
+    assert!(render(&image(), &s.settings)[path].is_secret(), "a command may hold a password");
+    let config = Config::parse(content(&s, "/etc/ampoule/updates.json").as_bytes()).expect("the updater reads it");
+    assert_eq!(config.checks["sql"], Check::Command { workload: "db".into(), timeout_seconds: 9 });
+    let others = state("[settings.updates.checks.web]\nkind = \"http\"\nurl = \"http://a/x\"\n");
+    assert!(!render(&image(), &others.settings).contains_key(path));
+}
+
+#[test]
 fn boot_parameters_wait_for_a_reboot() {
     let s = state("[settings.boot.kernel-parameters]\nconsole = [\"tty0\", \"ttyS0\"]\n");
     let text = content(&s, "/etc/ampoule/boot.json");

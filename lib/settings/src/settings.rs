@@ -128,7 +128,7 @@ impl Settings {
         kubelet_device_plugins::check_together(&self.kubelet_device_plugins, errors);
         kubernetes::check_together(&self.kubernetes, errors);
         measurement::check_together(&self.measurement, errors);
-        updates::check_together(&self.updates, errors);
+        updates::check_together(&self.updates, &self.workloads, errors);
     }
 }
 

@@ -5,10 +5,11 @@ mod span;
 
 use crate::namespace::namespace;
 use crate::types::{FriendlyVersion, Url};
+use crate::workloads::Workloads;
 use crate::{Described, SettingError};
 use ampoule_base::Identifier;
 use ampoule_update::Window;
-pub use check::{Check, CheckAddress, CheckKind};
+pub use check::{Check, CheckAddress, CheckCommand, CheckKind};
 use serde_json::{Value, json};
 pub use span::{CheckTimeout, HealthTimeout, PollInterval};
 use std::collections::BTreeMap;
@@ -48,10 +49,10 @@ impl Described for Window {
     }
 }
 
-/// A check has what its kind needs, and is over before the time for all of them is.
-pub(crate) fn check_together(updates: &Updates, errors: &mut Vec<SettingError>) {
+/// A check has what its kind needs, is over before the time for all of them is, and names a workload that is there.
+pub(crate) fn check_together(updates: &Updates, workloads: &Workloads, errors: &mut Vec<SettingError>) {
     let most = updates.health_timeout.as_ref().map_or(ampoule_update::config::HEALTH_TIMEOUT, HealthTimeout::get);
     for (name, check) in &updates.checks {
-        check.check(&format!("updates.checks.{name}"), most, errors);
+        check.check(&format!("updates.checks.{name}"), most, workloads, errors);
     }
 }

@@ -114,7 +114,13 @@ fn general_types() {
         ),
         ("updates.poll-interval", texts(&["5m", "6h", "1d12h", "7d"]), texts(&["299s", "7d1s", "6 h", "daily"])),
         ("updates.checks.web.timeout", texts(&["1s", "1m"]), texts(&["0s", "61s", "500ms"])),
-        ("updates.checks.web.kind", texts(&["http", "tcp"]), texts(&["exec", "HTTP", ""])),
+        ("updates.checks.web.kind", texts(&["http", "tcp", "command"]), texts(&["exec", "HTTP", ""])),
+        ("updates.checks.web.workload", texts(&["db", "web-1"]), texts(&["", "Db", "a_b"])),
+        (
+            "updates.checks.web.command",
+            vec![json!(["/bin/true"]), json!(["a", "", "b c"]), json!(vec!["x"; 64])],
+            vec![json!([]), json!([""]), json!("/bin/true"), json!(["a\0"]), json!(vec!["x"; 65]), json!(["x", long(4096)])],
+        ),
         (
             "updates.checks.web.address",
             texts(&["127.0.0.1", "fd00::1", "db.internal"]),
@@ -331,6 +337,13 @@ fn ecs_and_devices() {
     ]);
 }
 
+/// A check that runs a command in `db`, and a workload.
+fn in_workload(name: &str, more: &str) -> String {
+    format!(
+        "[settings.workloads.{name}]\nimage = \"a\"\n{more}[settings.updates.checks.a]\nkind = \"command\"\nworkload = \"db\"\ncommand = [\"/bin/true\"]\n"
+    )
+}
+
 /// What single values cannot show.
 #[test]
 fn rules_between_settings() {
@@ -372,6 +385,14 @@ fn rules_between_settings() {
         ("[settings.updates.checks.a]\nkind = \"http\"\nport = 80\n", vec!["updates.checks.a.url", "updates.checks.a.port"]),
         ("[settings.updates.checks.a]\nkind = \"tcp\"\nport = 80\n", vec!["updates.checks.a.address"]),
         ("[settings.updates.checks.a]\nkind = \"tcp\"\naddress = \"::1\"\nport = 80\n", vec![]),
+        (
+            "[settings.updates.checks.a]\nkind = \"command\"\nport = 80\n",
+            vec!["updates.checks.a.port", "updates.checks.a.workload", "updates.checks.a.command"],
+        ),
+        ("[settings.updates.checks.a]\nkind = \"http\"\nurl = \"http://a\"\nworkload = \"db\"\n", vec!["updates.checks.a.workload"]),
+        (&in_workload("other", ""), vec!["updates.checks.a.workload"]),
+        (&in_workload("db", "enabled = false\n"), vec!["updates.checks.a.workload"]),
+        (&in_workload("db", ""), vec![]),
         (
             "[settings.updates]\nhealth-timeout = \"30s\"\n[settings.updates.checks.a]\nkind = \"http\"\nurl = \"http://a\"\ntimeout = \"31s\"\n",
             vec!["updates.checks.a.timeout"],

@@ -80,6 +80,13 @@ pub enum Check {
         /// How long one attempt may take, in seconds.
         timeout_seconds: u64,
     },
+    /// A command in the container of a workload exits with 0. Which command is not said here: who runs it has it from the settings, so that nobody can have another one run.
+    Command {
+        /// The workload.
+        workload: String,
+        /// How long one attempt may take, in seconds.
+        timeout_seconds: u64,
+    },
 }
 
 /// How long a boot of a new version may take until it is healthy, where settings say nothing.
@@ -156,10 +163,11 @@ mod tests {
     fn it_comes_back_as_it_was_written() {
         let text = r#"{"metadata-base-url":"https://u.example/m/","seed":4294967295,"version-lock":"v1.2.3","ignore-waves":true,"automatic":true,"windows":["Sat,Sun 02:00-05:00"],
             "health-timeout-seconds":60,"poll-interval-seconds":600,"checks":{"web":{"kind":"http","url":"http://10.0.0.1/","timeout-seconds":5},
-            "db":{"kind":"tcp","address":"127.0.0.1","port":5432,"timeout-seconds":2}},"proxy":"http://p:1","no-proxy":[".internal"]}"#;
+            "db":{"kind":"tcp","address":"127.0.0.1","port":5432,"timeout-seconds":2},"sql":{"kind":"command","workload":"db","timeout-seconds":3}},"proxy":"http://p:1","no-proxy":[".internal"]}"#;
         let config = Config::parse(text.as_bytes()).expect("right");
         assert_eq!(config.seed, Some(u32::MAX));
         assert_eq!(config.checks["db"], Check::Tcp { address: "127.0.0.1".into(), port: 5432, timeout_seconds: 2 });
+        assert_eq!(config.checks["sql"], Check::Command { workload: "db".into(), timeout_seconds: 3 });
         assert_eq!(Config::parse(&serde_json::to_vec(&config).expect("JSON")).expect("comes back"), config);
     }
 

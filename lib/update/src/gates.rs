@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Most characters of what is wrong with a check that are part of the reason.
+pub const MAX_WHY: usize = 200;
+
 /// What must hold for a boot to be good.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Gates {
@@ -109,7 +112,7 @@ impl Gates {
         let workloads = self.workloads.difference(&seen.workloads).map(|name| format!("workload {name} ran before and is not ready"));
         let checks = self.checks.iter().filter_map(|name| match seen.checks.get(name) {
             Some(Ok(())) => None,
-            Some(Err(why)) => Some(format!("check {name}: {}", why.chars().take(100).collect::<String>())),
+            Some(Err(why)) => Some(format!("check {name}: {}", why.chars().take(MAX_WHY).collect::<String>())),
             None => Some(format!("check {name} has not been done")),
         });
         api.into_iter().chain(services).chain(workloads).chain(checks).collect()

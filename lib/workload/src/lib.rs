@@ -2,11 +2,12 @@
 //!
 //! `workload` is what a person asked for, `change` what a new request means for what runs,
 //! `restart` what happens when it ends, `address` which address it gets, `isolation` and `domain`
-//! what keeps it from the others, `image` and
+//! what keeps it from the others, `check` how a command inside it is asked for, `image` and
 //! `runtime_spec` what becomes of it in the words of the OCI.
 
 pub mod address;
 pub mod change;
+pub mod check;
 pub mod domain;
 pub mod image;
 pub mod isolation;

@@ -2,6 +2,7 @@
 //! start and on SIGHUP; on SIGTERM stops them all. Killed without that, it finds them again.
 
 mod bring_up;
+mod checks;
 mod credentials;
 mod engine;
 mod error;
@@ -64,6 +65,7 @@ async fn run(options: Options) -> Result<(), HostError> {
         ground = prepare(&options, &wanted, board) => Arc::new(ground?),
         _ = terminate.recv() => return Ok(()),
     };
+    checks::serve(Arc::clone(&ground))?;
     let mut fleet = Fleet::start(ground, wanted).await?;
     ampoule_report::ready();
     loop {

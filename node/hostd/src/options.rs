@@ -23,6 +23,10 @@ pub(crate) struct Options {
     pub(crate) volumes: PathBuf,
     /// Who has which isolation number.
     pub(crate) isolations: PathBuf,
+    /// Commands that tell whether a workload is well, as `apid` wrote them.
+    pub(crate) checks: PathBuf,
+    /// The socket we make on which they are asked for.
+    pub(crate) checks_socket: PathBuf,
     /// The status socket we make.
     pub(crate) status: PathBuf,
     /// The log service's socket.
@@ -42,6 +46,8 @@ impl Default for Options {
             run: "/run/ampoule/hostd".into(),
             volumes: "/var/lib/ampoule/volumes".into(),
             isolations: "/var/lib/ampoule/hostd/isolations.json".into(),
+            checks: ampoule_workload::check::PATH.into(),
+            checks_socket: ampoule_workload::check::SOCKET.into(),
             status: "/run/ampoule/hostd/status".into(),
             log: "/run/ampoule/logd/ingest.sock".into(),
             resolver: "/etc/resolv.conf".into(),
@@ -54,7 +60,7 @@ impl Default for Options {
 pub(crate) enum OptionsError {
     /// No such flag.
     #[error(
-        "unknown flag '{0}'; known: --containerd --workloads --credentials --oci-defaults --hosts --run --volumes --isolations --status --log --resolver, each with a path"
+        "unknown flag '{0}'; known: --containerd --workloads --credentials --oci-defaults --hosts --run --volumes --isolations --checks --checks-socket --status --log --resolver, each with a path"
     )]
     Unknown(String),
     /// A flag at the end.
@@ -85,6 +91,8 @@ impl Options {
             "--run" => &mut self.run,
             "--volumes" => &mut self.volumes,
             "--isolations" => &mut self.isolations,
+            "--checks" => &mut self.checks,
+            "--checks-socket" => &mut self.checks_socket,
             "--status" => &mut self.status,
             "--log" => &mut self.log,
             "--resolver" => &mut self.resolver,

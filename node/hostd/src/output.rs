@@ -99,14 +99,18 @@ impl Output {
 
 type Reader = (oneshot::Sender<()>, tokio::task::JoinHandle<()>);
 
-fn read_fifo(path: &Path, workload: &str, level: u8, sink: &Sink) -> Result<Reader, HostError> {
+/// Makes a FIFO if it is not there, and opens it to read what others write.
+pub(crate) fn open_fifo(path: &Path) -> Result<pipe::Receiver, HostError> {
     if !path.exists() {
         let made = mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0);
         made.map_err(HostError::file("make the FIFO", path))?;
     }
     // Open for both: it never ends, whoever opens and closes the other side.
-    let fifo = pipe::OpenOptions::new().read_write(true).open_receiver(path);
-    let fifo = fifo.map_err(HostError::file("open the FIFO", path))?;
+    pipe::OpenOptions::new().read_write(true).open_receiver(path).map_err(HostError::file("open the FIFO", path))
+}
+
+fn read_fifo(path: &Path, workload: &str, level: u8, sink: &Sink) -> Result<Reader, HostError> {
+    let fifo = open_fifo(path)?;
     let (stop, stopped) = oneshot::channel();
     let source = format!("workload/{workload}").parse().map_err(HostError::source(workload))?;
     let lines = Lines::new(source, level, sink.clone());

@@ -1,8 +1,9 @@
 //! What is seen of the node while a boot is on trial.
 
 use crate::fetcher::Fetcher;
+use crate::hostd;
 use crate::places::Places;
-use ampoule_api_types::v1::{WorkloadList, WorkloadState};
+use ampoule_api_types::v1::WorkloadState;
 use ampoule_fetchwire::{MAX_PROBE, Probe};
 use ampoule_initctl::{InitClient, Phase};
 use ampoule_update::config::{Check, Config};
@@ -18,8 +19,6 @@ use std::time::Duration;
 const REQUIRED: [&str; 7] = ["storage", "logd", "netd", "apid", "containerd", "hostd", "kubelet"];
 /// A daemon of the node answers at once.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Longest document of hostd's that is read; a thousand workloads have half of it.
-const MAX_STATUS: u64 = 1 << 20;
 /// Checks that are done at once.
 const AT_ONCE: usize = 4;
 
@@ -55,13 +54,13 @@ pub(crate) fn observe(elapsed: u64, gates: &Gates, config: &Config, fetcher: &Fe
         api: api_answers(&places.below("/run/ampoule/apid/api.sock")),
         services: services(places).unwrap_or_default().into_iter().filter(|(_, ready)| *ready).map(|(name, _)| name).collect(),
         workloads: ready_workloads(gates, places),
-        checks: checks(config, fetcher),
+        checks: checks(config, fetcher, places),
     }
 }
 
 /// Names of workloads that run.
 pub(crate) fn running_workloads(places: &Places) -> Vec<String> {
-    let list = workloads(places).unwrap_or_else(|error| {
+    let list = hostd::workloads(places).unwrap_or_else(|error| {
         log::warn!("hostd does not say which workloads run, so none is waited for at the next boot: {error}");
         BTreeMap::new()
     });
@@ -70,21 +69,12 @@ pub(crate) fn running_workloads(places: &Places) -> Vec<String> {
 
 /// Those of the gates that run, or that settings do not want any more.
 fn ready_workloads(gates: &Gates, places: &Places) -> BTreeSet<String> {
-    let Ok(list) = workloads(places) else { return BTreeSet::new() };
+    let Ok(list) = hostd::workloads(places) else { return BTreeSet::new() };
     let ready = |name: &&String| match list.get(*name) {
         Some(state) => matches!(state, WorkloadState::Running | WorkloadState::Disabled),
         None => true,
     };
     gates.workloads.iter().filter(ready).cloned().collect()
-}
-
-fn workloads(places: &Places) -> io::Result<BTreeMap<String, WorkloadState>> {
-    let stream = UnixStream::connect(places.below("/run/ampoule/hostd/status"))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let mut bytes = Vec::new();
-    stream.take(MAX_STATUS).read_to_end(&mut bytes)?;
-    let list: WorkloadList = serde_json::from_slice(&bytes)?;
-    Ok(list.workloads.into_iter().map(|workload| (workload.name, workload.state)).collect())
 }
 
 /// Every service of the node, and whether it is ready.
@@ -107,12 +97,12 @@ fn api_answers(socket: &Path) -> bool {
     ask().unwrap_or(false)
 }
 
-fn checks(config: &Config, fetcher: &Fetcher) -> BTreeMap<String, Result<(), String>> {
+fn checks(config: &Config, fetcher: &Fetcher, places: &Places) -> BTreeMap<String, Result<(), String>> {
     let all: Vec<_> = config.checks.iter().collect();
     let mut seen = BTreeMap::new();
     for some in all.chunks(AT_ONCE) {
         std::thread::scope(|scope| {
-            let asked: Vec<_> = some.iter().map(|(name, check)| (*name, scope.spawn(|| fetcher.probe(probe(check))))).collect();
+            let asked: Vec<_> = some.iter().map(|(name, check)| (*name, scope.spawn(|| ask(name, check, fetcher, places)))).collect();
             for (name, outcome) in asked {
                 seen.insert(name.clone(), outcome.join().unwrap_or_else(|_| Err("it could not be asked".to_owned())));
             }
@@ -121,13 +111,14 @@ fn checks(config: &Config, fetcher: &Fetcher) -> BTreeMap<String, Result<(), Str
     seen
 }
 
-fn probe(check: &Check) -> Probe {
+fn ask(name: &str, check: &Check, fetcher: &Fetcher, places: &Places) -> Result<(), String> {
     let millis = |seconds: u64| Duration::from_secs(seconds).min(MAX_PROBE).as_millis().try_into().unwrap_or(u64::MAX);
     match check {
-        Check::Http { url, timeout_seconds } => Probe::Http { url: url.clone(), timeout_ms: millis(*timeout_seconds) },
+        Check::Http { url, timeout_seconds } => fetcher.probe(Probe::Http { url: url.clone(), timeout_ms: millis(*timeout_seconds) }),
         Check::Tcp { address, port, timeout_seconds } => {
             let host = if address.contains(':') && !address.starts_with('[') { format!("[{address}]") } else { address.clone() };
-            Probe::Tcp { address: format!("{host}:{port}"), timeout_ms: millis(*timeout_seconds) }
+            fetcher.probe(Probe::Tcp { address: format!("{host}:{port}"), timeout_ms: millis(*timeout_seconds) })
         }
+        Check::Command { timeout_seconds, .. } => hostd::check(places, name, Duration::from_secs(*timeout_seconds)),
     }
 }

@@ -12,6 +12,7 @@ mod error;
 mod esp;
 mod fetcher;
 mod health;
+mod hostd;
 mod identity;
 mod machine;
 mod places;

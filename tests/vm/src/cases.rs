@@ -21,6 +21,7 @@ mod pulling;
 mod settings;
 mod software;
 mod time;
+mod update_checks;
 mod updates;
 mod user_data;
 mod watchdog;
@@ -50,6 +51,7 @@ pub(crate) fn all() -> Vec<Case> {
         daemons::CASES,
         updates::CASES,
         bad_releases::CASES,
+        update_checks::CASES,
         power_cuts::CASES,
         power::CASES,
         settings::CASES,

@@ -1,6 +1,7 @@
 //! containerd, as the few verbs `hostd` needs. Nothing here decides anything.
 
 mod containers;
+mod exec;
 mod images;
 mod pull;
 mod snapshots;
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 use tonic::{Code, Request, Status};
 
 pub(crate) use containers::{Container, NewContainer};
+pub(crate) use exec::Exec;
 pub(crate) use pull::PullOptions;
 pub(crate) use tasks::{Exit, TaskState};
 

@@ -14,7 +14,7 @@ use super::{Engine, failed, request};
 use crate::error::{HostError, ignore_missing};
 
 /// Between tries to hear of a task while containerd is away.
-const RETRY_PAUSE: Duration = Duration::from_millis(300);
+pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(300);
 /// Reported when a task vanished without anyone hearing its exit code.
 const UNKNOWN_EXIT: u32 = 255;
 

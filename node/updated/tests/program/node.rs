@@ -45,6 +45,8 @@ pub(crate) struct Node {
     pub(crate) api: Arc<AtomicBool>,
     /// What hostd says: name and state.
     pub(crate) workloads: Arc<Mutex<Vec<(String, WorkloadState)>>>,
+    /// What hostd answers when it is asked for a check, and what it was asked.
+    pub(crate) command: Arc<Mutex<(String, Vec<String>)>>,
 }
 
 /// Numbers of the blocks of a root; equal numbers are equal blocks.
@@ -73,6 +75,7 @@ impl Node {
             boots: AtomicU32::default(),
             api: Arc::new(AtomicBool::new(true)),
             workloads: Arc::default(),
+            command: Arc::default(),
             root,
         };
         node.build("1.0.0", running);
@@ -168,6 +171,14 @@ impl Node {
         listen(&self.path("run/ampoule/hostd/status"), move |stream| {
             let workloads = workloads.lock().expect("lock").iter().map(workload).collect();
             let _ = stream.write_all(&serde_json::to_vec(&WorkloadList { workloads }).expect("JSON"));
+        });
+        let command = Arc::clone(&self.command);
+        listen(&self.path("run/ampoule/hostd/checks"), move |stream| {
+            let mut asked = String::new();
+            let _ = BufReader::new(&*stream).read_line(&mut asked);
+            let mut command = command.lock().expect("lock");
+            command.1.push(asked);
+            let _ = stream.write_all(command.0.as_bytes());
         });
         let options =
             ampoule_update_fetcher::Options::of_test(&self.path("run/ampoule/update-fetcher/socket"), Path::new("/nowhere"), 1500);

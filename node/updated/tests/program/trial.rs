@@ -120,6 +120,32 @@ fn settings_that_come_amid_the_trial_count() {
     goes_back(node, "check home: the answer was 404");
 }
 
+/// A trial with one check, a command in a workload, about which hostd says `answer`.
+fn with_a_command(answer: &str) -> Node {
+    let mut node = on_trial(600, true);
+    node.kill();
+    *node.command.lock().expect("lock") = (answer.to_owned(), Vec::new());
+    node.settings(json!({"health-timeout-seconds": 1, "checks": {"sql": {"kind": "command", "workload": "db", "timeout-seconds": 1}}}));
+    node.start();
+    node
+}
+
+#[test]
+fn with_a_command_that_fails_in_a_workload_it_goes_back() {
+    goes_back(
+        with_a_command("{\"failed\":{\"reason\":\"it ended with code 2: no such table\"}}\n"),
+        "check sql: it ended with code 2: no such table",
+    );
+    goes_back(with_a_command("nonsense\n"), "check sql: hostd cannot be asked to run it");
+}
+
+#[test]
+fn a_command_that_passes_is_good_and_only_its_name_is_said() {
+    let node = with_a_command("{\"passed\":{}}\n");
+    node.until("it is good", |node| (node.names("esp/EFI/Linux").contains(&"ampoule_1.1.0.efi".to_owned())).then_some(()));
+    assert_eq!(node.command.lock().expect("lock").1[0], "{\"check\":\"sql\"}\n");
+}
+
 #[test]
 fn a_version_that_never_comes_up_is_left_after_three_tries() {
     let mut node = Node::new();
