@@ -6,15 +6,15 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use ampoule_update::Timestamp;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::Ed25519KeyPair;
-use tough::async_trait;
 use tough::key_source::KeySource;
 use tough::schema::{RoleType, Root, Signed};
-use tough::sign::{Sign, parse_keypair};
+use tough::sign::Sign;
 
 use crate::root::{self, RoleKeys};
+use crate::source::{KeyUri, PemKey, RemoteKey, read_key};
 
 /// Most keys that a root may have; more would be nobody's to keep apart.
 const MOST_KEYS: u32 = 16;
@@ -31,14 +31,29 @@ pub struct NewKeys {
 }
 
 /// A folder with `root.json` (the newest), `N.root.json` (each version) and private keys: PEM files with PKCS #8 (Ed25519, ECDSA P-256,
-/// RSA). A key that lies elsewhere, such as that of a root on a medium in a safe, is linked into it while it is needed.
+/// RSA). A key that lies elsewhere is named by a file `ROLE-N.uri` with a [`KeyUri`] on its one line; one that is needed only now and then, such
+/// as that of a root on a medium in a safe, is put or linked into it while it is.
 #[derive(Debug, Clone)]
 pub struct KeyFolder {
     dir: PathBuf,
 }
 
+/// What the name of a private key ends with.
+const PEM: &str = "pem";
+/// What the name of a file ends with that says where a key lies.
+const URI: &str = "uri";
+
 /// Where private keys go that no role has any more.
 const RETIRED: &str = "retired";
+
+/// A key that is there already and that a role shall have, in place of one that is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// `root`, `targets`, `snapshot` or `timestamp`.
+    pub role: String,
+    /// Where it lies.
+    pub uri: KeyUri,
+}
 
 /// The roles whose keys sign at each publication.
 pub(crate) const ONLINE: [(&str, RoleType); 3] =
@@ -50,19 +65,36 @@ impl KeyFolder {
     /// # Errors
     /// There is a root already, the threshold cannot be reached, or the folder cannot be written.
     pub fn create(dir: &Path, new: &NewKeys) -> Result<Self> {
+        Self::create_with(dir, new, &[])
+    }
+
+    /// The same with keys that are there already: a role for which one is given gets no other.
+    ///
+    /// # Errors
+    /// Those of [`KeyFolder::create`], and of keys that cannot be used; nothing is then left in the folder.
+    pub fn create_with(dir: &Path, new: &NewKeys, given: &[Given]) -> Result<Self> {
         ensure!((1..=MOST_KEYS).contains(&new.root_keys), "a root has 1 to {MOST_KEYS} keys");
         ensure!((1..=new.root_keys).contains(&new.root_threshold), "the threshold is 1 to the number of root keys");
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
         let folder = Self { dir: dir.to_owned() };
         ensure!(!folder.root_path().exists(), "{} has a root of trust already; `publish rotate-root` replaces keys", dir.display());
-        let mut roles = vec![(RoleType::Root, folder.new_keys("root", new.root_keys)?.public()?, new.root_threshold)];
-        for (name, role) in ONLINE {
-            roles.push((role, folder.new_keys(name, 1)?.public()?, 1));
-        }
-        let root = root::first(roles, new.expires)?;
-        let text = crate::wait(root::sign(root, None, &folder.sources()?))?;
-        folder.keep_root(&text)?;
+        let mut made = Vec::new();
+        let first = folder.first_root(new, given, &mut made).inspect_err(|_| made.iter().for_each(Made::undo))?;
+        folder.keep_root(&first)?;
         Ok(folder)
+    }
+
+    fn first_root(&self, new: &NewKeys, given: &[Given], made: &mut Vec<Made>) -> Result<Vec<u8>> {
+        let mut roles = Vec::new();
+        for (name, role, count, threshold) in
+            [("root", RoleType::Root, new.root_keys, new.root_threshold)].into_iter().chain(ONLINE.map(|(name, role)| (name, role, 1, 1)))
+        {
+            let keys = self.keys_for(name, count, given)?;
+            let public = keys.public();
+            made.push(keys);
+            roles.push((role, public?, threshold));
+        }
+        crate::wait(root::sign(root::first(roles, new.expires)?, None, &self.sources()?))
     }
 
     /// The folder `dir`, which [`KeyFolder::create`] made.
@@ -91,21 +123,26 @@ impl KeyFolder {
         serde_json::from_slice(&text).with_context(|| format!("{} is not a root of trust", path.display()))
     }
 
-    /// All private keys of the folder. Which role each may sign is the root's to say.
+    /// All keys of the folder, those that lie elsewhere too. Which role each may sign is the root's to say.
     ///
     /// # Errors
-    /// There is none.
+    /// There is none, or a name of one cannot be read.
     pub fn sources(&self) -> Result<Vec<Box<dyn KeySource>>> {
+        let paths = self.key_files()?;
+        ensure!(!paths.is_empty(), "{} has no keys (*.pem, *.uri)", self.dir.display());
+        paths.iter().map(|path| source(path)).collect()
+    }
+
+    fn key_files(&self) -> Result<Vec<PathBuf>> {
         let mut paths = Vec::new();
         for entry in fs::read_dir(&self.dir).with_context(|| format!("cannot list {}", self.dir.display()))? {
             let path = entry?.path();
-            if path.extension().is_some_and(|end| end == "pem") {
+            if path.extension().is_some_and(|end| end == PEM || end == URI) {
                 paths.push(path);
             }
         }
         paths.sort();
-        ensure!(!paths.is_empty(), "{} has no private keys (*.pem)", self.dir.display());
-        Ok(paths.into_iter().map(|path| Box::new(PemKey { path }) as Box<dyn KeySource>).collect())
+        Ok(paths)
     }
 
     /// All versions of the root, as `N.root.json`.
@@ -130,15 +167,21 @@ impl KeyFolder {
         Ok(())
     }
 
-    /// Makes private keys `ROLE-N.pem`, numbered on from those that are and were; their owner alone may read them.
-    pub(crate) fn new_keys(&self, role: &str, count: u32) -> Result<Made> {
-        let first = self.next_number(role)?;
-        let mut made = Made::default();
-        for number in first..first + count {
-            let path = self.dir.join(format!("{role}-{number}.pem"));
-            write_key(&path).with_context(|| format!("cannot make the key {}", path.display()))?;
-            made.0.push(path);
-        }
+    /// The keys that a role shall have: those given for it, else `count` new ones. They are numbered on from those that are and were.
+    pub(crate) fn keys_for(&self, role: &str, count: u32, given: &[Given]) -> Result<Made> {
+        let given: Vec<_> = given.iter().filter(|given| given.role == role).map(|given| &given.uri).collect();
+        let (mut number, mut made) = (self.next_number(role)?, Made::default());
+        let kept = match given.is_empty() {
+            true => (0..count).try_for_each(|_| made.keep(self, role, &mut number, PEM, write_key)),
+            false if given.len() == usize::try_from(count)? => {
+                given.iter().try_for_each(|uri| made.keep(self, role, &mut number, URI, |path| write_uri(path, uri)))
+            }
+            false => Err(anyhow::anyhow!(
+                "{role} shall have {count} keys, and {} are given: as many must be given as it has, or none",
+                given.len()
+            )),
+        };
+        kept.inspect_err(|_| made.undo())?;
         Ok(made)
     }
 
@@ -157,9 +200,8 @@ impl KeyFolder {
     pub(crate) fn retire(&self, root: &Root) -> Result<Vec<PathBuf>> {
         let retired = self.dir.join(RETIRED);
         let mut moved = Vec::new();
-        for entry in fs::read_dir(&self.dir)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|end| end == "pem") && root.key_id(&*read_key(&path)?).is_none() {
+        for path in self.key_files()? {
+            if root.key_id(&*signer(&path)?).is_none() {
                 fs::create_dir_all(&retired)?;
                 let to = retired.join(path.file_name().unwrap_or_default());
                 fs::rename(&path, &to).with_context(|| format!("cannot move {} away", path.display()))?;
@@ -176,9 +218,17 @@ impl KeyFolder {
 pub(crate) struct Made(Vec<PathBuf>);
 
 impl Made {
+    fn keep(&mut self, folder: &KeyFolder, role: &str, number: &mut u32, end: &str, write: impl Fn(&Path) -> Result<()>) -> Result<()> {
+        let path = folder.dir.join(format!("{role}-{number}.{end}"));
+        write(&path).with_context(|| format!("cannot make the key {}", path.display()))?;
+        self.0.push(path);
+        *number += 1;
+        Ok(())
+    }
+
     /// Their public halves.
     pub(crate) fn public(&self) -> Result<RoleKeys> {
-        RoleKeys::of(&self.0.iter().map(fs::read).collect::<std::io::Result<Vec<_>>>()?)
+        RoleKeys::of(&self.0.iter().map(|path| signer(path)).collect::<Result<Vec<_>>>()?)
     }
 
     /// Removes them again.
@@ -188,6 +238,29 @@ impl Made {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// A key of the folder, or one that lies elsewhere.
+fn source(path: &Path) -> Result<Box<dyn KeySource>> {
+    match path.extension().is_some_and(|end| end == URI) {
+        true => Ok(Box::new(remote(path)?)),
+        false => Ok(Box::new(PemKey { path: path.to_owned() })),
+    }
+}
+
+fn signer(path: &Path) -> Result<Box<dyn Sign>> {
+    if path.extension().is_some_and(|end| end == URI) { remote(path)?.signer() } else { read_key(path) }
+}
+
+fn remote(path: &Path) -> Result<RemoteKey> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(RemoteKey { uri: text.parse().with_context(|| format!("{} is wrong", path.display()))? })
+}
+
+fn write_uri(path: &Path, uri: &KeyUri) -> Result<()> {
+    let mut file = fs::File::options().write(true).create_new(true).open(path)?;
+    file.write_all(format!("{uri}\n").as_bytes())?;
+    Ok(file.sync_all()?)
 }
 
 fn write_key(path: &Path) -> Result<()> {
@@ -200,43 +273,6 @@ fn write_key(path: &Path) -> Result<()> {
 
 fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// A private key in a PEM file.
-#[derive(Debug, Clone)]
-pub struct PemKey {
-    /// Where it is.
-    pub path: PathBuf,
-}
-
-type Cause = Box<dyn std::error::Error + Send + Sync>;
-
-#[async_trait]
-impl KeySource for PemKey {
-    async fn as_sign(&self) -> Result<Box<dyn Sign>, Cause> {
-        Ok(read_key(&self.path)?)
-    }
-
-    async fn write(&self, _value: &str, _key_id_hex: &str) -> Result<(), Cause> {
-        Err(Cause::from("keys are made by `publish keys`"))
-    }
-}
-
-fn read_key(path: &Path) -> Result<Box<dyn Sign>> {
-    let text = fs::read(path).with_context(|| format!("cannot read the key {}", path.display()))?;
-    parse_key(&text).with_context(|| format!("{} is not a private key", path.display()))
-}
-
-/// The library reads PEM for RSA alone; the others it wants as DER.
-pub(crate) fn parse_key(text: &[u8]) -> Result<Box<dyn Sign>> {
-    let pem = pem::parse(text).context("it is not PEM")?;
-    if let Ok(key) = parse_keypair(pem.contents()) {
-        return Ok(Box::new(key));
-    }
-    match parse_keypair(text) {
-        Ok(key) => Ok(Box::new(key)),
-        Err(_) => bail!("Ed25519, ECDSA P-256 or RSA in PKCS #8 is wanted, without a password"),
-    }
 }
 
 #[cfg(test)]
@@ -271,13 +307,6 @@ mod tests {
         assert!(KeyFolder::create(dir.path(), &new(1, 1)).expect_err("refused").to_string().contains("rotate-root"));
         for (keys, threshold) in [(0, 0), (1, 2), (17, 1), (2, 0)] {
             assert!(KeyFolder::create(&dir.path().join("b"), &new(keys, threshold)).is_err(), "{keys} {threshold}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_key_is_named() {
-        for text in ["", "hello", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
-            assert!(parse_key(text.as_bytes()).is_err(), "{text}");
         }
     }
 }

@@ -14,6 +14,7 @@ mod policy;
 mod repository;
 mod root;
 mod rotate;
+mod source;
 mod time;
 mod uki;
 mod verify;
@@ -21,11 +22,12 @@ mod verify;
 pub use check::{Check, Finding, Level, Report, check};
 pub use delta::{DeltaReport, FileDelta, Root, delta_between, delta_report};
 pub use image::{Image, Parts};
-pub use keys::{KeyFolder, NewKeys, PemKey};
+pub use keys::{Given, KeyFolder, NewKeys};
 pub use load::{LIMITS, Source};
 pub use policy::find_policy;
 pub use repository::{Publish, Published, Repository, publish, refresh};
 pub use rotate::{Rotated, Rotation, rotate};
+pub use source::{KeyUri, KeyUriError, PemKey, RemoteKey};
 pub use time::{Lifetimes, ROOT_LIFETIME, now};
 
 /// Bytes of a block of a root.

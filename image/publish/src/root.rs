@@ -11,8 +11,8 @@ use tough::key_source::KeySource;
 use tough::schema::decoded::{Decoded, Hex};
 use tough::schema::key::Key;
 use tough::schema::{KeyHolder, RoleType, Root, Signed};
+use tough::sign::Sign;
 
-use crate::keys::parse_key;
 use crate::time;
 
 /// Public keys of a role.
@@ -20,13 +20,13 @@ use crate::time;
 pub(crate) struct RoleKeys(Vec<(Decoded<Hex>, Key)>);
 
 impl RoleKeys {
-    /// The public halves of private keys in PEM.
-    pub(crate) fn of(private: &[Vec<u8>]) -> Result<Self> {
-        let public = |text: &Vec<u8>| -> Result<_> {
-            let key = parse_key(text)?.tuf_key();
+    /// The public halves of keys.
+    pub(crate) fn of(keys: &[Box<dyn Sign>]) -> Result<Self> {
+        let public = |key: &Box<dyn Sign>| -> Result<_> {
+            let key = key.tuf_key();
             Ok((key.key_id()?, key))
         };
-        Ok(Self(private.iter().map(public).collect::<Result<_>>()?))
+        Ok(Self(keys.iter().map(public).collect::<Result<_>>()?))
     }
 }
 

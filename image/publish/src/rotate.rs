@@ -6,7 +6,7 @@ use ampoule_update::Timestamp;
 use anyhow::{Context, Result, ensure};
 use tough::schema::{RoleType, Root};
 
-use crate::keys::{KeyFolder, Made, ONLINE};
+use crate::keys::{Given, KeyFolder, Made, ONLINE};
 use crate::repository::{self, Repository};
 use crate::root;
 use crate::time::{self, Lifetimes};
@@ -18,6 +18,8 @@ pub struct Rotation {
     pub replace: Vec<String>,
     /// Number of root keys and threshold, if `root` is replaced; else as they are.
     pub root_keys: Option<(u32, u32)>,
+    /// Keys for roles that are replaced, in place of new ones.
+    pub given: Vec<Given>,
     /// Until when the new root holds.
     pub expires: Timestamp,
     /// How long the metadata holds that must be signed anew.
@@ -67,7 +69,7 @@ fn replace(keys: &KeyFolder, root: &mut Root, rotation: &Rotation, made: &mut Ve
         let wanted = if role == RoleType::Root { rotation.root_keys } else { None };
         let (count, threshold) = wanted.unwrap_or(as_before);
         ensure!((1..=count).contains(&threshold), "the threshold is 1 to the number of root keys");
-        let new = keys.new_keys(name, count)?;
+        let new = keys.keys_for(name, count, &rotation.given)?;
         let public = new.public();
         made.push(new);
         root::give(root, role, public?, threshold)?;

@@ -57,7 +57,7 @@ impl Publisher {
 
     fn rotation(&self, replace: &[&str], expires: Timestamp) -> Rotation {
         let replace = replace.iter().map(|role| (*role).to_owned()).collect();
-        Rotation { replace, root_keys: None, expires, lifetimes: Lifetimes::default(), now: now() }
+        Rotation { replace, root_keys: None, given: vec![], expires, lifetimes: Lifetimes::default(), now: now() }
     }
 }
 

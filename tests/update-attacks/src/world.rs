@@ -85,8 +85,14 @@ impl World {
     /// Replaces keys as the publisher would.
     pub(crate) fn rotate(&self, repo: &Path, roles: &[&str]) -> Result<()> {
         let replace = roles.iter().map(|role| (*role).to_owned()).collect();
-        let rotation =
-            Rotation { replace, root_keys: None, expires: self.now.plus(1 << 24), lifetimes: Lifetimes::default(), now: self.now };
+        let rotation = Rotation {
+            replace,
+            root_keys: None,
+            given: vec![],
+            expires: self.now.plus(1 << 24),
+            lifetimes: Lifetimes::default(),
+            now: self.now,
+        };
         ampoule_publish::rotate(&self.keys, Some(repo), &rotation).map(drop)
     }
 

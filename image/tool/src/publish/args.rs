@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ampoule_publish::{Lifetimes, ROOT_LIFETIME, find_policy};
+use ampoule_publish::{Given, KeyUriError, Lifetimes, ROOT_LIFETIME, find_policy};
 use ampoule_update::{Timestamp, policy::Policy};
 use clap::{Args, Subcommand};
 use semver::Version;
@@ -47,6 +47,12 @@ pub(crate) struct KeysArgs {
     /// How many of them must sign a root
     #[arg(long, default_value_t = 1)]
     pub(crate) root_threshold: u32,
+    /// A key that is there already, as ROLE=URI; may be repeated [default: new ones are made]
+    ///
+    /// URI is file:///PATH, aws-kms://PROFILE/KEY, aws-ssm://PROFILE/PARAMETER, or command:PROGRAM ARGUMENTS for a program that signs with
+    /// whatever holds the key (docs/guide/publishing-updates.md).
+    #[arg(long, value_name = "ROLE=URI", value_parser = given)]
+    pub(crate) key: Vec<Given>,
     /// Until when the root holds, as 2027-01-31T00:00:00Z [default: in a year]
     #[arg(long, value_name = "TIME")]
     pub(crate) expires: Option<Timestamp>,
@@ -113,6 +119,12 @@ pub(crate) struct RotateArgs {
     /// How many of them must sign a root
     #[arg(long, requires = "root_keys")]
     pub(crate) root_threshold: Option<u32>,
+    /// A key for a role that is replaced, as ROLE=URI; may be repeated [default: new ones are made]
+    ///
+    /// URI is file:///PATH, aws-kms://PROFILE/KEY, aws-ssm://PROFILE/PARAMETER, or command:PROGRAM ARGUMENTS for a program that signs with
+    /// whatever holds the key (docs/guide/publishing-updates.md).
+    #[arg(long, value_name = "ROLE=URI", value_parser = given, requires = "replace")]
+    pub(crate) key: Vec<Given>,
     /// Until when the root holds [default: in a year]
     #[arg(long, value_name = "TIME")]
     pub(crate) expires: Option<Timestamp>,
@@ -158,6 +170,14 @@ pub(crate) struct DeltaArgs {
 
 fn lifetimes(text: &str) -> Result<Lifetimes, String> {
     Lifetimes::all(text).map_err(|error| format!("{error:#}"))
+}
+
+fn given(text: &str) -> Result<Given, String> {
+    let (role, uri) = text.split_once('=').ok_or("ROLE=URI is wanted, as targets=aws-kms://PROFILE/KEY")?;
+    if !["root", "targets", "snapshot", "timestamp"].contains(&role) {
+        return Err(format!("{role} is no role: root, targets, snapshot or timestamp"));
+    }
+    Ok(Given { role: role.to_owned(), uri: uri.parse().map_err(|error: KeyUriError| error.to_string())? })
 }
 
 fn policy(text: &str) -> Result<Policy, String> {

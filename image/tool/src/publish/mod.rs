@@ -27,7 +27,7 @@ pub(crate) fn run(args: &PublishArgs) -> Result<ExitCode> {
 
 fn keys(args: &KeysArgs) -> Result<()> {
     let new = NewKeys { root_keys: args.root_keys, root_threshold: args.root_threshold, expires: end(args.expires) };
-    let folder = KeyFolder::create(&args.folder, &new)?;
+    let folder = KeyFolder::create_with(&args.folder, &new, &args.key)?;
     print(&format!(
         "{} holds until {}: give it to images with `./ampoule build --update-root`.\n\
          Put root-*.pem away: they are needed again only for `publish rotate-root`.\n",
@@ -74,6 +74,7 @@ fn rotate(args: &RotateArgs) -> Result<()> {
     let rotation = Rotation {
         replace: args.replace.clone(),
         root_keys: args.root_keys.zip(args.root_threshold),
+        given: args.key.clone(),
         expires: end(args.expires),
         lifetimes: ampoule_publish::Lifetimes::default(),
         now: ampoule_publish::now(),
