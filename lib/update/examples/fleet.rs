@@ -8,16 +8,22 @@ const NODES: usize = 10_000;
 const SHARES: [usize; 8] = [1, 5, 15, 25, 50, 75, 90, 100];
 
 fn main() {
+    print!("{}", table());
+}
+
+/// The table.
+pub(crate) fn table() -> String {
     let names = SHARES.map(|share| format!("{share} %")).join(" | ");
-    println!("| policy | first node | {names} | most in a minute | most in an hour |");
-    println!("|---|{}", "---|".repeat(SHARES.len() + 3));
+    let mut text = format!("| policy | first node | {names} | most in a minute | most in an hour |\n");
+    text += &format!("|---|{}\n", "---|".repeat(SHARES.len() + 3));
     for (name, _) in POLICIES {
         let waves = Policy::named(name).map(|policy| policy.waves(Timestamp::default())).unwrap_or_default();
         let fleet = Fleet::simulate(&waves, NODES, numbers());
         let reached = SHARES.map(|share| time(fleet.reached(share))).join(" | ");
         let (minute, hour) = (part(fleet.most_within(60)), part(fleet.most_within(3600)));
-        println!("| {name} | {} | {reached} | {minute} | {hour} |", time(fleet.reached(0)));
+        text += &format!("| {name} | {} | {reached} | {minute} | {hour} |\n", time(fleet.reached(0)));
     }
+    text
 }
 
 /// The same numbers in each run (Knuth's MMIX generator, upper half).
