@@ -243,6 +243,9 @@ pub(crate) enum BenchWhat {
         from: PathBuf,
         /// Folder of the newer image
         to: PathBuf,
+        /// Restarts of each system whose downtime is measured, beside Debian 13; 0: none
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=99))]
+        reboots: u32,
         /// Write the table to docs/benchmarks-update.md
         #[arg(long)]
         write: bool,

@@ -57,7 +57,7 @@ impl Prepared {
     }
 
     /// `purpose` is what the program in the guest does.
-    fn boot_for(&self, disk: &str, purpose: &str) -> Boot {
+    pub(super) fn boot_for(&self, disk: &str, purpose: &str) -> Boot {
         Boot::Custom {
             disk: self.dir.join(disk),
             kernel: self.dir.join("vmlinuz"),

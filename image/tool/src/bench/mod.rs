@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 mod debian;
+mod downtime;
 pub(crate) mod images;
 mod measure;
 mod ours;
