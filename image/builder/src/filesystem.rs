@@ -24,8 +24,11 @@ const SEED_KEPT: u64 = 1025 * 4096;
 /// In place of the host's `/etc/mke2fs.conf`, which would decide what the seed is like.
 const MKE2FS: &str = "[defaults]\n[fs_types]\n ext4 = {\n }\n small = {\n }\n";
 
+/// `quota` and `project`: what each workload takes of DATA is counted from the first file on. Old kernels need CONFIG_QUOTA to write to it.
 const SEED_FEATURES: &str = "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,\
-    large_file,huge_file,dir_nlink,extra_isize,metadata_csum";
+    large_file,huge_file,dir_nlink,extra_isize,metadata_csum,quota,project";
+/// In percent, kept from all but one user: growing a file system keeps the share.
+const SEED_RESERVE: &str = "5";
 
 /// Makes the compressed root file system from a directory; each file has the label that `file_contexts` gives its path.
 pub(crate) fn erofs(root: &Path, file_contexts: &Path, image: &Path, stage: &Stage) -> anyhow::Result<()> {
@@ -64,12 +67,14 @@ pub(crate) fn seed(image: &Path, work: &Path, stage: &Stage) -> anyhow::Result<(
     std::fs::write(&configuration, MKE2FS)?;
     let file = std::fs::File::create(image)?;
     file.set_len(SEED_BLOCKS * BLOCK_SIZE)?;
-    let extended = format!("hash_seed={SEED_HASH},resize=536870912,lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0");
+    let extended = format!(
+        "hash_seed={SEED_HASH},resize=536870912,lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0,quotatype=prjquota"
+    );
     Tool::new("mkfs.ext4")
         .env("MKE2FS_CONFIG", &configuration)
         .env("E2FSPROGS_FAKE_TIME", TIME)
         .env("SOURCE_DATE_EPOCH", TIME)
-        .args(["-F", "-q", "-b", "4096", "-I", "256", "-N", "8192", "-G", "64", "-m", "0", "-e", "remount-ro"])
+        .args(["-F", "-q", "-b", "4096", "-I", "256", "-N", "8192", "-G", "64", "-m", SEED_RESERVE, "-e", "remount-ro"])
         .args(["-O", SEED_FEATURES, "-J", "size=32,location=1024", "-U", SEED_UUID, "-E", &extended])
         .arg(image)
         .arg(SEED_BLOCKS.to_string())
@@ -119,6 +124,20 @@ mod tests {
         let make = |stage: &Stage| erofs(&tree, &crate::selinux::file_contexts(&repo), &image, stage).map(Made::now);
         Stage::run(&Silent, &cache, "root", "", make).expect("made");
         std::fs::read(image).expect("read").chunks(4096).map(|block| Sha256::digest(block).into()).collect()
+    }
+
+    /// Storage looks for these in the superblock, and growing keeps the share of the reserve (Documentation/filesystems/ext4, "Super Block").
+    #[test]
+    fn the_seed_counts_what_projects_take_and_has_a_reserve() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (cache, image) = (Cache::open(&dir.path().join("cache")).expect("a cache"), dir.path().join("seed"));
+        Stage::run(&Silent, &cache, "seed", "", |stage: &Stage| seed(&image, dir.path(), stage).map(Made::now)).expect("made");
+        let bytes = std::fs::read(&image).expect("read");
+        let at = |offset: usize| u32::from_le_bytes([0, 1, 2, 3].map(|i| bytes[1024 + offset + i]));
+        assert_eq!(bytes.len() as u64, SEED_KEPT);
+        // `quota` and `project`, and the inode of projects' quotas, without those of users and groups.
+        assert_eq!((at(100) & 0x2100, at(620) != 0, at(576), at(580)), (0x2100, true, 0, 0));
+        assert_eq!(u64::from(at(8)) * 100 / u64::from(at(4)), 5, "a reserve in whole percent");
     }
 
     /// What an update counts on: a node fetches the blocks that it does not have. If files shared blocks, or their order depended on

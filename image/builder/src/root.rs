@@ -106,7 +106,7 @@ impl Identity {
 /// The service files of a variant: name and where it lies in the checkout.
 pub(crate) fn services(repo: &Path, variant: &Variant) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let find = |name: &String| {
-        let places = ["node", "image/packages", "tests/probe"].map(|room| repo.join(room).join(name).join("service.toml"));
+        let places = ["node", "image/packages", "tests", "tests/probe"].map(|room| repo.join(room).join(name).join("service.toml"));
         let found = places.into_iter().find(|p| p.is_file());
         let path = found.with_context(|| format!("variant {}: the service {name} has no service.toml", variant.node.name))?;
         Ok((name.clone(), path))

@@ -61,6 +61,7 @@ impl Plan {
             let what = match workload.change {
                 WorkloadFate::Started => "start",
                 WorkloadFate::Replaced => "replace",
+                WorkloadFate::Adjusted => "adjust",
                 WorkloadFate::Stopped => "stop",
                 WorkloadFate::Stored => "store",
             };

@@ -1,6 +1,6 @@
 //! What a plan says, and the laws it keeps.
 
-use ampoule_plan::{Action, Change, Files, Image, Plan, State, When, effects, effects_of, render};
+use ampoule_plan::{Action, Change, Files, Image, Plan, State, When, WorkloadFate, effects, effects_of, render};
 use ampoule_settings::{Fragment, Layers, Model, all_keys, path};
 use ampoule_update::config::{Check, Config};
 use proptest::prelude::*;
@@ -96,11 +96,31 @@ fn a_plan_says_where_a_workload_is_less_apart() {
     };
     let of = |line: &str| notes(&format!("[settings.workloads.web]\nimage = \"x\"\n{line}\n"));
     assert!(of("").is_empty());
-    assert_eq!(of("selinux = \"control\""), ["runs in the wider domain control_t"]);
     assert_eq!(of("user-namespace = false"), ["uid 0 inside is uid 0 on the node"]);
     assert!(of("enabled = false\nuser-namespace = false").is_empty(), "what does not run is as apart as can be");
     let both = "[settings.workloads.a]\nimage = \"x\"\nvolumes = [\"v:/v:shared\"]\n[settings.workloads.b]\nimage = \"x\"\nvolumes = [\"v:/w:shared\"]\n";
     assert_eq!(notes(both), ["shares the volume v with b", "shares the volume v with a"]);
+}
+
+#[test]
+fn a_plan_says_that_a_limit_of_the_disk_changes_and_that_the_process_lives_on() {
+    let with = |line: &str| state(&format!("[settings.workloads.web]\nimage = \"x\"\n{line}\n"));
+    let change = |old: &str, new: &str| {
+        let mut all = Plan::between(&image(), Some(&with(old)), &with(new)).workloads;
+        let web = all.remove(0);
+        (web.change, web.notes)
+    };
+    let (fate, notes) = change("", "disk = \"10GiB\"\ninodes = 5000");
+    assert_eq!(
+        (fate, &notes[..]),
+        (
+            WorkloadFate::Adjusted,
+            &["may write 10GiB (before: 50%)".to_owned(), "may have 5000 inodes (before: a share of all)".to_owned()][..]
+        )
+    );
+    assert_eq!(change("disk = \"50%\"", "").1, Vec::<String>::new(), "the default by another name");
+    assert_eq!(change("", "publish = [\"80:80\"]").0, WorkloadFate::Adjusted);
+    assert_eq!(change("", "disk = \"1GiB\"\nargs = [\"x\"]").0, WorkloadFate::Replaced);
 }
 
 #[test]

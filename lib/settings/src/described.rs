@@ -4,7 +4,7 @@ use ampoule_base::{
     ByteSize, Capability, Cpus, EnvironmentName, HostName, HttpUrl, Identifier, ImageReference, PemCertificates, PemPrivateKey, PlainText,
     Port, RegistryHost, RegistryPattern, Secret, SingleLine, WorkloadName,
 };
-use ampoule_workload::{Domain, Publish, RestartPolicy, Volume};
+use ampoule_workload::{DiskLimit, Domain, InodeLimit, Publish, RestartPolicy, Volume};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -40,6 +40,7 @@ pub(crate) use described_text;
 
 described_text! {
     ByteSize = "a size like \"256MiB\"";
+    DiskLimit = "a size of at least 1MiB or a share, like \"10GiB\" or \"25%\"";
     Capability = "a capability like \"net-raw\"";
     EnvironmentName = "the name of a variable, for example \"LANG\"";
     HostName = "lower-case letters, digits, `-` and `.`, at most 253, for example \"node-1.example\"";
@@ -84,6 +85,7 @@ macro_rules! described_number {
 
 described_number! {
     Port = "a port from 1 to 65535", 1, 65_535;
+    InodeLimit = "a whole number from 128 to 4294967295", InodeLimit::LEAST, InodeLimit::MOST;
     u8 = "a whole number from 0 to 255", 0, u8::MAX;
     u16 = "a whole number from 0 to 65535", 0, u16::MAX;
     u32 = "a whole number from 0 to 4294967295", 0, u32::MAX;
@@ -109,10 +111,10 @@ impl Described for RestartPolicy {
 }
 
 impl Described for Domain {
-    const ALLOWED: &'static str = "one of \"container\", \"control\", \"super\"";
+    const ALLOWED: &'static str = "\"container\", or nothing: what must reach the node's API uses the remote API with a certificate of its own";
 
     fn schema() -> Value {
-        json!({ "enum": ["container", "control", "super"] })
+        json!({ "enum": ["container"] })
     }
 }
 

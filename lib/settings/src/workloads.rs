@@ -3,7 +3,7 @@
 use crate::key::Key;
 use crate::{Described, SettingError};
 use ampoule_base::{ByteSize, Cpus, EnvironmentName, Hidden, ImageReference, WorkloadName};
-use ampoule_workload::{Domain, Publish, RestartPolicy, Volume, Workload as Resolved};
+use ampoule_workload::{DiskLimit, Domain, InodeLimit, Publish, RestartPolicy, Volume, Workload as Resolved};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -36,6 +36,10 @@ pub struct Workload {
     pub memory: Option<ByteSize>,
     /// Most processor time, in processors.
     pub cpus: Option<Cpus>,
+    /// Most that it may write to DATA.
+    pub disk: Option<DiskLimit>,
+    /// Most inodes on DATA.
+    pub inodes: Option<InodeLimit>,
     /// What happens when it ends.
     #[serde(default)]
     pub restart: RestartPolicy,
@@ -67,6 +71,8 @@ impl Workload {
             volumes: self.volumes.clone(),
             memory: self.memory.map(ByteSize::bytes),
             cpus: self.cpus.map(Cpus::get),
+            disk: self.disk,
+            inodes: self.inodes,
             restart: self.restart,
             enabled: self.enabled,
             selinux: self.selinux,
@@ -134,8 +140,18 @@ pub(crate) const KEYS: &[Key] = &[
     .allowed("a list like [\"data:/var/lib/data\", \"conf:/etc/app:ro\", \"pool:/pool:shared\"]"),
     key::<ByteSize>("workloads.*.memory", "Most memory it may use; more and the kernel ends it.", r#""256MiB""#),
     key::<Cpus>("workloads.*.cpus", "Most processor time, in processors.", "0.5"),
+    key::<DiskLimit>(
+        "workloads.*.disk",
+        "Most that it may write, its container's layer and its volumes together: an amount, or a share of the nine tenths of DATA that workloads have. Without it `\"50%\"`. A change has effect at once.",
+        r#""10GiB""#,
+    ),
+    key::<InodeLimit>(
+        "workloads.*.inodes",
+        "Most files, folders and links that it may have on DATA. Without it a share of those that DATA can have: that of `disk`, or 50 %. A change has effect at once.",
+        "100000",
+    ),
     key::<RestartPolicy>("workloads.*.restart", "What happens when it ends.", r#""always""#),
     key::<bool>("workloads.*.enabled", "False: kept in the settings, not run.", "true"),
-    key::<Domain>("workloads.*.selinux", "Its SELinux domain; all but `container` may do more than a container should.", r#""container""#),
+    key::<Domain>("workloads.*.selinux", "Its SELinux domain. `container` is what there is for workloads; `control` and `super` are for host and bootstrap containers, and are refused here.", r#""container""#),
     key::<bool>("workloads.*.user-namespace", "False: uid 0 inside is uid 0 on the node, kept in by SELinux and seccomp alone.", "true"),
 ];

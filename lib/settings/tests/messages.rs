@@ -45,6 +45,24 @@ fn wrong_nesting() {
 }
 
 #[test]
+fn domains_that_no_workload_gets() {
+    for domain in ["control", "super"] {
+        let text = format!("[settings.workloads.w]\nimage = \"x\"\nselinux = \"{domain}\"\n");
+        says(&text, &["settings.workloads.w.selinux", "host and bootstrap containers alone", "remote API with a certificate"]);
+    }
+    says("[settings.workloads.w]\nimage = \"x\"\nselinux = \"init_t\"\n", &["settings.workloads.w.selinux", "no domain of workloads"]);
+}
+
+#[test]
+fn limits_of_the_disk_that_limit_nothing() {
+    let disk = |value: &str| format!("[settings.workloads.w]\nimage = \"x\"\ndisk = {value}\n");
+    says(&disk("\"0\""), &["settings.workloads.w.disk", "too little for any container", "25%"]);
+    says(&disk("\"150%\""), &["settings.workloads.w.disk", "from 1% to 100%"]);
+    says(&disk("10"), &["settings.workloads.w.disk", "put it in quotes"]);
+    says("[settings.workloads.w]\nimage = \"x\"\ninodes = 5\n", &["settings.workloads.w.inodes", "128"]);
+}
+
+#[test]
 fn values_of_another_kind() {
     says("[settings.kubernetes]\nmax-pods = \"110\"\n", &["line 2, column 1", "settings.kubernetes.max-pods", "without quotes: 110"]);
     says("[settings.kubernetes]\nstandalone-mode = \"true\"\n", &["without quotes: true"]);

@@ -6,6 +6,7 @@ pub mod block;
 pub mod clock;
 pub mod inherited;
 pub mod privilege;
+pub mod quota;
 pub mod refused;
 pub mod seccomp;
 pub mod signals;

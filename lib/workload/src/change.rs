@@ -11,7 +11,7 @@ pub enum Change {
     Start,
     /// Its container must be made anew.
     Replace,
-    /// Its process lives on; ports or restart policy change around it.
+    /// Its process lives on; ports, restart policy or limits of the disk change around it.
     Adjust,
     /// Stop it, keep knowing it.
     Disable,

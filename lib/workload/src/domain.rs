@@ -1,21 +1,48 @@
 //! The SELinux domains that a workload may be given, and the labels that follow.
 
+use std::{fmt, str::FromStr};
+
+use ampoule_base::{Invalid, text_conversions};
 use serde::{Deserialize, Serialize};
 
 use crate::isolation::Isolation;
 
 /// A named domain. The list is closed: the policy lets the container runtime go to these and no others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "String", into = "String")]
 pub enum Domain {
     /// `container_t`: what every container has.
     #[default]
     Container,
-    /// `control_t`: may also speak to the node's API.
-    Control,
-    /// `super_t`: nearly what the node itself may do.
-    Super,
 }
+
+/// Domains that the policy knows and that are not for workloads.
+const OF_HOST_CONTAINERS: [&str; 4] = ["control", "super", "control_t", "super_t"];
+const ALLOWED: &str = "\"container\", or leave it out; what must reach the node's API uses the remote API (`api.remote`) with a certificate of its own";
+
+impl FromStr for Domain {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "container" => Ok(Self::Container),
+            _ if OF_HOST_CONTAINERS.contains(&text) => {
+                Err(Invalid::quoting(text, "is for host and bootstrap containers alone, and no workload is given it", ALLOWED))
+            }
+            _ => Err(Invalid::quoting(text, "is no domain of workloads", ALLOWED)),
+        }
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Container => "container",
+        })
+    }
+}
+
+text_conversions!(Domain);
 
 /// The level of what several workloads share: every workload's level holds it.
 const SHARED_LEVEL: &str = "s0";
@@ -25,8 +52,6 @@ impl Domain {
     pub fn type_name(self) -> &'static str {
         match self {
             Self::Container => "container_t",
-            Self::Control => "control_t",
-            Self::Super => "super_t",
         }
     }
 
@@ -51,10 +76,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_not_for_workloads_is_refused_with_the_reason() {
+        assert_eq!("container".parse::<Domain>(), Ok(Domain::Container));
+        for text in ["control", "super", "control_t", "super_t"] {
+            assert!(text.parse::<Domain>().is_err_and(|error| error.reason.contains("host and bootstrap containers alone")), "{text}");
+        }
+        for text in ["", "init_t", "apid_t", "container_t", "spc_t", "unconfined_t", "Container"] {
+            assert!(text.parse::<Domain>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn labels_are_as_the_policy_has_them() {
         let isolation = Isolation::try_from(2).expect("a number");
         assert_eq!(Domain::default().process_label(isolation), "system_u:system_r:container_t:s0:c1,c2");
-        assert_eq!(Domain::Control.process_label(isolation), "system_u:system_r:control_t:s0:c1,c2");
         assert_eq!(file_label(isolation), "system_u:object_r:container_file_t:s0:c1,c2");
         assert_eq!(shared_file_label(), "system_u:object_r:container_file_t:s0");
     }

@@ -6,7 +6,7 @@ use ampoule_base::Hidden;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Domain, Isolation, Publish, Volume, isolation::IdRange};
+use crate::{DiskLimit, Domain, InodeLimit, Isolation, Publish, Volume, isolation::IdRange};
 
 /// All workloads of a node by name.
 pub type Workloads = BTreeMap<String, Workload>;
@@ -41,6 +41,12 @@ pub struct Workload {
     /// Processor limit in processors (0.5 is half of one); none: no limit.
     #[serde(default)]
     pub cpus: Option<f64>,
+    /// Most that it may write to DATA; none: the default share.
+    #[serde(default)]
+    pub disk: Option<DiskLimit>,
+    /// Most inodes on DATA; none: as many as its share.
+    #[serde(default)]
+    pub inodes: Option<InodeLimit>,
     /// What happens when the process ends.
     #[serde(default)]
     pub restart: RestartPolicy,
@@ -93,7 +99,7 @@ impl Workload {
     }
 
     /// Hex SHA-256 over everything a running container cannot change. Two workloads with the same
-    /// digest differ at most in what can be changed around a living process (ports, restart policy).
+    /// digest differ at most in what can be changed around a living process (ports, restart policy, limits of the disk).
     pub fn container_digest(&self) -> String {
         let fixed = Fixed {
             image: &self.image,
@@ -141,12 +147,14 @@ pub(crate) mod tests {
         let mut other = example();
         other.publish.clear();
         other.restart = RestartPolicy::Never;
+        other.disk = Some(DiskLimit::Percent(1));
+        other.inodes = 500.try_into().ok();
         assert_eq!(other.container_digest(), example().container_digest());
     }
 
     #[test]
     fn digest_sees_every_fixed_field() {
-        let edits: [fn(&mut Workload); 9] = [
+        let edits: [fn(&mut Workload); 8] = [
             |w| w.image.push('2'),
             |w| w.command.push("x".into()),
             |w| w.args.push("x".into()),
@@ -154,7 +162,6 @@ pub(crate) mod tests {
             |w| w.volumes.clear(),
             |w| w.memory = None,
             |w| w.cpus = Some(1.0),
-            |w| w.selinux = Domain::Control,
             |w| w.user_namespace = false,
         ];
         for edit in edits {

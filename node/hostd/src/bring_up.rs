@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use ampoule_workload::{
@@ -26,7 +27,7 @@ use crate::{
     rootfs::Rootfs,
     selinux,
     status::{State, pull as pull_status},
-    volumes,
+    volumes::{self, Owner},
 };
 
 /// The control group above those of all workloads.
@@ -61,8 +62,10 @@ pub(crate) async fn bring_up(
     let attachment = ground.network.attach(name, &folder, ids).await?;
     ground.network.publish(name, &workload.publish).await?;
     let owner = selinux.then_some(isolation);
+    ground.quota.limit(isolation, workload)?;
     let mounts = ground.engine.prepare_snapshot(name, &image.chain_id()?, ids).await?;
-    let user = prepare_rootfs(ground, workload, &image, &mounts, owner).await?;
+    ground.quota.give_layer(&mounts, isolation)?;
+    let user = prepare_rootfs(ground, workload, &image, &mounts, isolation, selinux).await?;
     let files = write_files(ground, name, &folder, &attachment).await?;
     if let Some(owner) = owner {
         files.values().try_for_each(|path| selinux::label(path, &file_label(owner)))?;
@@ -153,13 +156,14 @@ async fn prepare_rootfs(
     workload: &Workload,
     image: &ImageConfig,
     mounts: &[Mount],
-    owner: Option<Isolation>,
+    isolation: Isolation,
+    selinux: bool,
 ) -> Result<User, HostError> {
     let (mounts, wanted, volumes) = (mounts.to_vec(), image.user().to_owned(), workload.volumes.clone());
-    let root = ground.options.volumes.clone();
+    let (root, quota) = (ground.options.volumes.clone(), Arc::clone(&ground.quota));
     let work = move || {
-        let rootfs = Rootfs::open(&mounts, owner.map(file_label).as_deref())?;
-        volumes::prepare(&root, &volumes, &rootfs, owner)?;
+        let rootfs = Rootfs::open(&mounts, selinux.then(|| file_label(isolation)).as_deref())?;
+        volumes::prepare(&root, &volumes, &rootfs, &Owner { isolation, selinux, quota: &quota })?;
         Ok(user::resolve(&wanted, &rootfs.read_text("etc/passwd")?, &rootfs.read_text("etc/group")?)?)
     };
     let died = |error| HostError::network("look into the root file system")(error);

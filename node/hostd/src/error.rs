@@ -56,6 +56,9 @@ pub(crate) enum HostError {
     /// Every number is in use.
     #[error("all {0} ranges of user ids are in use; remove workloads that are not needed")]
     NoIsolation(u16),
+    /// Every project of shared volumes is in use.
+    #[error("there are too many shared volumes; remove folders that are not needed")]
+    NoProject,
     /// The image's reference.
     #[error(transparent)]
     Reference(#[from] ReferenceError),

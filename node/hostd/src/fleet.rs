@@ -51,6 +51,7 @@ impl Fleet {
     /// Leads from what is wanted now to `wanted`, touching nothing else.
     pub(crate) fn follow(&mut self, wanted: Workloads) {
         self.ground.name_wanted_images(&wanted);
+        self.ground.quota.follow(&wanted, &self.ground.register);
         for (name, change) in plan(&self.wanted, &wanted) {
             log::info!("{name}: {change:?}");
             self.set_goal(&name, goal(change, wanted.get(&name)));

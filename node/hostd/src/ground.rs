@@ -3,12 +3,15 @@
 use std::{
     collections::BTreeSet,
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use ampoule_workload::{Reference, Workloads};
 
-use crate::{engine::Engine, error::HostError, files, network::Network, options::Options, output::Sink, register::Register, status::Board};
+use crate::{
+    engine::Engine, error::HostError, files, network::Network, options::Options, output::Sink, quota::Quota, register::Register,
+    status::Board,
+};
 
 /// What every worker uses.
 pub(crate) struct Ground {
@@ -20,6 +23,8 @@ pub(crate) struct Ground {
     pub(crate) network: Network,
     /// What keeps each from the others.
     pub(crate) register: Register,
+    /// What each may take of the disk.
+    pub(crate) quota: Arc<Quota>,
     /// Their status.
     pub(crate) board: Board,
     /// Their output.
@@ -29,9 +34,9 @@ pub(crate) struct Ground {
 
 impl Ground {
     /// Puts the parts together.
-    pub(crate) fn new(options: Options, engine: Engine, network: Network, register: Register, board: Board) -> Self {
+    pub(crate) fn new(options: Options, engine: Engine, network: Network, register: Register, quota: Arc<Quota>, board: Board) -> Self {
         let sink = Sink::start(options.log.clone());
-        Self { options, engine, network, register, board, sink, wanted_images: Mutex::default() }
+        Self { options, engine, network, register, quota, board, sink, wanted_images: Mutex::default() }
     }
 
     /// A workload's own folder below `/run`, made if it is not there.

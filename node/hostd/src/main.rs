@@ -12,10 +12,12 @@ mod ground;
 mod network;
 mod options;
 mod output;
+mod quota;
 mod register;
 mod rootfs;
 mod selinux;
 mod status;
+mod tree;
 mod volumes;
 mod worker;
 
@@ -31,6 +33,7 @@ use crate::{
     ground::Ground,
     network::Network,
     options::Options,
+    quota::Quota,
     register::Register,
     status::Board,
 };
@@ -58,11 +61,12 @@ async fn run(options: Options) -> Result<(), HostError> {
     let mut reload = listen(SignalKind::hangup())?;
     let mut terminate = listen(SignalKind::terminate())?;
     files::make_folder(&options.run)?;
-    let board = Board::default();
+    let quota = Arc::new(Quota::open(&options.data, &options.volumes));
+    let board = Board::new(Arc::clone(&quota));
     status::serve(&options.status, board.clone())?;
     let wanted = read_wanted(&options.workloads).await?;
     let ground = tokio::select! {
-        ground = prepare(&options, &wanted, board) => Arc::new(ground?),
+        ground = prepare(&options, &wanted, board, quota) => Arc::new(ground?),
         _ = terminate.recv() => return Ok(()),
     };
     checks::serve(Arc::clone(&ground))?;
@@ -79,14 +83,14 @@ async fn run(options: Options) -> Result<(), HostError> {
     Ok(())
 }
 
-async fn prepare(options: &Options, wanted: &Workloads, board: Board) -> Result<Ground, HostError> {
+async fn prepare(options: &Options, wanted: &Workloads, board: Board, quota: Arc<Quota>) -> Result<Ground, HostError> {
     let enabled = wanted.iter().filter(|(_, workload)| workload.enabled);
     let published: BTreeMap<_, _> = enabled.map(|(name, workload)| (name.clone(), workload.publish.clone())).collect();
     // The engine is still starting at this time of a boot.
     let (engine, network) = tokio::join!(Engine::connect(&options.containerd), Network::start(&options.run, published));
     let register = Register::open(&options.isolations, &engine.container_isolations().await?).await?;
     let network = network?;
-    Ok(Ground::new(options.clone(), engine, network, register, board))
+    Ok(Ground::new(options.clone(), engine, network, register, quota, board))
 }
 
 /// A file that cannot be read changes nothing: what runs goes on.

@@ -19,6 +19,8 @@ pub(crate) struct Options {
     pub(crate) hosts: PathBuf,
     /// Our own folder below `/run`.
     pub(crate) run: PathBuf,
+    /// The file system of containers and volumes.
+    pub(crate) data: PathBuf,
     /// The folder of all volumes.
     pub(crate) volumes: PathBuf,
     /// Who has which isolation number.
@@ -44,6 +46,7 @@ impl Default for Options {
             oci_defaults: "/etc/ampoule/oci-defaults.json".into(),
             hosts: "/etc/containerd/certs.d".into(),
             run: "/run/ampoule/hostd".into(),
+            data: "/var".into(),
             volumes: "/var/lib/ampoule/volumes".into(),
             isolations: "/var/lib/ampoule/hostd/isolations.json".into(),
             checks: ampoule_workload::check::PATH.into(),
@@ -60,7 +63,7 @@ impl Default for Options {
 pub(crate) enum OptionsError {
     /// No such flag.
     #[error(
-        "unknown flag '{0}'; known: --containerd --workloads --credentials --oci-defaults --hosts --run --volumes --isolations --checks --checks-socket --status --log --resolver, each with a path"
+        "unknown flag '{0}'; known: --containerd --workloads --credentials --oci-defaults --hosts --run --data --volumes --isolations --checks --checks-socket --status --log --resolver, each with a path"
     )]
     Unknown(String),
     /// A flag at the end.
@@ -89,6 +92,7 @@ impl Options {
             "--oci-defaults" => &mut self.oci_defaults,
             "--hosts" => &mut self.hosts,
             "--run" => &mut self.run,
+            "--data" => &mut self.data,
             "--volumes" => &mut self.volumes,
             "--isolations" => &mut self.isolations,
             "--checks" => &mut self.checks,

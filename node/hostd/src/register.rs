@@ -53,6 +53,11 @@ impl Register {
         Ok(number)
     }
 
+    /// The number of `name`, if it has one.
+    pub(crate) fn get(&self, name: &str) -> Option<Isolation> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).numbers.get(name)
+    }
+
     /// `name` is removed: its number stays its own, as its volumes do, until nothing else is left to give.
     pub(crate) fn release(&self, name: &str) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).in_use.remove(name);

@@ -4,18 +4,15 @@ use std::{
     ffi::{CStr, CString, OsStr},
     io,
     os::{
-        fd::{AsFd, AsRawFd, BorrowedFd},
+        fd::{AsRawFd, BorrowedFd},
         unix::ffi::OsStrExt,
     },
     path::Path,
 };
 
-use rustix::{
-    fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, XattrFlags, lgetxattr, lsetxattr, openat, statat},
-    io::Errno,
-};
+use rustix::fs::{XattrFlags, lgetxattr, lsetxattr};
 
-use crate::error::HostError;
+use crate::{error::HostError, tree};
 
 const ATTRIBUTE: &str = "security.selinux";
 /// The kernel's own file system (`security/selinux/selinuxfs.c`); its folder is there if the kernel has SELinux at all.
@@ -24,8 +21,6 @@ const SELINUXFS: &str = "/sys/fs/selinux";
 const WITHOUT_POLICY: &str = "kernel";
 /// Longest label that is looked at, in bytes: ours are under 80.
 const MAX_LABEL: usize = 256;
-/// Folders deeper than this are not labelled, and their volume is not used: the stack is finite.
-const MAX_DEPTH: usize = 256;
 
 /// Whether a policy is loaded. One that is loaded where the container runtime cannot see it is an error: it would start what it was
 /// asked to label without a label.
@@ -58,8 +53,8 @@ pub(crate) fn label_tree(folder: &Path, wanted: &str) -> Result<(), HostError> {
     if has_label(folder, wanted) {
         return Ok(());
     }
-    let inside = openat(CWD, folder, folder_flags(), Mode::empty()).map_err(io::Error::from);
-    let done = inside.and_then(|inside| label_entries(inside.as_fd(), wanted, 0));
+    // A workload that has the volume may move things about meanwhile.
+    let done = tree::for_each(folder, &mut |folder, name, _| label_entry(folder, name, wanted));
     done.map_err(HostError::file("label what is in", folder))?;
     // Last: if this was cut short, the next start goes on.
     label(folder, wanted)
@@ -71,42 +66,11 @@ fn has_label(path: &Path, wanted: &str) -> bool {
         .is_ok_and(|length| buffer[..length].strip_suffix(b"\0").unwrap_or(&buffer[..length]) == wanted.as_bytes())
 }
 
-fn folder_flags() -> OFlags {
-    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
-}
-
-/// A workload that has the volume may move things about meanwhile: every step is from a folder that is open, and follows no link.
-fn label_entries(folder: BorrowedFd<'_>, wanted: &str, depth: usize) -> io::Result<()> {
-    if depth > MAX_DEPTH {
-        return Err(io::Error::other(format!("a folder is more than {MAX_DEPTH} folders deep; remove it")));
-    }
-    for entry in Dir::read_from(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if name != c"." && name != c".." {
-            gone_is_fine(label_entry(folder, name, wanted, depth))?;
-        }
-    }
-    Ok(())
-}
-
-fn label_entry(folder: BorrowedFd<'_>, name: &CStr, wanted: &str, depth: usize) -> io::Result<()> {
-    let kind = FileType::from_raw_mode(statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode);
-    if kind == FileType::Directory {
-        let inside = openat(folder, name, folder_flags(), Mode::empty())?;
-        label_entries(inside.as_fd(), wanted, depth + 1)?;
-    }
+fn label_entry(folder: BorrowedFd<'_>, name: &CStr, wanted: &str) -> io::Result<()> {
     // There is no `lsetxattrat` in this kernel; through the open folder the way to the last part is fixed all the same.
     let path = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(OsStr::from_bytes(name.to_bytes()));
     let path = CString::new(path.as_os_str().as_bytes())?;
     Ok(lsetxattr(path, ATTRIBUTE, wanted.as_bytes(), XattrFlags::empty())?)
-}
-
-fn gone_is_fine(done: io::Result<()>) -> io::Result<()> {
-    match done {
-        Err(error) if error.raw_os_error() == Some(Errno::NOENT.raw_os_error()) => Ok(()),
-        other => other,
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use ampoule_api_types::v1::{PullProgress as Pull, WorkloadIds, WorkloadIsolation
 use ampoule_report::status;
 use ampoule_workload::{Isolation, Workload, pull::PullProgress};
 
-use crate::error::HostError;
+use crate::{error::HostError, quota::Quota};
 
 /// How far a pull is, as the status document has it.
 pub(crate) fn pull(progress: &PullProgress) -> Pull {
@@ -20,7 +20,7 @@ pub(crate) fn pull(progress: &PullProgress) -> Pull {
 }
 
 /// What keeps a workload from the others, as the status document has it.
-pub(crate) fn isolation_of(workload: &Workload, isolation: Isolation) -> WorkloadIsolation {
+fn isolation_of(workload: &Workload, isolation: Isolation) -> WorkloadIsolation {
     WorkloadIsolation {
         level: isolation.level(),
         domain: workload.selinux.type_name().to_owned(),
@@ -46,21 +46,45 @@ fn unknown_yet(name: &str) -> Status {
         message: String::new(),
         pull: None,
         isolation: None,
+        disk: None,
     }
 }
 
 /// The status of all workloads, shared by those who write it and the socket.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Board {
-    entries: Arc<Mutex<BTreeMap<String, Status>>>,
+    entries: Arc<Mutex<BTreeMap<String, Entry>>>,
+    quota: Arc<Quota>,
+}
+
+struct Entry {
+    status: Status,
+    /// By which it is known what it takes of the disk, when somebody asks.
+    number: Option<Isolation>,
 }
 
 impl Board {
+    /// An empty one; `quota` knows what each takes of the disk.
+    pub(crate) fn new(quota: Arc<Quota>) -> Self {
+        Self { entries: Arc::default(), quota }
+    }
+
     /// Changes the entry of `name`, making it if it is new.
     pub(crate) fn update(&self, name: &str, change: impl FnOnce(&mut Status)) {
+        self.change(name, |entry| change(&mut entry.status));
+    }
+
+    /// Tells what keeps `name` from the others.
+    pub(crate) fn isolated(&self, name: &str, workload: &Workload, isolation: Isolation) {
+        self.change(name, |entry| {
+            entry.number = Some(isolation);
+            entry.status.isolation = Some(isolation_of(workload, isolation));
+        });
+    }
+
+    fn change(&self, name: &str, change: impl FnOnce(&mut Entry)) {
         let mut entries = self.lock();
-        let entry = entries.entry(name.to_owned()).or_insert_with(|| unknown_yet(name));
-        change(entry);
+        change(entries.entry(name.to_owned()).or_insert_with(|| Entry { status: unknown_yet(name), number: None }));
     }
 
     /// Forgets `name`.
@@ -69,12 +93,21 @@ impl Board {
     }
 
     fn json(&self) -> Vec<u8> {
-        let list = WorkloadList { workloads: self.lock().values().cloned().collect() };
+        let list = WorkloadList {
+            workloads: self.lock().values().map(|entry| self.now(entry)).collect(),
+            shared_volumes: self.quota.of_shared(),
+            without_disk_limits: self.quota.missing().map(str::to_owned),
+        };
         serde_json::to_vec(&list).unwrap_or_default()
     }
 
+    /// With what it takes of the disk in this moment.
+    fn now(&self, entry: &Entry) -> Status {
+        Status { disk: entry.number.and_then(|number| self.quota.of_workload(number)), ..entry.status.clone() }
+    }
+
     /// A writer that panicked leaves an entry that is at worst half changed; telling it is still better than not.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Status>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -92,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_document_is_as_agreed() {
-        let board = Board::default();
+        let board = Board::new(Arc::new(Quota::open(Path::new("/proc"), Path::new("/nowhere"))));
         board.update("web", |entry| {
             entry.image = "nginx".into();
             entry.state = State::BackingOff;
@@ -103,6 +136,10 @@ mod tests {
         assert_eq!((&web["name"], &web["state"]), (&"web".into(), &"backing-off".into()));
         assert_eq!(web["pull"]["percent"], 25);
         assert!(web["exit-code"].is_null() && web["started-at"].is_null());
+        assert!(
+            json["without-disk-limits"].as_str().is_some_and(|why| why.contains("no quotas")),
+            "it is not said that nothing is limited: {json}"
+        );
     }
 
     #[test]

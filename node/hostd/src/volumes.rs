@@ -18,28 +18,59 @@ use rustix::fs::{
     symlinkat, syncfs,
 };
 
-use crate::{error::HostError, files::make_folder, rootfs::Rootfs, selinux};
+use crate::{
+    error::HostError,
+    files::make_folder,
+    quota::{self, Quota},
+    rootfs::Rootfs,
+    selinux,
+};
 
 /// Folders deeper than this are not copied: no data folder of an image is, and the stack is finite.
 const MAX_DEPTH: usize = 64;
 
-/// Makes the folders of `volumes` below `root` that do not exist yet, and gives all of them the label of `owner`, or that of what is
-/// shared. `owner` is `None` where there is no SELinux.
-pub(crate) fn prepare(root: &Path, volumes: &[Volume], image: &Rootfs, owner: Option<Isolation>) -> Result<(), HostError> {
-    make_folder(root)?;
-    volumes.iter().filter(|volume| !root.join(&volume.name).exists()).try_for_each(|volume| make(root, volume, image))?;
-    let Some(owner) = owner else { return Ok(()) };
-    let label = |volume: &Volume| if volume.shared { shared_file_label() } else { file_label(owner) };
-    volumes.iter().try_for_each(|volume| selinux::label_tree(&root.join(&volume.name), &label(volume)))
+/// The workload that has volumes.
+pub(crate) struct Owner<'a> {
+    /// Its number.
+    pub(crate) isolation: Isolation,
+    /// Whether files must have its label.
+    pub(crate) selinux: bool,
+    /// For whom files count.
+    pub(crate) quota: &'a Quota,
 }
 
-/// Filled beside its place and then renamed: a volume that exists is whole, whenever the power goes.
-fn make(root: &Path, volume: &Volume, image: &Rootfs) -> Result<(), HostError> {
+/// Makes the folders of `volumes` below `root` that do not exist yet, and gives all of them the label of `owner`, or that of what is
+/// shared; what is in them counts for the owner, or for the shared volume itself.
+pub(crate) fn prepare(root: &Path, volumes: &[Volume], image: &Rootfs, owner: &Owner<'_>) -> Result<(), HostError> {
+    make_folder(root)?;
+    volumes.iter().try_for_each(|volume| prepare_one(root, volume, image, owner))
+}
+
+fn prepare_one(root: &Path, volume: &Volume, image: &Rootfs, owner: &Owner<'_>) -> Result<(), HostError> {
+    let (place, project) = (root.join(&volume.name), owner.quota.project_of(volume, owner.isolation)?);
+    if !place.exists() {
+        make(root, volume, image, project)?;
+    } else if let Some(project) = project {
+        quota::give_tree(&place, project)?;
+    }
+    if owner.selinux {
+        let label = if volume.shared { shared_file_label() } else { file_label(owner.isolation) };
+        selinux::label_tree(&place, &label)?;
+    }
+    Ok(())
+}
+
+/// Filled beside its place and then renamed: a volume that exists is whole, whenever the power goes. It counts for `project` before it is
+/// filled: what an image has there counts too.
+fn make(root: &Path, volume: &Volume, image: &Rootfs, project: Option<u32>) -> Result<(), HostError> {
     let (place, draft) = (root.join(&volume.name), root.join(format!(".new-{}", volume.name)));
     if draft.exists() {
         std::fs::remove_dir_all(&draft).map_err(HostError::file("clear", &draft))?;
     }
     make_folder(&draft)?;
+    if let Some(project) = project {
+        quota::give(&draft, project)?;
+    }
     let filled = fill(&draft, image.folder(&volume.path)?);
     filled.map_err(HostError::file("fill the new volume", &place))?;
     std::fs::rename(&draft, &place).map_err(HostError::file("make the volume", &place))?;

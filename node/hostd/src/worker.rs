@@ -17,7 +17,7 @@ use crate::{
     error::HostError,
     ground::Ground,
     output::Output,
-    status::{State, isolation_of, timestamp},
+    status::{State, timestamp},
 };
 
 /// Given to a process between being asked to end and being ended.
@@ -159,6 +159,7 @@ impl Worker {
         let isolation = self.ground.register.assign(&self.name)?;
         let ids = workload.ids(isolation);
         let attachment = self.ground.network.attach(&self.name, &folder, ids).await?;
+        self.ground.quota.limit(isolation, workload)?;
         self.tell_isolation(workload, isolation);
         self.ground.network.publish(&self.name, &workload.publish).await?;
         if self.output.is_none() {
@@ -260,7 +261,7 @@ impl Worker {
     }
 
     fn tell_isolation(&self, workload: &Workload, isolation: Isolation) {
-        self.ground.board.update(&self.name, |status| status.isolation = Some(isolation_of(workload, isolation)));
+        self.ground.board.isolated(&self.name, workload, isolation);
     }
 
     fn tell_exit(&self, exit: Exit) {

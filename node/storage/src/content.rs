@@ -35,6 +35,8 @@ pub(crate) struct Superblock {
     pub(crate) block_size: u64,
     /// The kernel found it inconsistent before.
     pub(crate) has_errors: bool,
+    /// It counts what each project takes, and can hold projects to limits.
+    pub(crate) has_projects: bool,
 }
 
 impl Superblock {
@@ -42,6 +44,8 @@ impl Superblock {
     pub(crate) fn parse(first: &[u8; BLOCK]) -> Option<Self> {
         const HAS_ERRORS: u16 = 2;
         const WIDE: u32 = 0x80;
+        /// `quota` and `project` of the features that an old kernel may not write to.
+        const PROJECTS: u32 = 0x100 | 0x2000;
         let at = |offset: usize| u32::from_le_bytes([0, 1, 2, 3].map(|i| first[1024 + offset + i]));
         let half = |offset: usize| u16::from_le_bytes([0, 1].map(|i| first[1024 + offset + i]));
         let log_size = at(24);
@@ -49,7 +53,13 @@ impl Superblock {
             return None;
         }
         let high = if at(96) & WIDE != 0 { u64::from(at(336)) << 32 } else { 0 };
-        Some(Self { blocks: u64::from(at(4)) | high, block_size: 1024 << log_size, has_errors: half(58) & HAS_ERRORS != 0 })
+        Some(Self {
+            blocks: u64::from(at(4)) | high,
+            block_size: 1024 << log_size,
+            has_errors: half(58) & HAS_ERRORS != 0,
+            // The inode of projects' quotas: features alone could be those of users and groups.
+            has_projects: at(100) & PROJECTS == PROJECTS && at(620) != 0,
+        })
     }
 
     /// Length of the file system in bytes.

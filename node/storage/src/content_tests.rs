@@ -31,10 +31,23 @@ fn an_empty_device_is_seeded_and_then_known() {
     let (mut device, mut seed) = (file(&[0; 20 * BLOCK]), seed());
     assert_eq!(look(&mut device, &mut seed).expect("look"), Content::Empty);
     write_seed(&mut device, &mut seed, |_| Ok(())).expect("seed");
-    let written = Superblock { blocks: 20, block_size: 4096, has_errors: false };
+    let written = Superblock { blocks: 20, block_size: 4096, has_errors: false, has_projects: false };
     assert_eq!(look(&mut device, &mut seed).expect("look"), Content::Ext4(written.clone()));
     assert_eq!(seed_superblock(&mut seed).expect("seed"), Some(written));
     assert_eq!(bytes_of(&mut device)[..8 * BLOCK], bytes_of(&mut seed));
+}
+
+#[test]
+fn projects_are_counted_only_where_all_of_it_is_there() {
+    let with = |features: u32, inode: u32| {
+        let mut first = [0u8; BLOCK];
+        first[1024 + 56..1024 + 58].copy_from_slice(&0xef53u16.to_le_bytes());
+        first[1024 + 100..1024 + 104].copy_from_slice(&features.to_le_bytes());
+        first[1024 + 620..1024 + 624].copy_from_slice(&inode.to_le_bytes());
+        Superblock::parse(&first).expect("a superblock").has_projects
+    };
+    // 0x46b is what seeds of older versions have.
+    assert_eq!([with(0x46b, 0), with(0x256b, 0), with(0x56b, 12), with(0x256b, 12)], [false, false, false, true]);
 }
 
 #[test]
@@ -65,9 +78,9 @@ fn a_seed_that_is_none_is_refused() {
 
 proptest! {
     #[test]
-    fn superblocks_of_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 400)) {
+    fn superblocks_of_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 700)) {
         let mut first = [0u8; BLOCK];
-        first[1024..1424].copy_from_slice(&bytes);
+        first[1024..1724].copy_from_slice(&bytes);
         first[1024 + 56..1024 + 58].copy_from_slice(&0xef53u16.to_le_bytes());
         if let Some(superblock) = Superblock::parse(&first) {
             prop_assert!(superblock.block_size <= 65536);

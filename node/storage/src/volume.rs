@@ -9,9 +9,10 @@ use std::{
 };
 
 use ampoule_disk::{Disks, Found, Partition};
+use ampoule_supervise::identity::User;
 
 use crate::{
-    content::{self, Content},
+    content::{self, Content, Superblock},
     error::StorageError,
     grow, mounts,
 };
@@ -33,6 +34,10 @@ pub(crate) struct Volume {
     grows: bool,
     /// Folders that its users count on, with their modes.
     folders: &'static [(&'static str, u32)],
+    /// Projects are held to their limits, where the file system can.
+    limits: bool,
+    /// Whose user has the last blocks of the file system, besides those with CAP_SYS_RESOURCE: what others fill does not stop it.
+    reserve: &'static str,
     /// Type of its root folder in the policy.
     typ: &'static str,
     /// Most that the memory file system takes that stands in, as tmpfs(5) has it.
@@ -45,6 +50,8 @@ pub(crate) const STATE: Volume = Volume {
     target: "/state",
     grows: false,
     folders: &[("settings", 0o700), ("identity", 0o700)],
+    limits: false,
+    reserve: "apid",
     typ: "state_t",
     stand_in: "16m",
 };
@@ -63,6 +70,8 @@ pub(crate) const DATA: Volume = Volume {
         ("log/ampoule", 0o700),
         ("tmp", 0o1777),
     ],
+    limits: true,
+    reserve: "logd",
     typ: "data_t",
     stand_in: "40%",
 };
@@ -78,9 +87,9 @@ impl Volume {
             Some(_) => return Err(StorageError::StandIn(self.target)),
             None => {
                 // First a look: of a partition that is not ours not even the length is changed.
-                self.prepare(&partition.device)?;
+                let superblock = self.prepare(&partition.device)?;
                 self.grow_partition(&partition);
-                mounts::ext4(&partition.device, target, &self.label())?;
+                mounts::ext4(&partition.device, target, &self.options(&superblock))?;
             }
         }
         // A file system that does not grow is still one that works.
@@ -93,6 +102,21 @@ impl Volume {
     /// Label of its root folder, as a mount option.
     fn label(&self) -> String {
         format!("rootcontext=system_u:object_r:{}:s0", self.typ)
+    }
+
+    /// All options of its mount.
+    fn options(&self, superblock: &Superblock) -> String {
+        let reserve = User::named(self.reserve).unwrap_or(User::ROOT).id();
+        let mut options = format!("{},resuid={reserve}", self.label());
+        if self.limits && superblock.has_projects {
+            options.push_str(",prjquota");
+        } else if self.limits {
+            log::warn!(
+                "{}: an older version made this file system, without quotas of projects: all works, but workloads' limits of the disk are not in force; copy what it has elsewhere and wipe the partition to have them",
+                self.name
+            );
+        }
+        options
     }
 
     /// The same place in memory.
@@ -133,22 +157,23 @@ impl Volume {
         }
     }
 
-    fn prepare(&self, device: &Path) -> Result<(), StorageError> {
+    /// Makes sure that there is a file system; its superblock.
+    fn prepare(&self, device: &Path) -> Result<Superblock, StorageError> {
         let open = || OpenOptions::new().read(true).write(true).open(device);
         let mut disk = open().map_err(StorageError::io("open", device))?;
         let mut seed = File::open(SEED).map_err(StorageError::io("open", SEED))?;
         match content::look(&mut disk, &mut seed).map_err(StorageError::io("read", device))? {
             Content::Ext4(superblock) if superblock.has_errors => {
                 log::warn!("{}: the kernel found errors in this file system earlier; back up its data", self.name);
-                Ok(())
+                Ok(superblock)
             }
-            Content::Ext4(_) => Ok(()),
+            Content::Ext4(superblock) => Ok(superblock),
             Content::Empty => self.plant(&mut disk, &mut seed, device),
             Content::Foreign(found) => Err(StorageError::Foreign { device: device.to_owned(), found }),
         }
     }
 
-    fn plant(&self, disk: &mut File, seed: &mut File, device: &Path) -> Result<(), StorageError> {
+    fn plant(&self, disk: &mut File, seed: &mut File, device: &Path) -> Result<Superblock, StorageError> {
         let superblock = content::seed_superblock(seed).ok().flatten();
         let superblock = superblock.ok_or_else(|| StorageError::BadSeed(SEED.into()))?;
         let have = disk.seek(SeekFrom::End(0)).map_err(StorageError::io("measure", device))?;
@@ -159,7 +184,7 @@ impl Volume {
         content::write_seed(disk, seed, |disk| ampoule_sys::block::zero_range(disk, 0, need))
             .map_err(StorageError::io("write the first file system to", device))?;
         log::info!("{}: empty, a file system was put on {}", self.name, device.display());
-        Ok(())
+        Ok(superblock)
     }
 
     fn make_folders(&self) -> Result<(), StorageError> {
@@ -177,4 +202,17 @@ impl Volume {
 fn make_folder(path: &Path, mode: u32) -> std::io::Result<()> {
     DirBuilder::new().mode(mode).create(path)?;
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_in_force_on_data_where_its_file_system_can_and_never_elsewhere() {
+        let superblock = |has_projects| Superblock { blocks: 1, block_size: 4096, has_errors: false, has_projects };
+        assert_eq!(DATA.options(&superblock(true)), "rootcontext=system_u:object_r:data_t:s0,resuid=60602,prjquota");
+        assert_eq!(DATA.options(&superblock(false)), "rootcontext=system_u:object_r:data_t:s0,resuid=60602");
+        assert_eq!(STATE.options(&superblock(true)), "rootcontext=system_u:object_r:state_t:s0,resuid=60600");
+    }
 }

@@ -13,6 +13,8 @@ use std::{
 const FLOOD: Duration = Duration::from_secs(8);
 /// Most of a disk that is filled: a wall that is not met before is none.
 const MOST_BYTES: u64 = 16 << 30;
+/// What is taken at a time, in bytes.
+const STEP: u64 = 4 << 20;
 
 /// All the kinds named, one after another.
 pub(crate) fn all(kinds: &[&str]) {
@@ -30,7 +32,10 @@ fn one(kind: &str) -> String {
     match kind {
         "disk-volume" => fill(Path::new("/volume")),
         "disk-root" => fill(Path::new("/")),
+        "disk-write" => write_until_stopped(Path::new("/")),
+        "disk-hold" => hold(Path::new("/volume")),
         "inodes" => many_files(Path::new("/volume/many")),
+        "inodes-root" => many_files(Path::new("/many")),
         "pids" => many_processes(),
         "log" => log_flood(),
         "cpu" => processor(),
@@ -45,18 +50,54 @@ fn one(kind: &str) -> String {
 /// Room is allotted, not written: the wall is the same and the emulated disk is spared.
 fn fill(folder: &Path) -> String {
     let path = folder.join("filled");
-    let outcome = File::create(&path).and_then(|file| grow(&file));
+    let end = File::create(&path)
+        .map_or_else(|error| format!("stopped at 0 bytes: {error}"), |file| until_stopped(0, |start| allot(&file, start)));
     thread::sleep(Duration::from_secs(2));
     let _ = fs::remove_file(&path);
-    outcome.map_or_else(|error| format!("stopped: {error}"), |()| format!("NOT STOPPED at {MOST_BYTES} bytes"))
+    end
 }
 
-fn grow(file: &File) -> io::Result<()> {
-    let step: u64 = 64 << 20;
-    for start in (0..MOST_BYTES).step_by(64 << 20) {
-        rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), start, step)?;
+fn allot(file: &File, start: u64) -> io::Result<()> {
+    Ok(rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), start, STEP)?)
+}
+
+/// Takes step after step from byte `start` on; where it was stopped, and by what.
+fn until_stopped(start: u64, mut take: impl FnMut(u64) -> io::Result<()>) -> String {
+    let mut at = start;
+    while at < MOST_BYTES {
+        if let Err(error) = take(at) {
+            return format!("stopped at {at} bytes: {error}");
+        }
+        at += STEP;
     }
-    Ok(())
+    format!("NOT STOPPED at {MOST_BYTES} bytes")
+}
+
+/// What is written is counted before it is on the disk: the wall is another one.
+fn write_until_stopped(folder: &Path) -> String {
+    let (path, piece) = (folder.join("written"), vec![7; STEP as usize]);
+    let end = match File::create(&path) {
+        Ok(mut file) => until_stopped(0, |_| file.write_all(&piece)),
+        Err(error) => format!("stopped at 0 bytes: {error}"),
+    };
+    let _ = fs::remove_file(&path);
+    end
+}
+
+/// Fills, keeps what it has, and says so when it gets more.
+fn hold(folder: &Path) -> String {
+    let Ok(file) = File::create(folder.join("held")) else { return "could not begin".into() };
+    let mut at = 0;
+    loop {
+        let before = at;
+        while allot(&file, at).is_ok() {
+            at += STEP;
+        }
+        if at > before {
+            println!("EXHAUST disk-hold has {at} bytes");
+        }
+        thread::sleep(Duration::from_millis(500));
+    }
 }
 
 fn many_files(folder: &Path) -> String {
@@ -70,7 +111,7 @@ fn many_files(folder: &Path) -> String {
         Ok(())
     });
     let _ = fs::remove_dir_all(folder);
-    format!("{made} files: {outcome:?}")
+    outcome.map_or_else(|error: io::Error| format!("stopped at {made} files: {error}"), |()| format!("not stopped in time at {made} files"))
 }
 
 fn many_processes() -> String {

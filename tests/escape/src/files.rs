@@ -8,7 +8,7 @@ use std::{
 };
 
 use ampoule_sys::refused::{Call, attempt};
-use rustix::fs::{CWD, FileType, Mode, OFlags, makedev, mknodat, openat};
+use rustix::fs::{CWD, FileType, IFlags, Mode, OFlags, ioctl_getflags, ioctl_setflags, makedev, mknodat, openat};
 
 use crate::{
     Attempt, host,
@@ -33,7 +33,36 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     ("hard-link", hard_link),
     ("node-files", node_files),
     ("rewrite-node-file", rewrite_node_file),
+    ("disk-project", disk_project),
+    ("disk-project-heirs", disk_project_heirs),
 ];
+
+/// Folders that count for this workload's share of the disk.
+const COUNTED: [&str; 2] = ["/", "/volume"];
+
+/// Making what is written count for nobody, whom nothing limits.
+fn disk_project() -> Outcome {
+    let nobody = |path: &&str| File::open(path).and_then(|folder| ampoule_sys::quota::set_project(folder, 0, true));
+    worst(COUNTED.iter().map(|path| judged(nobody(path), &format!("{path} counts for nobody"))))
+}
+
+/// The same for what will be made in a folder, by a way of its own (`FS_IOC_SETFLAGS`).
+fn disk_project_heirs() -> Outcome {
+    for path in COUNTED {
+        let folder = Path::new(path).join("heirs");
+        let _ = fs::create_dir(&folder);
+        let Ok(open) = File::open(&folder) else { return Outcome::Impossible(format!("{path} cannot be written")) };
+        let Ok(flags) = ioctl_getflags(&open) else { continue };
+        if !flags.contains(IFlags::PROJECT_INHERIT) {
+            return Outcome::Succeeded(format!("what is made in {path} counts for nobody"));
+        }
+        let _ = ioctl_setflags(&open, flags - IFlags::PROJECT_INHERIT);
+        if ioctl_getflags(&open).is_ok_and(|flags| !flags.contains(IFlags::PROJECT_INHERIT)) {
+            return Outcome::Succeeded(format!("what is made in {path} counts for nobody from now on"));
+        }
+    }
+    Outcome::Impossible("what is made in a folder counts as the folder does".into())
+}
 
 /// Each process that can be seen, its root and its folder.
 fn proc_root() -> Outcome {

@@ -33,6 +33,10 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     ("sysv-shared-memory", shared_memory),
     ("setuid-in-volume", setuid_in_volume),
     ("execute-in-volume", || execute("/volume/program", 0o755)),
+    ("domain-init", || start_as("init_t")),
+    ("domain-apid", || start_as("apid_t")),
+    ("domain-control", || start_as("control_t")),
+    ("domain-super", || start_as("super_t")),
 ];
 
 /// Numbers of processes that are not listed in this namespace's /proc, to far above what a node has.
@@ -110,4 +114,15 @@ fn execute(path: &str, mode: u32) -> Outcome {
     use std::os::unix::fs::PermissionsExt as _;
     let made = fs::copy("/proc/self/exe", path).and_then(|_| fs::set_permissions(path, fs::Permissions::from_mode(mode)));
     judged(made.and_then(|()| Command::new(path).arg("nothing").status()), &format!("executed {path}"))
+}
+
+/// A program of its own in another domain of the node's policy, with the level it has.
+fn start_as(wanted: &str) -> Outcome {
+    let own = fs::read_to_string("/proc/self/attr/current").unwrap_or_default();
+    let level = own.trim_end_matches(['\0', '\n']).splitn(4, ':').nth(3).unwrap_or("s0").to_owned();
+    let next = "/proc/thread-self/attr/exec";
+    if let Err(error) = fs::write(next, format!("system_u:system_r:{wanted}:{level}")) {
+        return Outcome::Refused(error);
+    }
+    judged(Command::new("/proc/self/exe").arg("nothing").status(), &format!("runs as {wanted}"))
 }

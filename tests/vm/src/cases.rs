@@ -7,6 +7,7 @@ mod command_line;
 mod confinement;
 mod daemons;
 mod demo;
+mod disk;
 mod escapes;
 mod hardening;
 mod integrity;
@@ -48,6 +49,7 @@ pub(crate) fn all() -> Vec<Case> {
         pulling::CASES,
         attacks::CASES,
         escapes::CASES,
+        disk::CASES,
         daemons::CASES,
         updates::CASES,
         bad_releases::CASES,

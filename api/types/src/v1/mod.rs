@@ -30,4 +30,4 @@ pub use services::{ServiceList, ServiceState, ServiceStatus};
 pub use settings::{SettingList, SettingValue, ValueSource};
 pub use updates::{BadVersion, BootTrial, BootTrialState, ForgiveRequest, UpdatePlan, UpdateProgress, Updates};
 pub use user_data::{UserDataRequest, UserDataState, UserDataStatus};
-pub use workloads::{PullProgress, WorkloadIds, WorkloadIsolation, WorkloadList, WorkloadState, WorkloadStatus};
+pub use workloads::{DiskUse, PullProgress, SharedVolume, WorkloadIds, WorkloadIsolation, WorkloadList, WorkloadState, WorkloadStatus};

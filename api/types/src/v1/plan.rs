@@ -96,9 +96,9 @@ pub struct PlannedService {
 pub struct PlannedWorkload {
     /// Its name.
     pub name: String,
-    /// `started`, `replaced`, `stopped` or `stored`.
+    /// `started`, `replaced`, `adjusted` (its process lives on), `stopped` or `stored`.
     pub change: String,
-    /// Where, once it runs, it is less apart from the node or the others than a workload is by itself.
+    /// Where, once it runs, it is less apart from the node or the others than a workload is by itself, and what it may take of the disk if that changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }

@@ -7,9 +7,41 @@ use serde::{Deserialize, Serialize};
 /// All workloads the settings name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub struct WorkloadList {
     /// In order of name.
     pub workloads: Vec<WorkloadStatus>,
+    /// Volumes that several workloads share, in order of name: each counts by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared_volumes: Vec<SharedVolume>,
+    /// Why the limits of the disk are not in force on this node; absent: they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_disk_limits: Option<String>,
+}
+
+/// A volume that several workloads share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SharedVolume {
+    /// Its name.
+    pub name: String,
+    /// What is in it, and the most that may be.
+    pub disk: DiskUse,
+}
+
+/// What is taken of the node's disk (DATA), and the most that may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub struct DiskUse {
+    /// Bytes taken.
+    pub used: u64,
+    /// Most bytes: writing more fails, for those alone whose limit it is.
+    pub limit: u64,
+    /// Files, folders and links there are.
+    pub inodes: u64,
+    /// Most of them.
+    pub inode_limit: u64,
 }
 
 /// One workload as it stands.
@@ -41,6 +73,10 @@ pub struct WorkloadStatus {
     /// What keeps it from the node and the other workloads; absent until it was first made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<WorkloadIsolation>,
+    /// What its container's layer and the volumes that are its alone take of the disk; absent until it was first made, and where limits of
+    /// the disk are not in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<DiskUse>,
 }
 
 /// What keeps a workload from the node and the other workloads.

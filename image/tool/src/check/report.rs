@@ -139,6 +139,7 @@ fn fate(change: WorkloadFate) -> &'static str {
     match change {
         WorkloadFate::Started => "start",
         WorkloadFate::Replaced => "replace",
+        WorkloadFate::Adjusted => "adjust",
         WorkloadFate::Stopped => "stop",
         WorkloadFate::Stored => "store",
     }

@@ -170,7 +170,7 @@ impl Node {
         let workloads = Arc::clone(&self.workloads);
         listen(&self.path("run/ampoule/hostd/status"), move |stream| {
             let workloads = workloads.lock().expect("lock").iter().map(workload).collect();
-            let _ = stream.write_all(&serde_json::to_vec(&WorkloadList { workloads }).expect("JSON"));
+            let _ = stream.write_all(&serde_json::to_vec(&WorkloadList { workloads, ..WorkloadList::default() }).expect("JSON"));
         });
         let command = Arc::clone(&self.command);
         listen(&self.path("run/ampoule/hostd/checks"), move |stream| {
@@ -350,6 +350,7 @@ fn workload((name, state): &(String, WorkloadState)) -> WorkloadStatus {
         message: String::new(),
         pull: None,
         isolation: None,
+        disk: None,
     }
 }
 

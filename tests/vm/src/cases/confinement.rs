@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, thread, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::attacks::report_of;
+use super::{attacks::report_of, escapes::is_of};
 use crate::{context::Context, framework::within, runner::Case};
 
 pub(super) const CASES: &[Case] = &[
@@ -14,6 +14,13 @@ pub(super) const CASES: &[Case] = &[
         limit: within(300),
         soak: false,
         run: each_program_runs_in_its_own_domain,
+    },
+    Case {
+        name: "a_spec_gets_no_other_domain",
+        about: "an engine that was taken over starts containers as container_t and as nothing else, whatever their specs ask for, and each try is on record",
+        limit: within(300),
+        soak: false,
+        run: a_spec_gets_no_other_domain,
     },
     Case {
         name: "nothing_is_refused_to_a_busy_node",
@@ -37,6 +44,8 @@ const DOMAINS: &[(&str, &str)] = &[
     ("containerd", "containerd_t"),
     ("hostd", "hostd_t"),
     ("probe", "probe_t"),
+    // Plays an engine that was taken over.
+    ("probe-engine", "containerd_t"),
     ("updated", "updated_t"),
     ("update-fetcher", "update_fetcher_t"),
     ("storage", "storage_t"),
@@ -76,6 +85,25 @@ fn each_program_runs_in_its_own_domain(context: &Context) -> Result<()> {
     };
     for (class, permission) in [("file", "relabelfrom"), ("blk_file", "read"), ("unix_stream_socket", "connectto")] {
         ensure!(told(class, permission), "no record of {class} {permission}: {denials:#?}");
+    }
+    Ok(())
+}
+
+fn a_spec_gets_no_other_domain(context: &Context) -> Result<()> {
+    let mut node = context.node_with_probe()?.with_settings("motd = \"probe-engine\"").start()?;
+    node.boots()?;
+    let lines = node.eventually("the engine is done", within(180), |node| {
+        let lines: Vec<String> = node.log_of("probe-engine")?.into_iter().map(|line| line.text).collect();
+        ensure!(lines.iter().any(|line| line == "PROBE engine done"), "{lines:#?}");
+        Ok(lines)
+    })?;
+    let end = |domain: &str| lines.iter().find_map(|line| line.strip_prefix(&format!("PROBE asked for {domain}: "))).unwrap_or_default();
+    let known = end("container_t");
+    ensure!(known.starts_with("started: INSIDE system_u:system_r:container_t:s0:c1000,c1001"), "its own kind proves nothing: {lines:#?}");
+    let denials = node.client()?.denials()?.denials;
+    for domain in ["init_t", "apid_t", "hostd_t", "containerd_t", "kernel_t", "control_t", "super_t", "modload_t"] {
+        ensure!(end(domain).starts_with("refused: "), "{domain}: {lines:#?}");
+        ensure!(denials.iter().any(|denial| is_of(denial, "runc_t", domain)), "no record of {domain}: {denials:#?}");
     }
     Ok(())
 }

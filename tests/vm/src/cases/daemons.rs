@@ -101,7 +101,7 @@ fn daemons_are_in_their_boxes(context: &Context) -> Result<()> {
         let found = boxes.get(name).with_context(|| format!("{name} does not run"))?;
         ensure!(found["Uid"] == "0" && found["core"] == "0,0", "{name}: {found:#?}");
     }
-    let known: Vec<&str> = BOXES.iter().map(|b| b.name).chain(ROOT).chain(["probe", "boxed"]).collect();
+    let known: Vec<&str> = BOXES.iter().map(|b| b.name).chain(ROOT).chain(["probe", "boxed", "probe-engine"]).collect();
     let unknown: Vec<&&str> = boxes.keys().filter(|name| !known.contains(name)).collect();
     ensure!(unknown.is_empty(), "{unknown:?} run and are in no list");
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use ampoule_api_types::v1::WorkloadState;
+use ampoule_api_types::v1::{Denial, WorkloadState};
 use ampoule_machine::{HOST_SEEN_FROM_GUEST, LocalIdentity};
 use ampoule_registry::{PackedFile, Registry, pack, pack_at};
 use anyhow::{Context as _, Result, ensure};
@@ -73,14 +73,20 @@ fn escapes_fail(context: &Context) -> Result<()> {
     } }))?;
     let tried = every_attempt(&mut node, context)?;
     let holes: Vec<String> = tried.iter().filter(|(_, end)| !was_stopped(end)).map(|(name, end)| format!("{name} {end}")).collect();
-    let rest =
-        [same_names(&tried), neighbour_is_well(&node), the_neighbour_heard_no_lie(&node), no_leak(&mut node), nobody_climbed(&mut node)];
+    let rest = [
+        same_names(&tried),
+        neighbour_is_well(&node),
+        the_neighbour_heard_no_lie(&node),
+        no_leak(&mut node),
+        nobody_climbed(&mut node),
+        domains_left_a_record(&mut node),
+    ];
     let rest: Vec<String> = rest.into_iter().filter_map(|outcome| Some(format!("{:#}", outcome.err()?))).collect();
     ensure!(holes.is_empty() && rest.is_empty(), "{holes:#?} {rest:#?}");
     nothing_is_left(&mut node)
 }
 
-fn registry(context: &Context) -> Result<Registry> {
+pub(super) fn registry(context: &Context) -> Result<Registry> {
     let content = fs::read(context.escape()?).context("the attacker's program")?;
     let file = [PackedFile { path: "escape".into(), content, mode: 0o755 }];
     let mut images = vec![("escape".to_owned(), pack(&file, &["/escape"])?)];
@@ -90,7 +96,7 @@ fn registry(context: &Context) -> Result<Registry> {
     Registry::start(images)
 }
 
-fn image(registry: &Registry, name: &str) -> String {
+pub(super) fn image(registry: &Registry, name: &str) -> String {
     format!("{HOST_SEEN_FROM_GUEST}:{}/{name}:1", registry.port())
 }
 
@@ -103,7 +109,7 @@ fn leak(registry: &Registry, number: usize) -> Value {
 }
 
 /// A node with the neighbour, and one that leaves traps in the folder that both share.
-fn start(context: &Context, registry: &Registry, settings: &str) -> Result<Node> {
+pub(super) fn start(context: &Context, registry: &Registry, settings: &str) -> Result<Node> {
     let (image, api) = (image(registry, "escape"), LocalIdentity::API_PORT);
     let mut node = context
         .node_with_probe()?
@@ -125,7 +131,7 @@ fn start(context: &Context, registry: &Registry, settings: &str) -> Result<Node>
 }
 
 /// Waits for a line of a workload; all its lines.
-fn says(node: &mut Node, name: &str, text: &str, seconds: u64) -> Result<Vec<String>> {
+pub(super) fn says(node: &mut Node, name: &str, text: &str, seconds: u64) -> Result<Vec<String>> {
     node.eventually(&format!("{name} says {text}"), within(seconds), |node| {
         let lines: Vec<String> = node.log_of(&format!("workload/{name}"))?.into_iter().map(|line| line.text).collect();
         ensure!(lines.iter().any(|line| line == text), "it said {lines:#?} {:?}", node.workload(name)?.message);
@@ -155,7 +161,7 @@ fn same_names(tried: &BTreeMap<String, String>) -> Result<()> {
     Ok(())
 }
 
-fn neighbour_is_well(node: &Node) -> Result<()> {
+pub(super) fn neighbour_is_well(node: &Node) -> Result<()> {
     let page = get(node.port(PORT)?, "/").context("the neighbour does not answer")?;
     ensure!(page == "what is inside stays\n", "the neighbour's data are {page:?}");
     Ok(())
@@ -185,6 +191,24 @@ fn no_leak(node: &mut Node) -> Result<()> {
         ensure!(lines.iter().all(|line| !line.text.contains("SUCCEEDED")), "{facts:?} {lines:#?}");
     }
     Ok(())
+}
+
+/// Whether somebody in one domain wanted to start something in another. Of who may gain no rights at an execution the kernel asks that first.
+pub(super) fn is_of(denial: &Denial, from: &str, to: &str) -> bool {
+    let transition = |permission: &String| ["transition", "nnp_transition", "nosuid_transition"].contains(&permission.as_str());
+    let names = (denial.domain.as_deref(), denial.target_type.as_deref());
+    denial.class.starts_with("process") && names == (Some(from), Some(to)) && denial.permissions.iter().any(transition)
+}
+
+/// Asking for another domain is among the denials, by the workload that asked.
+fn domains_left_a_record(node: &mut Node) -> Result<()> {
+    node.eventually("the denials are told", within(60), |node| {
+        let list = node.client()?.denials()?.denials;
+        for wanted in ["init_t", "apid_t", "control_t", "super_t"] {
+            ensure!(list.iter().any(|denial| is_of(denial, "container_t", wanted)), "no record of asking for {wanted}: {list:#?}");
+        }
+        Ok(())
+    })
 }
 
 /// A place behind planted links lies in the workload's own root, or the workload does not start.
@@ -241,8 +265,12 @@ fn taking_everything_harms_nobody(context: &Context) -> Result<()> {
     })?;
     fs::write(context.folder().join("attempts"), lines.join("\n"))?;
     ensure!(misses.is_empty() && answers > 10, "{answers} rounds, without an answer: {misses:?}; {lines:#?}");
-    for kind in ["pids", "memory", "disk-volume"] {
+    for kind in ["pids", "memory", "disk-volume", "disk-root"] {
         ensure!(!lines.iter().any(|line| line.starts_with(&format!("EXHAUST {kind} NOT STOPPED"))), "{kind}: {lines:#?}");
+    }
+    for kind in ["disk-volume", "disk-root"] {
+        let quota = lines.iter().any(|line| line.starts_with(&format!("EXHAUST {kind} stopped")) && line.contains("Disk quota exceeded"));
+        ensure!(quota, "{kind} was not stopped by the share that a workload has by itself: {lines:#?}");
     }
     node.boots()?;
     neighbour_is_well(&node)?;

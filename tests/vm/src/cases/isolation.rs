@@ -85,14 +85,18 @@ fn said(node: &Node, name: &str) -> Result<Vec<String>> {
 }
 
 fn tells_what_a_plan_costs(node: &Node) -> Result<()> {
-    let settings = json!({ "workloads": { "one": { "user-namespace": false, "selinux": "control" } } });
+    let settings = json!({ "workloads": { "one": { "user-namespace": false } } });
     let plan = node.client()?.plan(&PlanRequest { settings: Some(settings), unset: Vec::new() })?;
     let notes = &plan.workloads.first().context("no workload in the plan")?.notes;
-    for wanted in ["uid 0 inside is uid 0 on the node", "runs in the wider domain control_t", "shares the volume pool with two"] {
+    for wanted in ["uid 0 inside is uid 0 on the node", "shares the volume pool with two"] {
         ensure!(notes.iter().any(|note| note == wanted), "the plan does not say {wanted:?}: {plan:?}");
     }
     let unshared = json!({ "workloads": { "two": { "volumes": ["one:/stolen"] } } });
     ensure!(node.set(unshared).is_err(), "a workload takes another's volume by naming it");
+    for domain in ["control", "super"] {
+        let wider = json!({ "workloads": { "two": { "selinux": domain } } });
+        ensure!(node.set(wider).is_err_and(|error| format!("{error:#}").contains("host and bootstrap containers")), "a workload gets {domain}");
+    }
     Ok(())
 }
 

@@ -14,6 +14,9 @@ const MIB: u64 = 1 << 20;
 /// Sectors of the partition table at the start of a disk: protective MBR, header, 128 entries.
 const TABLE_SECTORS: u64 = 34;
 
+/// `quota` and `project` of ext4.
+const QUOTA_FEATURES: u32 = 0x100 | 0x2000;
+
 /// A partition out of its disk.
 pub(crate) struct Partition {
     disk: PathBuf,
@@ -25,9 +28,19 @@ pub(crate) struct Partition {
 impl Partition {
     /// Takes the partition of this name out of a qcow2 disk.
     pub(crate) fn take_out(disk: &Path, name: &str) -> Result<Self> {
+        Self::take(disk, name, u64::MAX)
+    }
+
+    /// Its first MiB alone: where a large file system says what it is.
+    pub(crate) fn take_out_head(disk: &Path, name: &str) -> Result<Self> {
+        Self::take(disk, name, MIB)
+    }
+
+    fn take(disk: &Path, name: &str, most: u64) -> Result<Self> {
         let table = fs::read(copy_out(disk, "table", SECTOR, 0, TABLE_SECTORS)?)?;
         let entry = gpt::entries(&table, SECTOR)?.into_iter().find(|entry| entry.name == name);
-        let gpt::Entry { start: offset, length: size, .. } = entry.with_context(|| format!("no partition {name} on the disk"))?;
+        let gpt::Entry { start: offset, length, .. } = entry.with_context(|| format!("no partition {name} on the disk"))?;
+        let size = length.min(most);
         ensure!(offset % MIB == 0 && size % MIB == 0, "{name} does not lie at whole MiB");
         Ok(Self { disk: disk.to_owned(), offset, image: copy_out(disk, name, MIB, offset / MIB, size / MIB)? })
     }
@@ -64,6 +77,20 @@ impl Partition {
         Ok(())
     }
 
+    /// Makes its ext4 one without quotas of projects, as an older version would have made it: what is in it stays.
+    pub(crate) fn forgets_quotas(&self) -> Result<()> {
+        let mut bytes = fs::read(&self.image)?;
+        let superblock = bytes.get_mut(1024..2048).context("no superblock")?;
+        // Documentation/filesystems/ext4, "Super Block": features that old kernels may not write to, the inode of projects' quotas, the checksum.
+        let features = u32::from_le_bytes(superblock[100..104].try_into()?);
+        ensure!(features & QUOTA_FEATURES == QUOTA_FEATURES, "it has no quotas to forget: {features:#x}");
+        superblock[100..104].copy_from_slice(&(features & !QUOTA_FEATURES).to_le_bytes());
+        superblock[620..624].fill(0);
+        let checksum = crc32c(&superblock[..1020]);
+        superblock[1020..].copy_from_slice(&checksum.to_le_bytes());
+        Ok(fs::write(&self.image, bytes)?)
+    }
+
     fn free_blocks(&self) -> Result<u64> {
         let mut dump = Command::new("dumpe2fs");
         dump.arg("-h").arg(&self.image);
@@ -83,6 +110,12 @@ impl Partition {
         run(io)?;
         Ok(fs::remove_file(&self.image)?)
     }
+}
+
+/// As ext4 has it: all ones at the start, nothing turned at the end.
+fn crc32c(bytes: &[u8]) -> u32 {
+    let bit = |sum: u32| if sum & 1 == 1 { (sum >> 1) ^ 0x82f6_3b78 } else { sum >> 1 };
+    bytes.iter().fold(u32::MAX, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), |sum, _| bit(sum)))
 }
 
 /// `count` blocks of a disk as a file beside it.

@@ -210,6 +210,13 @@ impl Node {
         partition.put_back()
     }
 
+    /// The same with the first MiB of it alone.
+    pub(crate) fn changes_head_of_partition(&self, name: &str, change: impl FnOnce(&Partition) -> Result<()>) -> Result<()> {
+        let partition = Partition::take_out_head(&self.machine.config().overlay(), name)?;
+        change(&partition)?;
+        partition.put_back()
+    }
+
     fn starts_as(self, mut config: MachineConfig) -> Result<Self> {
         config.keep_disk = true;
         drop(self.machine);
