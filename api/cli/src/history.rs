@@ -62,6 +62,10 @@ pub(crate) fn history(client: &Client, format: OutputFormat, out: &mut dyn Write
     for file in &list.damaged {
         writeln!(out, "{} is damaged and counts no more", printable(file))?;
     }
+    for problem in &list.problems {
+        let (key, reason, remedy) = (printable(&problem.key), printable(&problem.reason), printable(&problem.remedy));
+        writeln!(out, "settings.{key} was not carried over: {reason} ({remedy})")?;
+    }
     Ok(())
 }
 
@@ -94,6 +98,7 @@ fn origin(origin: &GenerationOrigin) -> String {
         GenerationOrigin::Generated => "generated values".to_owned(),
         GenerationOrigin::Restore { of } => format!("restore of {of}"),
         GenerationOrigin::Rollback { of, to, .. } => format!("rollback of {of} to {to}"),
+        GenerationOrigin::Migration { of } => format!("migration of {of}"),
         GenerationOrigin::Unknown => "unknown".to_owned(),
     }
 }

@@ -129,6 +129,7 @@ impl Plan<'_> {
             executables: root.executables,
             modules: root.modules,
             packages: self.packages.iter().map(|b| b.package.clone()).collect(),
+            migrations: ampoule_migrate::Steps::compiled().migrations(),
             differs_from_lock: self.packages.iter().flat_map(|b| b.differs.clone()).collect(),
             // The disk is the others and a table; hashing its holes would take longer than building it.
             files: REPRODUCIBLE.iter().filter(|n| **n != "disk.raw").map(hashed).collect::<anyhow::Result<_>>()?,

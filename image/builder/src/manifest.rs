@@ -28,6 +28,9 @@ pub struct Manifest {
     pub services: Vec<String>,
     /// Programs that can be executed on the node.
     pub executables: Vec<Executable>,
+    /// What its versions and those before it changed in the form of settings.
+    #[serde(default)]
+    pub migrations: Vec<ampoule_migrate::Migration>,
     /// Names of the loadable kernel modules.
     pub modules: Vec<String>,
     /// What the image is made from.

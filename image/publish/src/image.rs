@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ampoule_layout::{BLOCK_SIZE, RootHash};
+use ampoule_migrate::Migration;
 use ampoule_update::manifest::{Images, Kernel, Sizes, Update};
 use ampoule_update::{TargetKind, TargetName, Waves};
 use anyhow::{Context, Result, ensure};
@@ -53,6 +54,8 @@ pub struct Image {
     pub version: Version,
     /// Root of its hash tree.
     pub root_hash: RootHash,
+    /// What its versions and those before it changed in the form of settings.
+    pub migrations: Vec<Migration>,
 }
 
 impl Image {
@@ -69,7 +72,8 @@ impl Image {
         }
         let root_hash = manifest.root_hash.parse()?;
         let version = manifest.version.parse().with_context(|| format!("{:?} is no version as updates need it", manifest.version))?;
-        let image = Self { parts, variant: manifest.variant, arch: manifest.architecture, version, root_hash };
+        let (variant, arch, migrations) = (manifest.variant, manifest.architecture, manifest.migrations);
+        let image = Self { parts, variant, arch, version, root_hash, migrations };
         crate::verify::image(&image.parts, root_hash, image.blocks()?)
             .with_context(|| format!("the image in {} is damaged", dir.display()))?;
         Ok(image)

@@ -6,8 +6,9 @@ use std::io::Write;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
+use ampoule_migrate::Migration;
 use ampoule_update::manifest::{MANIFEST, Manifest, Update};
-use ampoule_update::{TargetKind, Timestamp, Waves};
+use ampoule_update::{TargetKind, Timestamp, Waves, migrations};
 use anyhow::{Context, Result, bail, ensure};
 use semver::Version;
 use serde::de::DeserializeOwned;
@@ -134,6 +135,7 @@ pub fn publish(repo: &Repository, keys: &KeyFolder, request: &Publish) -> Result
     }
     for image in request.images {
         add(&mut manifest, image, request)?;
+        add_migrations(&mut manifest, image)?;
     }
     raise_max_versions(&mut manifest, request);
     fs::create_dir_all(repo.targets()).with_context(|| format!("cannot make {}", repo.targets().display()))?;
@@ -179,6 +181,20 @@ fn add(manifest: &mut Manifest, image: &Image, request: &Publish) -> Result<()> 
             there.version,
             there.root_hash
         ),
+    }
+    Ok(())
+}
+
+/// What versions do to settings is the same in every image that knows them: a step that was released never changes.
+fn add_migrations(manifest: &mut Manifest, image: &Image) -> Result<()> {
+    for Migration { from, to, changes } in &image.migrations {
+        let key = migrations::key(from, to);
+        let there = manifest.migrations.entry(key.clone()).or_insert_with(|| changes.clone());
+        ensure!(
+            there == changes,
+            "image {} says of the settings from {key} what another image does not: a step that was published never changes",
+            image.version
+        );
     }
     Ok(())
 }
@@ -248,7 +264,6 @@ impl State {
         let images = manifest.updates.iter().map(|update| &update.images);
         let mut named: BTreeSet<&str> = images.flat_map(|i| [&i.boot, &i.root, &i.hash, &i.loader]).map(|name| name.as_str()).collect();
         named.insert(MANIFEST);
-        named.extend(manifest.migrations.values().flatten().map(String::as_str));
         self.targets.retain(|name, _| named.contains(name.as_str()));
     }
 

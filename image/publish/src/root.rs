@@ -22,11 +22,8 @@ pub(crate) struct RoleKeys(Vec<(Decoded<Hex>, Key)>);
 impl RoleKeys {
     /// The public halves of keys.
     pub(crate) fn of(keys: &[Box<dyn Sign>]) -> Result<Self> {
-        let public = |key: &Box<dyn Sign>| -> Result<_> {
-            let key = key.tuf_key();
-            Ok((key.key_id()?, key))
-        };
-        Ok(Self(keys.iter().map(public).collect::<Result<_>>()?))
+        let public = keys.iter().map(|key| key.tuf_key());
+        Ok(Self(public.map(|key| Ok((key.key_id()?, key))).collect::<Result<_>>()?))
     }
 }
 

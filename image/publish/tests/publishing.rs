@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ampoule_migrate::Migration;
 use ampoule_publish::{
     Check, Image, KeyFolder, Level, Lifetimes, NewKeys, Parts, Publish, Report, Repository, Rotation, Source, check, find_policy, now,
     publish, refresh, rotate,
@@ -80,6 +81,26 @@ fn versions_add_up_and_only_the_named_one_goes() {
     assert!(files() < before, "the files of the version that went are removed");
     assert!(publish(&publisher.repo(), &publisher.keys, &request).is_err(), "it is not there any more");
     assert!(publisher.check(Some(&published.manifest), 1, None).findings.is_empty());
+}
+
+#[test]
+fn what_versions_do_to_settings_is_in_the_manifest_and_never_changes() {
+    let publisher = Publisher::new(1, 1);
+    let migration = |from: &str, to: &str, change: &str| Migration {
+        from: from.parse().expect("a version"),
+        to: to.parse().expect("a version"),
+        changes: vec![change.to_owned()],
+    };
+    let steps = [migration("1.0.0", "1.1.0", "add settings.a"), migration("1.1.0", "1.2.0", "remove settings.b")];
+    let image = |version: &str, known: &[Migration]| Image { migrations: known.to_vec(), ..publisher.image(version, &[1, 2, 3]) };
+    let put = |image: Image| publish(&publisher.repo(), &publisher.keys, &publisher.request(&[image]));
+    put(image("1.1.0", &steps[..1])).expect("published");
+    let manifest = put(image("1.2.0", &steps)).expect("published").manifest;
+    let table: Vec<_> = manifest.migrations.iter().map(|(key, changes)| (key.as_str(), changes[0].as_str())).collect();
+    assert_eq!(table, [("(1.0.0, 1.1.0)", "add settings.a"), ("(1.1.0, 1.2.0)", "remove settings.b")]);
+    assert!(publisher.check(Some(&manifest), 1, None).findings.is_empty(), "they are no targets that would be missing");
+    let other = put(image("1.3.0", &[migration("1.0.0", "1.1.0", "add settings.other")])).expect_err("refused");
+    assert!(other.to_string().contains("never changes"), "{other}");
 }
 
 #[test]

@@ -111,7 +111,8 @@ impl Described for RestartPolicy {
 }
 
 impl Described for Domain {
-    const ALLOWED: &'static str = "\"container\", or nothing: what must reach the node's API uses the remote API with a certificate of its own";
+    const ALLOWED: &'static str =
+        "\"container\", or nothing: what must reach the node's API uses the remote API with a certificate of its own";
 
     fn schema() -> Value {
         json!({ "enum": ["container"] })

@@ -152,6 +152,10 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key::<RestartPolicy>("workloads.*.restart", "What happens when it ends.", r#""always""#),
     key::<bool>("workloads.*.enabled", "False: kept in the settings, not run.", "true"),
-    key::<Domain>("workloads.*.selinux", "Its SELinux domain. `container` is what there is for workloads; `control` and `super` are for host and bootstrap containers, and are refused here.", r#""container""#),
+    key::<Domain>(
+        "workloads.*.selinux",
+        "Its SELinux domain. `container` is what there is for workloads; `control` and `super` are for host and bootstrap containers, and are refused here.",
+        r#""container""#,
+    ),
     key::<bool>("workloads.*.user-namespace", "False: uid 0 inside is uid 0 on the node, kept in by SELinux and seccomp alone.", "true"),
 ];

@@ -1,6 +1,6 @@
 //! What can be done to the generations, each with the one write that makes it so.
 
-use crate::generation::{Draft, Generation, Now, Origin, Summary};
+use crate::generation::{Draft, Form, Generation, Now, Origin, Summary};
 use crate::seal::seal;
 use crate::{ConfirmError, MAX_BYTES, RollBackError, STANDING, Store, StoreError, at, name_of};
 use ampoule_confirm::{NotOpen, Reason, Standing};
@@ -73,10 +73,10 @@ impl Store {
     }
 
     fn numbered(&self, draft: Draft, now: &Now) -> Generation {
-        let Draft { author, message, origin, trial, chosen, generated } = draft;
+        let Draft { author, message, origin, trial, chosen, generated, form } = draft;
         let parent = self.newest.as_ref().map_or(0, |g| g.number);
         let (number, base, time_ms, digest) = (self.highest + 1, self.standing.confirmed, now.unix_ms, String::new());
-        Generation { number, parent, base, author, time_ms, message, origin, trial, chosen, generated, digest }
+        Generation { number, parent, base, author, time_ms, message, origin, trial, chosen, generated, form, digest }
     }
 
     fn add_or_make_room(&mut self, generation: Generation, now: &Now) -> Result<(), StoreError> {
@@ -165,8 +165,8 @@ impl Store {
 fn taking_back(of: u64, target: &Generation, reason: Reason) -> Draft {
     let message = format!("Generation {of} was taken back: {reason}");
     let origin = Origin::Rollback { of, to: target.number, reason };
-    let (chosen, generated) = (target.chosen.clone(), target.generated.clone());
-    Draft { author: NODE.to_owned(), message, origin, trial: None, chosen, generated }
+    let (chosen, generated, form) = (target.chosen.clone(), target.generated.clone(), target.form.clone());
+    Draft { author: NODE.to_owned(), message, origin, trial: None, chosen, generated, form }
 }
 
 /// What there is before the first generation.
@@ -182,6 +182,7 @@ fn nothing_chosen() -> Generation {
         trial: None,
         chosen: json!({}),
         generated: BTreeMap::new(),
+        form: Form::default(),
         digest: String::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! What a generation holds.
 
 use ampoule_confirm::{BootId, Reason, Trial};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -38,9 +38,36 @@ pub struct Generation {
     /// What was worked out, by key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub generated: BTreeMap<String, Generated>,
+    /// In which form all of this is.
+    #[serde(default, skip_serializing_if = "Form::is_first")]
+    pub form: Form,
     /// Digest of its file, `sha256:` and 64 hex digits.
     #[serde(skip)]
     pub digest: String,
+}
+
+/// In which form the settings of a generation are, and what is kept for images that know others. The store does not look into settings of any form.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Form {
+    /// Counts up with each version that changed what settings there are, from 0.
+    #[serde(default)]
+    pub number: u32,
+    /// What is kept aside for other forms.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub aside: Value,
+    /// The same settings for images before, by form. Only once an image has proven good: before that, the generations of the image before are what is gone back to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub earlier: BTreeMap<u32, Value>,
+    /// What could not be carried over from another form and is not set anew since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Value>,
+}
+
+impl Form {
+    fn is_first(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A value that was worked out rather than set.
@@ -94,6 +121,11 @@ pub enum Origin {
         /// Why.
         reason: Reason,
     },
+    /// The content of the generation before in the form of this image, or prepared for images with other forms.
+    Migration {
+        /// Whose content it is.
+        of: u64,
+    },
     /// One that a newer image knows.
     #[serde(other)]
     Unknown,
@@ -114,6 +146,8 @@ pub struct Draft {
     pub chosen: Value,
     /// What was worked out, by key.
     pub generated: BTreeMap<String, Generated>,
+    /// In which form all of this is.
+    pub form: Form,
 }
 
 /// The present moment, as the caller read it.
@@ -151,6 +185,9 @@ pub struct Summary {
     /// The trial it was made with.
     #[serde(default)]
     pub trial: Option<Trial>,
+    /// The form of its settings.
+    #[serde(default, deserialize_with = "number_of_form")]
+    pub form: u32,
     /// Digest of its file.
     #[serde(skip)]
     pub digest: String,
@@ -160,6 +197,15 @@ impl From<&Generation> for Summary {
     fn from(g: &Generation) -> Self {
         let Generation { number, parent, time_ms, trial, .. } = *g;
         let (author, message, origin, digest) = (g.author.clone(), g.message.clone(), g.origin.clone(), g.digest.clone());
-        Self { number, parent, author, time_ms, message, origin, trial, digest }
+        Self { number, parent, author, time_ms, message, origin, trial, form: g.form.number, digest }
     }
+}
+
+fn number_of_form<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    #[derive(Deserialize)]
+    struct Number {
+        #[serde(default)]
+        number: u32,
+    }
+    Number::deserialize(deserializer).map(|form| form.number)
 }

@@ -16,7 +16,7 @@ mod start;
 use ampoule_confirm::Standing;
 use disk::{Disk, Folder};
 pub use error::{ConfirmError, RollBackError, StoreError};
-pub use generation::{Draft, Generated, Generation, Now, Origin, Strength, Summary};
+pub use generation::{Draft, Form, Generated, Generation, Now, Origin, Strength, Summary};
 pub use prune::{KEEP, KEEP_BYTES};
 pub use start::Start;
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 
 use crate::{Store, name_of};
 
-/// Generations kept: what a person can go back to. The confirmed one and the one on trial are kept beside these if they are older.
+/// Generations kept: what a person can go back to. The confirmed one, the one on trial and what the image before goes back to are kept beside these if they are older.
 pub const KEEP: usize = 50;
 
 /// Bytes of generations kept, as far as possible: a quarter of STATE, so that there is always room for the next one.
@@ -33,11 +33,18 @@ impl Store {
         }
     }
 
-    fn protected(&self) -> Vec<u64> {
+    fn protected(&mut self) -> Vec<u64> {
+        let way_back = self.way_back();
         let newest = self.newest.as_ref().map(|g| g.number);
         let base = self.newest.as_ref().filter(|g| g.trial.is_some()).map(|g| g.base);
         let instead = self.instead.as_ref().map(|g| g.number);
         let open = self.standing.open.as_ref().map(|open| open.generation);
-        [newest, base, instead, open, Some(self.standing.confirmed)].into_iter().flatten().collect()
+        [newest, base, instead, open, way_back, Some(self.standing.confirmed)].into_iter().flatten().collect()
+    }
+
+    /// The generation that the image before goes by if it returns: as long as this one has left nothing for it, that is its own newest.
+    fn way_back(&mut self) -> Option<u64> {
+        let form = self.newest.as_ref().map(|g| &g.form).filter(|form| form.earlier.is_empty())?.number;
+        self.newest_up_to(form.checked_sub(1)?)
     }
 }

@@ -44,6 +44,20 @@ impl Store {
         Ok(self.summaries.values().flatten().cloned().collect())
     }
 
+    /// Number of the newest whole generation whose form is `form` or an earlier one.
+    pub(crate) fn newest_up_to(&mut self, form: u32) -> Option<u64> {
+        let all = self.list().unwrap_or_default();
+        all.into_iter().rev().find(|g| g.form <= form).map(|g| g.number)
+    }
+
+    /// The newest whole generation whose form is `form` or an earlier one: what an image goes by that does not know later ones.
+    ///
+    /// # Errors
+    /// The folder or the file cannot be read.
+    pub fn newest_of_form(&mut self, form: u32) -> Result<Option<Generation>, StoreError> {
+        self.newest_up_to(form).map_or(Ok(None), |number| self.get(number))
+    }
+
     fn summary(&self, number: u64) -> Option<Summary> {
         let bytes = self.disk.read(&name_of(number), MAX_BYTES).ok()?;
         let (summary, digest) = unseal::<Summary>(&bytes)?;

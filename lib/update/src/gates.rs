@@ -27,6 +27,8 @@ pub struct Observation {
     pub elapsed: u64,
     /// Whether the API answered.
     pub api: bool,
+    /// Settings that were not carried over from the version before, each with the reason.
+    pub settings: Vec<String>,
     /// Services that are ready.
     pub services: BTreeSet<String>,
     /// Workloads that are ready.
@@ -108,6 +110,7 @@ impl Gates {
     /// What does not hold.
     fn awaited(&self, seen: &Observation) -> Vec<String> {
         let api = (!seen.api).then(|| "the API does not answer".to_owned());
+        let settings = seen.settings.iter().cloned();
         let services = self.services.difference(&seen.services).map(|name| format!("service {name} is not ready"));
         let workloads = self.workloads.difference(&seen.workloads).map(|name| format!("workload {name} ran before and is not ready"));
         let checks = self.checks.iter().filter_map(|name| match seen.checks.get(name) {
@@ -115,7 +118,7 @@ impl Gates {
             Some(Err(why)) => Some(format!("check {name}: {}", why.chars().take(MAX_WHY).collect::<String>())),
             None => Some(format!("check {name} has not been done")),
         });
-        api.into_iter().chain(services).chain(workloads).chain(checks).collect()
+        api.into_iter().chain(settings).chain(services).chain(workloads).chain(checks).collect()
     }
 }
 
@@ -134,7 +137,7 @@ mod tests {
 
     fn well(elapsed: u64) -> Observation {
         let checks = BTreeMap::from([("home".to_owned(), Ok(()))]);
-        Observation { elapsed, api: true, services: set(&["containerd", "logd"]), workloads: set(&["web"]), checks }
+        Observation { elapsed, api: true, settings: Vec::new(), services: set(&["containerd", "logd"]), workloads: set(&["web"]), checks }
     }
 
     #[test]
@@ -152,6 +155,7 @@ mod tests {
     fn each_gate_counts_and_is_named() {
         let broken = [
             (Observation { api: false, ..well(60) }, "the API does not answer"),
+            (Observation { settings: vec!["settings.motd: no text".to_owned()], ..well(60) }, "settings.motd: no text"),
             (Observation { services: set(&[]), ..well(60) }, "service containerd is not ready"),
             (Observation { workloads: set(&[]), ..well(60) }, "workload web ran before"),
             (Observation { checks: BTreeMap::new(), ..well(60) }, "check home has not been done"),

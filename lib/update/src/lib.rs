@@ -13,6 +13,7 @@ pub mod gates;
 pub mod last_settings;
 pub mod loader;
 pub mod manifest;
+pub mod migrations;
 pub mod pe;
 pub mod policy;
 pub mod record;

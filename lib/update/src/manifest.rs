@@ -1,12 +1,12 @@
 //! `manifest.json`: what a repository offers. Bottlerocket's file, with what a node needs to fetch single blocks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ampoule_layout::RootHash;
 use semver::Version;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{target::TargetName, waves::Waves};
+use crate::{migrations::Table, target::TargetName, waves::Waves};
 
 /// Longest manifest, in bytes.
 pub const MAX_MANIFEST: usize = 1 << 20;
@@ -36,9 +36,9 @@ pub struct Manifest {
     /// Every image, in no order.
     #[serde(default)]
     pub updates: Vec<Update>,
-    /// Bottlerocket's table of migration programs, `"(FROM, TO)"` → targets. Ours are compiled in; the table is kept as it is.
+    /// What versions change in the form of settings ([`crate::migrations`]).
     #[serde(default)]
-    pub migrations: BTreeMap<String, Vec<String>>,
+    pub migrations: Table,
 }
 
 /// One image.

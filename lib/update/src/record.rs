@@ -27,6 +27,9 @@ pub struct Record {
     pub state: State,
     /// The update that is offered, in work or in the idle slot.
     pub chosen: Option<Update>,
+    /// What the chosen update does to the form of settings, in words; as the repository said it when it was looked for.
+    #[serde(default)]
+    pub migrations: Vec<String>,
     /// The boot that is tried, from `activate` until it is good or condemned.
     pub trial: Option<Trial>,
     /// Versions that were tried and were not good, oldest first.
@@ -124,7 +127,7 @@ pub enum RecordError {
 impl Default for Record {
     fn default() -> Self {
         let (state, boot) = (State::Idle, BootReport::default());
-        Self { format: FORMAT, state, chosen: None, trial: None, bad: VecDeque::new(), boot, last_command: None }
+        Self { format: FORMAT, state, chosen: None, migrations: Vec::new(), trial: None, bad: VecDeque::new(), boot, last_command: None }
     }
 }
 

@@ -18,7 +18,8 @@ pub enum Domain {
 
 /// Domains that the policy knows and that are not for workloads.
 const OF_HOST_CONTAINERS: [&str; 4] = ["control", "super", "control_t", "super_t"];
-const ALLOWED: &str = "\"container\", or leave it out; what must reach the node's API uses the remote API (`api.remote`) with a certificate of its own";
+const ALLOWED: &str =
+    "\"container\", or leave it out; what must reach the node's API uses the remote API (`api.remote`) with a certificate of its own";
 
 impl FromStr for Domain {
     type Err = Invalid;

@@ -62,17 +62,17 @@ pub(crate) async fn follow(node: Arc<Shared>) {
 }
 
 async fn take(node: &Arc<Shared>) {
-    let (seen, late) = {
+    let (seen, late, form) = {
         let core = node.core.lock().await;
         let Seen { chosen, errors } = user_data::see(&node.options, &core.model);
         errors.iter().for_each(|e| log::error!("User data in {e}"));
-        let taken = user_data::taken(&node.options, &core.model).unwrap_or_default();
+        let taken = user_data::taken(&node.options, &core.model, core.steps()).unwrap_or_default();
         let late = since(&taken, &chosen, &core.layers().chosen);
-        (chosen, late)
+        (chosen, late, core.form())
     };
     if late.is_empty() {
         log::info!("The awaited user data is there and holds nothing new");
-        return user_data::keep(&node.options, &seen);
+        return user_data::keep(&node.options, form, &seen);
     }
     let what = What::Change { transaction: None, change: Change::setting(late) };
     let wish = Wish::new(what, &Caller::node(AUTHOR), node.options.probation());
@@ -83,7 +83,7 @@ async fn take(node: &Arc<Shared>) {
         }
         Ok(report) => {
             log::info!("The awaited user data is generation {}", report.generation);
-            user_data::keep(&node.options, &seen);
+            user_data::keep(&node.options, form, &seen);
         }
         Err(refused) => log::error!("The awaited user data has no effect: {}", refused.text()),
     }

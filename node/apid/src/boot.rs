@@ -2,10 +2,12 @@
 
 use crate::clock::Clock;
 use crate::core::{Core, Parts};
+use crate::first_boot;
 use crate::generated::{self, Values};
+use crate::migration::{self, Ground, Started};
 use crate::options::Options;
-use crate::{first_boot, generation};
 use ampoule_confirm::MAX_BOOTS;
+use ampoule_migrate::Steps;
 use ampoule_plan::Image;
 use ampoule_report::chain;
 use ampoule_settings::{Fragment, Model, Variant};
@@ -24,17 +26,24 @@ pub(crate) fn open(options: &Options) -> Result<Core, Box<dyn Error>> {
     let clock = Clock::of_boot(&options.boot_id);
     let mut store = open_store(&options.state, &clock);
     let found = generated::read(&options.generated, &model);
-    let (chosen, kept) = match store.as_ref().and_then(Store::in_force) {
-        Some(newest) => (generation::readable(&model, newest.chosen.clone()), newest.generated.clone()),
-        None => {
-            let chosen = first_boot::chosen(options, &model, &defaults);
-            let kept = generated::kept(&Values::new(), &found.strong, &chosen);
-            first_boot::commit(options, &chosen, kept.clone(), store.as_mut(), &clock);
-            (chosen, kept)
-        }
-    };
-    let parts = Parts { model, image, defaults, weak: found.weak, kept, chosen, store, clock };
+    let steps = steps(options)?;
+    let ground = Ground { model: &model, defaults: &defaults, weak: &found.weak, steps: &steps };
+    let started = store.as_mut().and_then(|store| migration::at_start(ground, store, &clock)).unwrap_or_else(|| {
+        let chosen = first_boot::chosen(options, &model, &defaults);
+        let kept = generated::kept(&Values::new(), &found.strong, &chosen);
+        first_boot::commit(options, steps.form(), &chosen, kept.clone(), store.as_mut(), &clock);
+        Started { chosen, kept, ..Started::default() }
+    });
+    let parts = Parts { model, image, defaults, weak: found.weak, started, steps, store, clock };
     Core::new(parts).map_err(|errors| format!("The image's defaults do not fit together: {}", errors[0]).into())
+}
+
+/// The steps between forms of settings that this image knows.
+fn steps(options: &Options) -> Result<Steps, Box<dyn Error>> {
+    let compiled = Steps::compiled();
+    let Some(path) = &options.steps else { return Ok(compiled) };
+    let text = std::fs::read_to_string(path).map_err(|e| format!("Cannot read {}: {e}", path.display()))?;
+    Ok(compiled.with_text(&text)?)
 }
 
 fn open_store(folder: &Path, clock: &Clock) -> Option<Store> {

@@ -2,8 +2,10 @@
 
 use crate::clock::Clock;
 use crate::generated::{self, Found, Values};
+use crate::migration::{self, Carried, Kept, Started};
 use crate::transactions::{ChangeError, MAX_SETTINGS, Transactions};
 use ampoule_confirm::{Reason, Standing, Trial};
+use ampoule_migrate::{Content, Problem, Steps};
 use ampoule_plan::{Image, State};
 use ampoule_settings::{Change, Fragment, Layers, Model, SettingError};
 use ampoule_store::{ConfirmError, Draft, Generation, Origin, RollBackError, Store, StoreError};
@@ -23,6 +25,14 @@ pub(crate) struct Core {
     weak: Fragment,
     /// Generated values that generations keep; over the weak ones.
     kept: Values,
+    /// The steps between forms of settings that this image knows.
+    steps: Steps,
+    /// What is kept aside for other forms.
+    aside: Kept,
+    /// What could not be carried over from another form, and was not set anew since.
+    problems: Vec<Problem>,
+    /// This image is good: what is committed can be carried back.
+    is_proven: bool,
     state: State,
     /// `None`: it could not be opened; the node runs, and nothing can be changed.
     store: Option<Store>,
@@ -40,10 +50,10 @@ pub(crate) struct Parts {
     pub(crate) defaults: Fragment,
     /// Generated values of this boot alone.
     pub(crate) weak: Fragment,
-    /// Generated values that are kept.
-    pub(crate) kept: Values,
-    /// What people chose.
-    pub(crate) chosen: Fragment,
+    /// What was stored, or what the first boot makes.
+    pub(crate) started: Started,
+    /// The steps between forms of settings that this image knows.
+    pub(crate) steps: Steps,
     /// The generations, if they can be kept.
     pub(crate) store: Option<Store>,
     /// Reads the present moment.
@@ -55,6 +65,7 @@ pub(crate) struct Prepared {
     layers: Layers,
     weak: Fragment,
     kept: Values,
+    aside: Kept,
     /// What would be in force.
     pub(crate) state: State,
 }
@@ -88,11 +99,14 @@ impl Core {
     /// # Errors
     /// Defaults alone do not make settings: the image is broken.
     pub(crate) fn new(parts: Parts) -> Result<Self, Vec<SettingError>> {
-        let Parts { model, image, defaults, weak, kept, chosen, store, clock } = parts;
+        let Parts { model, image, defaults, weak, started, steps, store, clock } = parts;
+        let Started { chosen, kept, aside, problems } = started;
         let generated = weak.clone().merge(generated::fragment(&model, &kept));
         let (layers, state) = first_that_fits(Layers { defaults, generated, chosen })?;
         let owed = store.as_ref().filter(|s| s.owes_roll_back()).and_then(|s| s.start().rolled_back.clone()).map(|(_, reason)| reason);
-        Ok(Self { model, image, transactions: Transactions::default(), clock, layers, weak, kept, state, store, owed })
+        let is_proven = steps.form() == 0 || store.as_ref().and_then(Store::in_force).is_some_and(|g| !g.form.earlier.is_empty());
+        let transactions = Transactions::default();
+        Ok(Self { model, image, transactions, clock, layers, weak, kept, steps, aside, problems, is_proven, state, store, owed })
     }
 
     /// What is in force.
@@ -130,15 +144,16 @@ impl Core {
     /// # Errors
     /// It does not fit together, or is too much.
     pub(crate) fn prepare(&self, change: &Change) -> Result<Prepared, ChangeError> {
-        self.prepare_whole(change.apply_to(&self.layers.chosen))
+        self.prepare_whole(change.apply_to(&self.layers.chosen), self.aside.clone())
     }
 
-    /// What exactly this chosen would be.
+    /// What exactly this chosen would be, with what is kept aside for other forms.
     ///
     /// # Errors
     /// As [`Core::prepare`].
-    pub(crate) fn prepare_whole(&self, chosen: Fragment) -> Result<Prepared, ChangeError> {
-        self.prepared(self.layers.with_chosen(chosen), self.weak.clone(), self.kept.clone())
+    pub(crate) fn prepare_whole(&self, chosen: Fragment, aside: Kept) -> Result<Prepared, ChangeError> {
+        let prepared = self.prepared(self.layers.with_chosen(chosen), self.weak.clone(), self.kept.clone())?;
+        Ok(Prepared { aside, ..prepared })
     }
 
     /// Whether these generated values are in force or kept out by others.
@@ -162,7 +177,7 @@ impl Core {
         if layers.chosen.to_json().to_string().len() > MAX_SETTINGS {
             return Err(ChangeError::TooLarge);
         }
-        Ok(Prepared { layers, weak, kept, state })
+        Ok(Prepared { layers, weak, kept, aside: self.aside.clone(), state })
     }
 
     /// Whether committing this would make a generation like the one in force.
@@ -177,18 +192,70 @@ impl Core {
     pub(crate) fn commit(&mut self, prepared: Prepared, about: About) -> Result<u64, KeepError> {
         let About { author, message, origin, trial } = about;
         let (chosen, generated) = (prepared.layers.chosen.to_json(), prepared.kept.clone());
-        let draft = Draft { author, message, origin, trial: Some(trial), chosen, generated };
+        let problems = migration::unsolved(&self.problems, &prepared.layers.chosen);
+        let form = migration::form(&self.steps, &prepared.layers.chosen, &generated, &prepared.aside, &problems, self.is_proven);
+        let draft = Draft { author, message, origin, trial: Some(trial), chosen, generated, form };
         let now = self.clock.now();
         let store = self.store.as_mut().ok_or(KeepError::NoStore)?;
         let number = store.commit(draft, &now).map_err(KeepError::Store)?.number;
+        self.problems = problems;
         self.adopt(prepared);
         Ok(number)
     }
 
+    /// Whether what is in force can be carried back to the versions before.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.is_proven
+    }
+
+    /// What could not be carried over from another form of settings, and was not set anew since.
+    pub(crate) fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// The steps between forms of settings that this image knows.
+    pub(crate) fn steps(&self) -> &Steps {
+        &self.steps
+    }
+
+    /// The form of this image's settings.
+    pub(crate) fn form(&self) -> u32 {
+        self.steps.form()
+    }
+
+    /// This image is good: from now on images before it find all that is set in a form that they know. The generation that says so, if there is one.
+    ///
+    /// # Errors
+    /// It could not be stored; it is as it was.
+    pub(crate) fn prove(&mut self) -> Result<Option<u64>, StoreError> {
+        let Some(store) = self.store.as_mut() else {
+            self.is_proven = true;
+            return Ok(None);
+        };
+        // What is on trial is confirmed by nobody but those who shall.
+        if self.is_proven || store.standing().open.is_some() || store.owes_roll_back() {
+            return Ok(None);
+        }
+        let Some(of) = store.in_force().map(|g| g.number) else { return Ok(None) };
+        let form = migration::form(&self.steps, &self.layers.chosen, &self.kept, &self.aside, &self.problems, true);
+        let (author, message) =
+            ("node".to_owned(), "This version is good: the same settings, with what versions before it need".to_owned());
+        let (chosen, generated) = (self.layers.chosen.to_json(), self.kept.clone());
+        let draft = Draft { author, message, origin: Origin::Migration { of }, trial: None, chosen, generated, form };
+        let number = store.commit(draft, &self.clock.now())?.number;
+        self.is_proven = true;
+        Ok(Some(number))
+    }
+
+    /// What a generation is in the form of this image; `None`: it is of a newer image that left nothing for this one.
+    pub(crate) fn carried(&self, generation: &Generation) -> Option<Carried> {
+        migration::carried(&self.steps, generation)
+    }
+
     /// Puts in force what differs in nothing that a generation keeps.
     pub(crate) fn adopt(&mut self, prepared: Prepared) {
-        let Prepared { layers, weak, kept, state } = prepared;
-        (self.layers, self.weak, self.kept, self.state) = (layers, weak, kept, state);
+        let Prepared { layers, weak, kept, aside, state } = prepared;
+        (self.layers, self.weak, self.kept, self.aside, self.state) = (layers, weak, kept, aside, state);
     }
 
     /// The generation on trial has taken effect. That it could not be written down is named; the window has begun all the same.
@@ -233,9 +300,14 @@ impl Core {
 
     fn adopt_in_force(&mut self) {
         let Some(generation) = self.store.as_ref().and_then(Store::in_force) else { return };
-        let (layers, kept) = (self.layers_of(generation), generation.generated.clone());
+        let Carried { content, problems } = self.carried(generation).unwrap_or_default();
+        let (kept, aside) = (migration::values(&content.generated), content.aside.clone());
+        let layers = self.layers_of(content);
         match state_of(&layers) {
-            Ok(state) => (self.layers, self.kept, self.state) = (layers, kept, state),
+            Ok(state) => {
+                (self.layers, self.kept, self.state) = (layers, kept, state);
+                (self.aside, self.problems) = (aside, problems);
+            }
             // They were in force once; only another image in between can have made them so.
             Err(errors) => errors.iter().for_each(|e| log::error!("The confirmed settings do not fit this image: {e}")),
         }
@@ -243,12 +315,12 @@ impl Core {
 
     /// What a generation would be on this image; `None` if it does not fit together.
     pub(crate) fn state_of(&self, generation: &Generation) -> Option<State> {
-        state_of(&self.layers_of(generation)).ok()
+        state_of(&self.layers_of(self.carried(generation)?.content)).ok()
     }
 
-    fn layers_of(&self, generation: &Generation) -> Layers {
-        let chosen = crate::generation::readable(&self.model, generation.chosen.clone());
-        let generated = self.weak.clone().merge(generated::fragment(&self.model, &generation.generated));
+    fn layers_of(&self, content: Content) -> Layers {
+        let generated = self.weak.clone().merge(generated::fragment(&self.model, &migration::values(&content.generated)));
+        let chosen = crate::generation::readable(&self.model, content.chosen);
         Layers { defaults: self.layers.defaults.clone(), generated, chosen }
     }
 }

@@ -6,6 +6,7 @@ use crate::clock::unix_ms;
 use crate::core::{About, Core, Prepared};
 use crate::generated::Found;
 use crate::health::Watch;
+use crate::migration::Kept;
 use crate::role::Caller;
 use crate::transactions::{ChangeError, prefixed};
 use crate::{Shared, generation, remote, trial};
@@ -55,8 +56,8 @@ pub(crate) enum What {
         /// What is added to it.
         change: Change,
     },
-    /// Exactly these settings, as an earlier generation had them.
-    Whole(Fragment),
+    /// Exactly these settings, as an earlier generation had them, with what it kept for other forms.
+    Whole(Fragment, Kept),
     /// What is in force, with values that the node made since.
     Generated(Found),
     /// What is in force, with every file and every service that reads one; with keys, only those of these settings.
@@ -162,7 +163,7 @@ async fn decide(node: &Arc<Shared>, turn: &Turn, wish: &Wish) -> Result<(Plan, A
         return Err(Refusal::conflict("The node is not as it was when this plan was made; nothing was changed").hint("make a new plan"));
     }
     let keys = match wish.what {
-        What::Whole(_) | What::Generated(_) => plan.keys.iter().map(|k| format!("settings.{}", k.key)).collect(),
+        What::Whole(..) | What::Generated(_) => plan.keys.iter().map(|k| format!("settings.{}", k.key)).collect(),
         What::Change { .. } | What::Again(_) => prefixed(&change),
     };
     let is_new = !core.is_in_force(&prepared);
@@ -190,7 +191,7 @@ fn prepare(core: &Core, what: &What) -> Result<(Prepared, Change), ChangeError> 
             }
             Ok((core.prepare(&whole)?, whole))
         }
-        What::Whole(chosen) => Ok((core.prepare_whole(chosen.clone())?, Change::setting(chosen.clone()))),
+        What::Whole(chosen, aside) => Ok((core.prepare_whole(chosen.clone(), aside.clone())?, Change::setting(chosen.clone()))),
         What::Generated(found) => Ok((core.prepare_generated(found)?, Change::default())),
         What::Again(_) => Ok((core.prepare(&Change::default())?, Change::default())),
     }

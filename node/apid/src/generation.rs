@@ -1,7 +1,9 @@
 //! Content of generations: from what was stored to settings of this image, and to what may be shown.
 
-use ampoule_api_types::v1::{GenerationDetail, GenerationOrigin, GenerationSummary, StandingInfo, TrialInfo};
+use crate::migration;
+use ampoule_api_types::v1::{GenerationDetail, GenerationOrigin, GenerationSummary, SettingProblem, StandingInfo, TrialInfo};
 use ampoule_confirm::{Kind, Standing};
+use ampoule_migrate::{Content, Problem};
 use ampoule_settings::{Fragment, Model, is_secret};
 use ampoule_store::{Generation, Origin, Summary};
 use serde_json::Value;
@@ -32,16 +34,22 @@ fn origin(origin: Origin) -> GenerationOrigin {
         Origin::Generated => GenerationOrigin::Generated,
         Origin::Restore { of } => GenerationOrigin::Restore { of },
         Origin::Rollback { of, to, reason } => GenerationOrigin::Rollback { of, to, reason: reason.to_string() },
+        Origin::Migration { of } => GenerationOrigin::Migration { of },
         Origin::Unknown => GenerationOrigin::Unknown,
     }
 }
 
-/// A generation with its content, without secrets. What this image does not know is not shown: nothing says whether it is a secret.
-pub(crate) fn detail(model: &Model, generation: &Generation) -> GenerationDetail {
-    let chosen = readable(model, generation.chosen.clone());
+/// What could not be carried over, as the API shows it.
+pub(crate) fn problem(problem: &Problem) -> SettingProblem {
+    let Problem { key, reason, remedy } = problem.clone();
+    SettingProblem { key, reason, remedy }
+}
+
+/// A generation with its content in this image's form, without secrets. What this image does not know is not shown: nothing says whether it is a secret.
+pub(crate) fn detail(model: &Model, generation: &Generation, content: Content) -> GenerationDetail {
+    let chosen = readable(model, content.chosen);
     let secret_keys = chosen.keys().filter(|k| is_secret(k)).map(str::to_owned).collect();
-    let worked_out: Value = generation
-        .generated
+    let worked_out: Value = migration::values(&content.generated)
         .iter()
         .filter(|(k, _)| !is_secret(k))
         .map(|(k, g)| (k.clone(), g.value.clone()))

@@ -17,6 +17,7 @@ mod health;
 mod late_links;
 mod listen;
 mod mark;
+mod migration;
 mod node;
 mod options;
 mod peer;

@@ -32,12 +32,14 @@ pub(crate) struct Options {
     pub(crate) probation_ms: u64,
     /// Folder of the other services' sockets.
     pub(crate) run: PathBuf,
+    /// Steps between forms of settings, beyond those that were compiled in: how a test plays a later version.
+    pub(crate) steps: Option<PathBuf>,
 }
 
 /// A word of the command line that means nothing.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "Unknown option {0}; there are --socket --state --root --user-data --generated --variant --os-release --certificates --init --boot-id --run, each followed by a path, and --settle-ms --probation-ms, each followed by a number"
+    "Unknown option {0}; there are --socket --state --root --user-data --generated --variant --os-release --certificates --init --boot-id --run --steps, each followed by a path, and --settle-ms --probation-ms, each followed by a number"
 )]
 pub(crate) struct UnknownOption(String);
 
@@ -57,6 +59,7 @@ impl Default for Options {
             settle_ms: ampoule_confirm::SETTLE_MS,
             probation_ms: ampoule_confirm::PROBATION_MS,
             run: "/run/ampoule".into(),
+            steps: None,
         }
     }
 }
@@ -87,6 +90,7 @@ impl Options {
                 "--init" => options.init = path,
                 "--boot-id" => options.boot_id = path,
                 "--run" => options.run = path,
+                "--steps" => options.steps = Some(path),
                 _ => return Err(UnknownOption(word)),
             }
         }

@@ -77,15 +77,59 @@ struct Standing {
 
 /// Tells of each change. A node that stands as one does that never updated tells nothing.
 pub(crate) async fn follow(node: Arc<Shared>) {
+    let mut prover = Prover::default();
     let mut known = Standing { state: UpdateState::Idle, version: None, boot: BootTrialState::Good };
     loop {
         tokio::time::sleep(PAUSE).await;
-        match ask(&node, &Request::Status, PATIENCE).await {
-            Ok(updates) => tell(&node, &mut known, standing(updates)),
-            Err(AskError::Missing) => return,
+        match ask::<Updates>(&node, &Request::Status, PATIENCE).await {
+            Ok(updates) => {
+                if matches!(updates.boot.state, BootTrialState::Good | BootTrialState::FellBack) {
+                    prover.prove(&node).await;
+                }
+                tell(&node, &mut known, standing(updates));
+            }
+            // Nobody tries the boots of such an image: what runs is what the node has.
+            Err(AskError::Missing) => {
+                if prover.prove(&node).await {
+                    return;
+                }
+            }
             // It starts later than this program, and may be on its way up again.
             Err(_) => {}
         }
+    }
+}
+
+/// Has settings prepared for versions before, once the one that runs is good.
+#[derive(Default)]
+struct Prover {
+    /// It was said that this could not be stored.
+    has_complained: bool,
+}
+
+impl Prover {
+    /// Whether it is done.
+    async fn prove(&mut self, node: &Shared) -> bool {
+        if node.core.lock().await.is_proven() {
+            return true;
+        }
+        // No change is half done while this is held.
+        let _turn = node.turn.lock().await;
+        let mut core = node.core.lock().await;
+        match core.prove() {
+            Ok(Some(number)) => {
+                log::info!("This version is good: generation {number} has the settings for versions before it as well");
+                crate::mark::write(&node.options, number);
+                node.events.tell(EventKind::Committed { generation: number, author: "node".to_owned(), keys: Vec::new() });
+            }
+            Ok(None) => {}
+            Err(error) if !self.has_complained => {
+                self.has_complained = true;
+                log::error!("Settings for versions before this one are not stored; it is tried again: {}", ampoule_report::chain(&error));
+            }
+            Err(_) => {}
+        }
+        core.is_proven()
     }
 }
 

@@ -1,6 +1,7 @@
 //! User data: what the node sees, and what it took of it last.
 
 use crate::options::Options;
+use ampoule_migrate::{Content, Steps};
 use ampoule_provision::{Source, SourceReport};
 use ampoule_report::chain;
 use ampoule_settings::{Fragment, MAX_USER_DATA, Model, UserDataError, parse_user_data};
@@ -52,21 +53,29 @@ fn read(model: &Model, path: &Path) -> Result<Option<Fragment>, Vec<String>> {
     })
 }
 
-fn path(options: &Options) -> PathBuf {
-    options.state.join("user-data.taken")
+/// A file for each form of settings: an image that returns finds its own.
+fn path(options: &Options, form: u32) -> PathBuf {
+    let name = if form == 0 { "user-data.taken".to_owned() } else { format!("user-data.taken.{form}") };
+    options.state.join(name)
 }
 
 /// What was taken last; `None` if that was never written down, as before the version that does.
-pub(crate) fn taken(options: &Options, model: &Model) -> Option<Fragment> {
-    let mut bytes = Vec::new();
-    fs::File::open(path(options)).ok()?.take(MAX_TAKEN).read_to_end(&mut bytes).ok()?;
+pub(crate) fn taken(options: &Options, model: &Model, steps: &Steps) -> Option<Fragment> {
+    let (form, chosen) = (0..=steps.form()).rev().find_map(|form| Some((form, read_taken(&path(options, form))?)))?;
+    let chosen = steps.up(Content { chosen, ..Content::default() }, form).ok()?.content.chosen;
     // Settings that this image does not know any more count as never taken.
-    Fragment::from_json(model, &serde_json::from_slice(&bytes).ok()?).ok()
+    Fragment::from_json(model, &chosen).ok()
+}
+
+fn read_taken(path: &Path) -> Option<serde_json::Value> {
+    let mut bytes = Vec::new();
+    fs::File::open(path).ok()?.take(MAX_TAKEN).read_to_end(&mut bytes).ok()?;
+    serde_json::from_slice(&bytes).ok()
 }
 
 /// Writes down what was taken. It may hold secrets.
-pub(crate) fn keep(options: &Options, taken: &Fragment) {
-    let path = path(options);
+pub(crate) fn keep(options: &Options, form: u32, taken: &Fragment) {
+    let path = path(options, form);
     if let Err(error) = ampoule_files::replace_durably(&path, taken.to_json().to_string().as_bytes(), 0o600) {
         log::warn!("Changes of user data will not be noticed: cannot write {}: {error}", path.display());
     }

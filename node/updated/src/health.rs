@@ -3,7 +3,7 @@
 use crate::fetcher::Fetcher;
 use crate::hostd;
 use crate::places::Places;
-use ampoule_api_types::v1::WorkloadState;
+use ampoule_api_types::v1::{GenerationList, SettingProblem, WorkloadState};
 use ampoule_fetchwire::{MAX_PROBE, Probe};
 use ampoule_initctl::{InitClient, Phase};
 use ampoule_update::config::{Check, Config};
@@ -19,6 +19,8 @@ use std::time::Duration;
 const REQUIRED: [&str; 7] = ["storage", "logd", "netd", "apid", "containerd", "hostd", "kubelet"];
 /// A daemon of the node answers at once.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest answer of the API that is read.
+const MAX_ANSWER: u64 = 1 << 20;
 /// Checks that are done at once.
 const AT_ONCE: usize = 4;
 
@@ -49,9 +51,11 @@ fn services_of_the_image(places: &Places) -> Vec<(String, bool)> {
 
 /// What it shows at the moment, `elapsed` seconds after the watch began.
 pub(crate) fn observe(elapsed: u64, gates: &Gates, config: &Config, fetcher: &Fetcher, places: &Places) -> Observation {
+    let api = places.below("/run/ampoule/apid/api.sock");
     Observation {
         elapsed,
-        api: api_answers(&places.below("/run/ampoule/apid/api.sock")),
+        api: ask_api(&api, "/os").is_ok(),
+        settings: not_carried_over(&api),
         services: services(places).unwrap_or_default().into_iter().filter(|(_, ready)| *ready).map(|(name, _)| name).collect(),
         workloads: ready_workloads(gates, places),
         checks: checks(config, fetcher, places),
@@ -84,17 +88,24 @@ fn services(places: &Places) -> Result<Vec<(String, bool)>, ampoule_initctl::Ini
     Ok(all.into_iter().map(|service| (service.name.as_str().to_owned(), ready(service.phase))).collect())
 }
 
-fn api_answers(socket: &Path) -> bool {
-    let ask = || -> io::Result<bool> {
-        let mut stream = UnixStream::connect(socket)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        stream.write_all(b"GET /os HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-        let mut status = [0; 12];
-        stream.read_exact(&mut status)?;
-        Ok(&status == b"HTTP/1.1 200")
-    };
-    ask().unwrap_or(false)
+/// Settings that somebody chose and that have no effect in this version. What the API does not say is no reason against a boot: whether it answers at all is another gate.
+fn not_carried_over(socket: &Path) -> Vec<String> {
+    let list = ask_api(socket, "/v1/generations").and_then(|body| Ok(serde_json::from_slice::<GenerationList>(&body)?));
+    let said = |p: SettingProblem| format!("settings.{} was not carried over: {} ({})", p.key, p.reason, p.remedy);
+    list.map(|list| list.problems.into_iter().map(said).collect()).unwrap_or_default()
+}
+
+/// What the API answers to a question that it must be able to answer.
+fn ask_api(socket: &Path, path: &str) -> io::Result<Vec<u8>> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.take(MAX_ANSWER).read_to_end(&mut answer)?;
+    let wrong = || io::Error::from(io::ErrorKind::InvalidData);
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").ok_or_else(wrong)?;
+    if answer.starts_with(b"HTTP/1.1 200") { Ok(answer.split_off(end + 4)) } else { Err(wrong()) }
 }
 
 fn checks(config: &Config, fetcher: &Fetcher, places: &Places) -> BTreeMap<String, Result<(), String>> {

@@ -72,10 +72,15 @@ impl Updater {
         UpdateProgress { command: command.to_owned(), step: progress.step(), done_bytes, total_bytes, fetched_bytes }
     }
 
+    /// Whether the image that runs was made the next boot and is not known to be good yet; so also before the first look at it.
+    fn is_to_prove_itself(&self, record: &Record) -> bool {
+        record.trial.as_ref().is_some_and(|trial| trial.root_hash == self.identity.root_hash.to_string())
+    }
+
     fn boot(&self, record: &Record) -> BootTrial {
         let awaited = lock(&self.awaited).clone();
         let state = match record.boot.state {
-            _ if awaited.is_some() => BootTrialState::Trial,
+            _ if awaited.is_some() || self.is_to_prove_itself(record) => BootTrialState::Trial,
             BootState::Trial => BootTrialState::Trial,
             BootState::Good => BootTrialState::Good,
             BootState::FellBack => BootTrialState::FellBack,

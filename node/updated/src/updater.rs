@@ -12,6 +12,7 @@ use ampoule_update::choice::{Choice, Node, VersionLock, choose, explicit, offere
 use ampoule_update::config::{self, Config};
 use ampoule_update::delta::{self, Limits};
 use ampoule_update::last_settings;
+use ampoule_update::migrations;
 use ampoule_update::record::{LastCommand, MAX_RECORD};
 use ampoule_update::states::Outcome;
 use ampoule_update::{Command, MAX_SEED, Record, State, Update};
@@ -219,7 +220,9 @@ impl Updater {
         let offered = chosen.is_some();
         // What is in the idle slot, or on its way to the next boot, stays what it is.
         if matches!(record.state, State::Idle | State::Available) {
-            self.remember(|record| record.chosen = chosen)?;
+            let to = chosen.as_ref().map(|update| &update.version);
+            let migrations = to.map(|to| migrations::between(&manifest.migrations, &self.identity.version, to)).unwrap_or_default();
+            self.remember(|record| (record.chosen, record.migrations) = (chosen, migrations))?;
         }
         Ok(offered)
     }
@@ -272,7 +275,7 @@ impl Updater {
             reuse_bytes: (plan.copied() + plan.kept()) * ampoule_layout::BLOCK_SIZE + kernel,
             requests: plan.ranges.len() as u64,
             reboot: true,
-            migrations: Vec::new(),
+            migrations: record.migrations.clone(),
             workloads: Vec::new(),
         })
     }

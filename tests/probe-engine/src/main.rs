@@ -15,8 +15,7 @@ use rustix::mount::{MountFlags, mount};
 const PLACE: &str = "/run/probe-engine";
 const LEVEL: &str = "s0:c1000,c1001";
 /// The first is what every container is: were it refused, the others would prove nothing.
-const DOMAINS: [&str; 9] =
-    ["container_t", "init_t", "apid_t", "hostd_t", "containerd_t", "kernel_t", "control_t", "super_t", "modload_t"];
+const DOMAINS: [&str; 9] = ["container_t", "init_t", "apid_t", "hostd_t", "containerd_t", "kernel_t", "control_t", "super_t", "modload_t"];
 
 fn main() {
     if env::args().nth(1).as_deref() == Some("inside") {

@@ -16,6 +16,7 @@ pub const PURE: &[&str] = &[
     "kernel",
     "layout",
     "logwire",
+    "migrate",
     "modalias",
     "netmodel",
     "nft",

@@ -18,6 +18,22 @@ pub struct GenerationList {
     /// Files whose content is not what was written; what the settings were there is lost. Left in place for a person to look at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub damaged: Vec<String>,
+    /// Settings that an update, or the way back from one, could not carry over, and that nobody has set anew since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<SettingProblem>,
+}
+
+/// A setting that has no equal in the version that runs, or is not valid in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub struct SettingProblem {
+    /// Its key, without `settings.`.
+    pub key: String,
+    /// Why; a secret is not shown.
+    pub reason: String,
+    /// What to do.
+    pub remedy: String,
 }
 
 /// Which generation counts.
@@ -79,6 +95,11 @@ pub enum GenerationOrigin {
         to: u64,
         /// Why.
         reason: String,
+    },
+    /// The content of the one before in the form of another version, or prepared for the versions before.
+    Migration {
+        /// Whose content it is.
+        of: u64,
     },
     /// An origin of a newer node.
     #[serde(other)]

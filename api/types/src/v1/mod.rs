@@ -21,7 +21,8 @@ pub use denials::{Denial, DenialList};
 pub use error::{ErrorBody, ErrorCode};
 pub use events::{Event, EventKind};
 pub use generations::{
-    ConfirmRequest, GenerationDetail, GenerationDiff, GenerationList, GenerationOrigin, GenerationSummary, RestoreRequest, StandingInfo,
+    ConfirmRequest, GenerationDetail, GenerationDiff, GenerationList, GenerationOrigin, GenerationSummary, RestoreRequest, SettingProblem,
+    StandingInfo,
 };
 pub use logs::{LogQuery, LogRecord};
 pub use network::{Announced, Dhcp4Lease, InterfaceStatus, NetworkStatus, Route};

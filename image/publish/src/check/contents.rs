@@ -126,8 +126,7 @@ fn limit(update: &Update, manifest: &Manifest, report: &mut Report) {
 
 fn unnamed(manifest: &Manifest, files: &BTreeMap<String, PathBuf>, report: &mut Report) {
     let images = manifest.updates.iter().map(|update| &update.images);
-    let mut named: BTreeSet<&str> = images.flat_map(|i| [&i.boot, &i.root, &i.hash, &i.loader]).map(TargetName::as_str).collect();
-    named.extend(manifest.migrations.values().flatten().map(String::as_str));
+    let named: BTreeSet<&str> = images.flat_map(|i| [&i.boot, &i.root, &i.hash, &i.loader]).map(TargetName::as_str).collect();
     for name in files.keys().filter(|name| *name != MANIFEST && !named.contains(name.as_str())) {
         report.warning(format!("target {name:?} is not named by the manifest"));
     }

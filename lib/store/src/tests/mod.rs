@@ -4,7 +4,7 @@ mod crash;
 mod faults;
 mod memory;
 
-use crate::{Draft, KEEP, Now, Origin, Store};
+use crate::{Draft, Form, KEEP, Now, Origin, Store};
 use ampoule_confirm::{BootId, Reason, Trial};
 use proptest::prelude::*;
 use serde_json::json;
@@ -18,7 +18,7 @@ fn now(boot: u32, boot_ms: u64) -> Now {
 
 fn draft(text: &str, trial: Option<Trial>) -> Draft {
     let (author, message, chosen) = ("test".into(), String::new(), json!({ "motd": text }));
-    Draft { author, message, origin: Origin::Api, trial, chosen, generated: BTreeMap::new() }
+    Draft { author, message, origin: Origin::Api, trial, chosen, generated: BTreeMap::new(), form: Form::default() }
 }
 
 fn open(path: &std::path::Path) -> Store {
@@ -107,6 +107,39 @@ fn the_number_kept_is_bounded_and_what_may_return_stays() {
     assert_eq!((numbers.len(), numbers.first(), numbers.last()), (KEEP, Some(&1), Some(&(KEEP as u64 + 8))));
     let back = store.roll_back(Reason::NotRecorded, &now(1, 0)).expect("taken back");
     assert_eq!((back.number, &back.chosen), (KEEP as u64 + 9, &json!({ "motd": "1" })));
+}
+
+fn of_form(number: u32, earlier: &[u32]) -> Draft {
+    let earlier = earlier.iter().map(|form| (*form, json!({}))).collect();
+    Draft { form: Form { number, earlier, ..Form::default() }, ..draft(&format!("form {number}"), None) }
+}
+
+#[test]
+fn what_the_image_before_goes_by_is_kept_until_it_is_provided_for() {
+    let mut store = in_memory();
+    store.commit(draft("2", None), &now(1, 0)).expect("commit");
+    for _ in 0..KEEP + 7 {
+        store.commit(of_form(1, &[]), &now(1, 0)).expect("commit");
+    }
+    store.make_room();
+    assert_eq!(store.numbers().expect("list"), [2, KEEP as u64 + 9], "its newest, and the one in force");
+    assert_eq!(store.newest_of_form(0).expect("read").expect("there").chosen, json!({ "motd": "2" }));
+    store.commit(of_form(1, &[0]), &now(1, 0)).expect("commit");
+    store.make_room();
+    assert_eq!(store.numbers().expect("list"), [KEEP as u64 + 10]);
+}
+
+#[test]
+fn a_form_is_there_after_reopening_and_goes_with_the_content() {
+    let (_keep, path) = folder_with(1);
+    let mut store = open(&path);
+    store.commit(of_form(3, &[1, 2]), &now(1, 0)).expect("commit");
+    store.commit(Draft { trial: Some(Trial::PROBATION), ..of_form(4, &[]) }, &now(1, 0)).expect("commit");
+    let mut store = open(&path);
+    let back = store.roll_back(Reason::NotRecorded, &now(1, 0)).expect("taken back");
+    assert_eq!((back.form.number, back.form.earlier.keys().copied().collect::<Vec<_>>()), (3, vec![1, 2]));
+    let forms: Vec<_> = open(&path).list().expect("list").iter().map(|g| g.form).collect();
+    assert_eq!(forms, [0, 3, 4, 3]);
 }
 
 #[test]

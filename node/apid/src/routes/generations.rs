@@ -29,13 +29,15 @@ async fn list(State(node): Node) -> Answer<Json<GenerationList>> {
     let kept = core.store().map(|store| store.list()).transpose().map_err(|e| Refusal::unreachable(chain(&e)))?;
     let generations = kept.unwrap_or_default().into_iter().map(generation::summary).collect();
     let damaged = core.store().map(|store| store.damaged().iter().map(|path| path.display().to_string()).collect()).unwrap_or_default();
-    Ok(Json(GenerationList { standing, generations, damaged }))
+    let problems = core.problems().iter().map(generation::problem).collect();
+    Ok(Json(GenerationList { standing, generations, damaged, problems }))
 }
 
 async fn one(State(node): Node, Path(number): Path<u64>) -> Answer<Json<GenerationDetail>> {
     let mut core = node.core.lock().await;
     let found = get_generation(&mut core, number)?;
-    Ok(Json(generation::detail(&core.model, &found)))
+    let content = core.carried(&found).ok_or_else(|| unknown_form(number))?.content;
+    Ok(Json(generation::detail(&core.model, &found, content)))
 }
 
 #[derive(Deserialize)]
@@ -57,12 +59,13 @@ async fn diff(State(node): Node, Path(from): Path<u64>, Query(To { to }): Query<
 /// A change like any other, with the content of an earlier generation.
 async fn restore(State(node): Node, Extension(caller): Extension<Caller>, Path(of): Path<u64>, body: Body) -> Answer<Json<ApplyReport>> {
     let RestoreRequest { confirm_seconds, message } = json_or_default(body).await?;
-    let chosen = {
+    let (chosen, aside) = {
         let mut core = node.core.lock().await;
         let found = get_generation(&mut core, of)?;
-        Fragment::from_json(&core.model, &found.chosen).map_err(crate::transactions::ChangeError::Settings)?
+        let content = core.carried(&found).ok_or_else(|| unknown_form(of))?.content;
+        (Fragment::from_json(&core.model, &content.chosen).map_err(crate::transactions::ChangeError::Settings)?, content.aside)
     };
-    let wish = Wish::new(What::Whole(chosen), &caller, trial_of(&node, confirm_seconds)?);
+    let wish = Wish::new(What::Whole(chosen, aside), &caller, trial_of(&node, confirm_seconds)?);
     engine::apply(&node, Wish { origin: Origin::Restore { of }, message: line(message)?, ..wish }).await.map(Json)
 }
 
@@ -71,6 +74,11 @@ fn get_generation(core: &mut Core, number: u64) -> Answer<Generation> {
     let absent =
         || Refusal::not_found(format!("Generation {number} is not kept, or damaged")).hint("GET /v1/generations lists those there are");
     found.ok_or_else(absent)
+}
+
+fn unknown_form(number: u64) -> Refusal {
+    Refusal::conflict(format!("Generation {number} was made by a newer version, in a form that this one does not know"))
+        .hint("its settings are those of that version")
 }
 
 fn live(core: &mut Core, number: u64) -> Answer<Live> {

@@ -31,7 +31,7 @@ struct Step {
 async fn step(node: &Shared) -> Step {
     let core = node.core.lock().await;
     let user_data::Seen { chosen: seen, errors } = user_data::see(&node.options, &core.model);
-    let change = match user_data::taken(&node.options, &core.model) {
+    let change = match user_data::taken(&node.options, &core.model, core.steps()) {
         Some(taken) if errors.is_empty() && user_data::open_sources(&node.options).is_empty() => {
             Change::following(&taken, &seen, &core.layers().chosen)
         }
@@ -81,7 +81,8 @@ async fn apply(State(node): Node, Extension(caller): Extension<Caller>, body: Bo
     let wish = Wish::new(What::Change { transaction: None, change }, &caller, trial_of(&node, confirm_seconds)?);
     let report = engine::apply(&node, Wish { plan, message: "Changed user data".to_owned(), ..wish }).await?;
     if report.state != ApplyState::RolledBack {
-        user_data::keep(&node.options, &seen);
+        let form = node.core.lock().await.form();
+        user_data::keep(&node.options, form, &seen);
     }
     Ok(Json(report))
 }

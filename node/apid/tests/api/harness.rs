@@ -74,6 +74,19 @@ impl Place {
         self.run(command(self.folder.path()))
     }
 
+    /// The same as a version that knows further steps between settings.
+    pub(crate) fn start_with_steps(&self, steps: &str) -> Apid {
+        fs::write(self.path("steps.toml"), steps).expect("steps");
+        self.run(self.command_with_steps())
+    }
+
+    /// The program with the steps in `steps.toml`.
+    pub(crate) fn command_with_steps(&self) -> Command {
+        let mut command = command(self.folder.path());
+        command.arg("--steps").arg(self.path("steps.toml"));
+        command
+    }
+
     /// The same with no more space than this for its state.
     pub(crate) fn start_with_state_of(&self, kib: usize) -> Apid {
         let inner = command(self.folder.path());

@@ -14,6 +14,7 @@ mod events;
 mod full_disk;
 mod generated;
 mod limits;
+mod migration;
 mod remote;
 mod routes;
 mod settings;

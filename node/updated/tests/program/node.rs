@@ -4,6 +4,7 @@ use crate::web::Web;
 use ampoule_api_types::v1::{WorkloadList, WorkloadState, WorkloadStatus};
 use ampoule_layout::gpt::{HEAD_BYTES, entries, set_guids};
 use ampoule_layout::{CommandLine, RootHash, VerityTable};
+use ampoule_migrate::Migration;
 use ampoule_publish::{Image, KeyFolder, Lifetimes, NewKeys, Publish, Repository, now, publish};
 use ampoule_supervise::message::{Name, Phase, Reply, Request, ServiceStatus};
 use ampoule_update::loader::{self, Esp, counted};
@@ -43,6 +44,10 @@ pub(crate) struct Node {
     boots: AtomicU32,
     /// Whether the API answers.
     pub(crate) api: Arc<AtomicBool>,
+    /// What the API says could not be carried over.
+    pub(crate) problems: Arc<Mutex<Vec<Value>>>,
+    /// What versions do to settings, in each image from now on.
+    pub(crate) migrations: Vec<Migration>,
     /// What hostd says: name and state.
     pub(crate) workloads: Arc<Mutex<Vec<(String, WorkloadState)>>>,
     /// What hostd answers when it is asked for a check, and what it was asked.
@@ -74,6 +79,8 @@ impl Node {
             reboots: Arc::default(),
             boots: AtomicU32::default(),
             api: Arc::new(AtomicBool::new(true)),
+            problems: Arc::default(),
+            migrations: Vec::new(),
             workloads: Arc::default(),
             command: Arc::default(),
             root,
@@ -107,7 +114,7 @@ impl Node {
 
     /// Builds a version and publishes it as of the moment `at`.
     pub(crate) fn publish_at(&mut self, version: &str, blocks: &[u8], at: Timestamp) {
-        let images = [self.build(version, blocks)];
+        let images = [Image { migrations: self.migrations.clone(), ..self.build(version, blocks) }];
         let request =
             Publish { images: &images, waves: Waves::default(), max_version: None, remove: &[], lifetimes: Lifetimes::default(), now: at };
         publish(&Repository::new(&self.root.path().join("repository")), &self.keys, &request).expect("published");
@@ -160,11 +167,16 @@ impl Node {
             }
             _ => Reply::Done,
         });
-        let api = Arc::clone(&self.api);
+        let (api, problems) = (Arc::clone(&self.api), Arc::clone(&self.problems));
         listen(&self.path("run/ampoule/apid/api.sock"), move |stream| {
-            let mut asked = [0; 7];
-            if stream.read_exact(&mut asked).is_ok() && &asked == b"GET /os" && api.load(Ordering::SeqCst) {
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+            let lines = BufReader::new(&*stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+            let asked = lines.collect::<Vec<_>>().join("\n");
+            let answer = match asked.starts_with("GET /v1/generations ") {
+                true => json!({ "in-force": 1, "confirmed": 1, "generations": [], "problems": *problems.lock().expect("lock") }),
+                false => json!({}),
+            };
+            if api.load(Ordering::SeqCst) {
+                let _ = write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{answer}");
             }
         });
         let workloads = Arc::clone(&self.workloads);

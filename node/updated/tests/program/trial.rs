@@ -71,6 +71,14 @@ fn without_an_api_it_goes_back() {
 }
 
 #[test]
+fn with_settings_that_were_not_carried_over_it_goes_back() {
+    let node = on_trial(1, true);
+    let problem = json!({ "key": "motd", "reason": "this is no text", "remedy": "set it anew" });
+    node.problems.lock().expect("lock").push(problem);
+    goes_back(node, "settings.motd was not carried over: this is no text (set it anew)");
+}
+
+#[test]
 fn with_a_workload_that_does_not_come_back_it_goes_back() {
     let node = on_trial(1, true);
     node.workloads.lock().expect("lock")[0].1 = WorkloadState::BackingOff;

@@ -2,6 +2,7 @@
 
 use crate::node::{BLOCK, Node, blocks, file};
 use ampoule_api_types::v1::WorkloadState;
+use ampoule_migrate::Migration;
 use serde_json::json;
 use std::fs;
 use std::sync::atomic::Ordering;
@@ -46,6 +47,31 @@ fn only_new_blocks_are_fetched_and_the_next_boot_tries_them() {
     assert_eq!((node.state().as_str(), node.names("esp/EFI/Linux")), ("Staged", vec!["ampoule_1.0.0.efi".to_owned()]));
     node.run("activate").expect("activated again");
     assert_eq!(node.boot(true), "1.1.0");
+}
+
+#[test]
+fn a_plan_names_what_happens_to_settings_on_the_way() {
+    let mut node = Node::new();
+    let migration = |from: &str, to: &str, change: &str| Migration {
+        from: from.parse().expect("a version"),
+        to: to.parse().expect("a version"),
+        changes: vec![change.to_owned()],
+    };
+    node.migrations = vec![
+        migration("0.1.0", "0.9.0", "add settings.known"),
+        migration("0.9.0", "1.0.5", "move settings.a to settings.b"),
+        migration("1.0.5", "1.1.0", "remove settings.c"),
+        migration("1.1.0", "1.2.0", "add settings.later"),
+    ];
+    node.publish("1.1.0", &next());
+    node.start();
+    node.run("refresh").expect("refreshed");
+    let forward = json!(["0.9.0 → 1.0.5: move settings.a to settings.b", "1.0.5 → 1.1.0: remove settings.c"]);
+    assert_eq!(node.command("plan")["ok"]["migrations"], forward);
+    // Still known when the repository is not asked again.
+    node.run("prepare").expect("prepared");
+    node.start();
+    assert_eq!(node.command("plan")["ok"]["migrations"], forward);
 }
 
 #[test]

@@ -16,15 +16,24 @@ const ENTRY: usize = 0x40 + 24 + 16;
 const SUBSYSTEM: usize = 0x40 + 24 + 68;
 
 pub(super) fn kernel_image_for_another_machine(world: &World) -> Result<Prepared> {
-    broken(world, "machine", |image| Ok(image[MACHINE] ^= 0xff))
+    broken(world, "machine", |image| {
+        image[MACHINE] ^= 0xff;
+        Ok(())
+    })
 }
 
 pub(super) fn kernel_image_that_is_no_program(world: &World) -> Result<Prepared> {
-    broken(world, "subsystem", |image| Ok(image[SUBSYSTEM] ^= 0xff))
+    broken(world, "subsystem", |image| {
+        image[SUBSYSTEM] ^= 0xff;
+        Ok(())
+    })
 }
 
 pub(super) fn kernel_image_that_begins_outside(world: &World) -> Result<Prepared> {
-    broken(world, "entry", |image| Ok(image[ENTRY + 3] ^= 0xff))
+    broken(world, "entry", |image| {
+        image[ENTRY + 3] ^= 0xff;
+        Ok(())
+    })
 }
 
 pub(super) fn kernel_in_the_image_that_is_no_program(world: &World) -> Result<Prepared> {

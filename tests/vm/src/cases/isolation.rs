@@ -95,7 +95,10 @@ fn tells_what_a_plan_costs(node: &Node) -> Result<()> {
     ensure!(node.set(unshared).is_err(), "a workload takes another's volume by naming it");
     for domain in ["control", "super"] {
         let wider = json!({ "workloads": { "two": { "selinux": domain } } });
-        ensure!(node.set(wider).is_err_and(|error| format!("{error:#}").contains("host and bootstrap containers")), "a workload gets {domain}");
+        ensure!(
+            node.set(wider).is_err_and(|error| format!("{error:#}").contains("host and bootstrap containers")),
+            "a workload gets {domain}"
+        );
     }
     Ok(())
 }
