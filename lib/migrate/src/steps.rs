@@ -11,7 +11,7 @@ const FIRST: Version = Version::new(0, 1, 0);
 
 /// The steps of all versions, oldest first. A step of a version that was released is never changed and never goes: stores of any age come this way.
 ///
-/// A version that changes the settings model says so here, with its own number. `tests/frozen.rs` fails until it does.
+/// A version that changes the settings model says so here, with its own number. `tests/frozen` fails until it does.
 fn all() -> Vec<Step> {
     Vec::new()
 }
