@@ -51,18 +51,19 @@ fn run(domain: &str) -> io::Result<Output> {
     fs::write(Path::new(PLACE).join("config.json"), document(domain))?;
     let name = format!("probe-{}", domain.replace('_', "-"));
     let mut runc = Command::new("/usr/bin/runc");
-    runc.args(["--root", "/run/probe-engine/state", "run", "--no-pivot", "--bundle", PLACE, &name]);
+    runc.args(["--root", "/run/probe-engine/state", "run", "--no-pivot", "--no-new-keyring", "--bundle", PLACE, &name]);
     runc.output()
 }
 
-/// As little as runc takes.
+/// As little as runc takes. Without a keyring, whose label would be refused before anything is started.
 fn document(domain: &str) -> String {
     format!(
         r#"{{"ociVersion":"1.2.0","root":{{"path":"rootfs","readonly":true}},
         "process":{{"terminal":false,"user":{{"uid":0,"gid":0}},"args":["/program","inside"],"cwd":"/","noNewPrivileges":true,
             "selinuxLabel":"system_u:system_r:{domain}:{LEVEL}"}},
-        "mounts":[{{"destination":"/proc","type":"proc","source":"proc"}}],
-        "linux":{{"cgroupsPath":"/ampoule/probe-engine-{domain}","namespaces":[{{"type":"pid"}},{{"type":"mount"}},{{"type":"ipc"}},{{"type":"uts"}},{{"type":"network"}}]}}}}"#
+        "mounts":[{{"destination":"/proc","type":"proc","source":"proc"}},
+            {{"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["nosuid","mode=755","size=64k"]}}],
+        "linux":{{"mountLabel":"system_u:object_r:container_file_t:{LEVEL}","cgroupsPath":"/ampoule/probe-engine-{domain}","namespaces":[{{"type":"pid"}},{{"type":"mount"}},{{"type":"ipc"}},{{"type":"uts"}},{{"type":"network"}}]}}}}"#
     )
 }
 
