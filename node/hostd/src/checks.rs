@@ -91,14 +91,14 @@ async fn answer<R: Future<Output = Outcome>>(stream: UnixStream, perform: impl F
 
 /// Runs the check that settings know under this name.
 async fn perform(ground: &Ground, name: &str) -> Outcome {
-    match find(&ground.options.checks, name).await {
+    match find(&ground.options.checks, name) {
         Ok(Some(check)) => run(ground, &check).await.unwrap_or_else(|error| Outcome::failed(&error.to_string())),
         Ok(None) => Outcome::failed("settings know no command of this name"),
         Err(error) => Outcome::failed(&error.to_string()),
     }
 }
 
-async fn find(path: &Path, name: &str) -> Result<Option<Check>, HostError> {
+fn find(path: &Path, name: &str) -> Result<Option<Check>, HostError> {
     let Some(text) = files::read_bounded(path, MAX_CHECKS_BYTES)? else { return Ok(None) };
     let mut checks: Checks = files::parse_secret(path, &text)?;
     Ok(checks.remove(name))

@@ -28,9 +28,10 @@ fn node() -> (Apid, Init) {
 }
 
 /// Settings of which the examples exclude one another.
-const APART: [&str; 2] = [
+const APART: [&str; 3] = [
     "updates.checks.web = { kind = \"http\", url = \"http://a\", timeout = \"1s\" }\n",
     "updates.checks.web = { kind = \"tcp\", address = \"::1\", port = 1 }\n",
+    "workloads.db.image = \"db:1\"\nupdates.checks.web = { kind = \"command\", workload = \"db\", command = [\"/bin/true\"] }\n",
 ];
 
 /// A tree with the setting's example; with its neighbours', those of its whole namespace, or those that go with it, if it cannot stand alone.

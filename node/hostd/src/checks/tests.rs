@@ -57,17 +57,17 @@ async fn who_asks_without_end_holds_up_no_others_but_as_many_as_run_at_once() {
     assert_eq!(ask(&path, b"{\"check\":\"good\"}\n").await, "{\"passed\":{}}\n");
 }
 
-#[tokio::test]
-async fn only_the_settings_say_what_is_run() {
+#[test]
+fn only_the_settings_say_what_is_run() {
     let place = tempfile::tempdir().expect("a folder");
     let path = place.path().join("checks.json");
-    assert_eq!(find(&path, "sql").await.expect("no file"), None);
+    assert_eq!(find(&path, "sql").expect("no file"), None);
     std::fs::write(&path, r#"{"sql":{"workload":"db","command":["/bin/ask"],"timeout-seconds":5}}"#).expect("written");
-    let found = find(&path, "sql").await.expect("read").expect("found");
+    let found = find(&path, "sql").expect("read").expect("found");
     assert_eq!((found.workload.as_str(), found.command, found.timeout_seconds), ("db", vec!["/bin/ask".to_owned()], 5));
-    assert_eq!(find(&path, "other").await.expect("read"), None);
+    assert_eq!(find(&path, "other").expect("read"), None);
     std::fs::write(&path, r#"{"sql":{"command":"/bin/ask secret"}}"#).expect("written");
-    let error = find(&path, "sql").await.expect_err("not as it must be").to_string();
+    let error = find(&path, "sql").expect_err("not as it must be").to_string();
     assert!(!error.contains("secret"), "{error}");
 }
 
