@@ -154,7 +154,7 @@ fn what_a_person_has_to_confirm_has_to_be_confirmed_on_the_new_version() {
     assert_eq!(apid.settings()["container-registry"]["plain-http"], json!(["c.example"]));
     assert!(!is_proven(&apid), "nothing is good before it is confirmed");
     eventually("it was taken back", || apid.settings() == new());
-    assert!(matches!(origins(&apid).last(), Some(GenerationOrigin::Rollback { .. })), "{:?}", origins(&apid));
+    assert!(matches!(origins(&apid)[3], GenerationOrigin::Rollback { of: 3, to: 1, .. }), "{:?}", origins(&apid));
     eventually("it is known to be good", || is_proven(&apid));
     apid.kill();
     assert_eq!(boots_old(&place).settings(), old());
