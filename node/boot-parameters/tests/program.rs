@@ -58,7 +58,7 @@ impl Node {
     }
 
     fn run(&self) -> (bool, String) {
-        self.0.run(env!("CARGO_BIN_EXE_boot-parameters"))
+        self.0.run(env!("CARGO_BIN_EXE_boot-parameters"), "boot-parameters")
     }
 
     fn reboots(&self) -> usize {

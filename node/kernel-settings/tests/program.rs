@@ -37,7 +37,7 @@ impl Node {
     }
 
     fn run_as_is(&self) -> (bool, Vec<String>) {
-        let (ok, said) = self.0.run(env!("CARGO_BIN_EXE_kernel-settings"));
+        let (ok, said) = self.0.run(env!("CARGO_BIN_EXE_kernel-settings"), "kernel-settings");
         (ok, said.lines().map(str::to_owned).collect())
     }
 }

@@ -1,6 +1,7 @@
 //! The real program, against servers that are well, that cannot do much, and that lie.
 
 use ampoule_fetchwire::{Fetch, Kind, Outcome, Probe, Range, Request};
+use ampoule_test_support::{end, in_own_mounts, name_server, under_list};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -20,15 +21,22 @@ struct Fetcher {
 
 impl Fetcher {
     fn start(authorities: &str) -> Self {
+        Self::start_as(authorities, |mut command| {
+            under_list(&mut command, "update-fetcher");
+            command
+        })
+    }
+
+    /// As `changed` makes its command.
+    fn start_as(authorities: &str, changed: impl FnOnce(Command) -> Command) -> Self {
         let place = tempfile::tempdir().expect("a folder");
         let certificates = place.path().join("ca.crt");
         std::fs::write(&certificates, authorities).expect("written");
         let socket = place.path().join("socket");
-        let child = Command::new(env!("CARGO_BIN_EXE_update-fetcher"))
-            .args([socket.as_os_str(), certificates.as_os_str()])
-            .arg(SILENCE.as_millis().to_string())
-            .spawn()
-            .expect("started");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_update-fetcher"));
+        command.args([socket.as_os_str(), certificates.as_os_str()]).arg(SILENCE.as_millis().to_string());
+        let mut command = changed(command);
+        let child = command.spawn().expect("started");
         let started = Instant::now();
         while UnixStream::connect(&socket).is_err() {
             assert!(started.elapsed() < Duration::from_secs(20), "it never listened");
@@ -62,8 +70,7 @@ impl Fetcher {
 
 impl Drop for Fetcher {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&mut self.child);
     }
 }
 
@@ -157,6 +164,29 @@ fn a_good_server_brings_files_and_parts_of_them() {
     assert_eq!(fetcher.kind(&url("/hop3"), None, 100_000), Kind::Answer);
     assert_eq!(fetcher.kind(&url("/none"), None, 1), Kind::NotFound);
     assert_eq!(fetcher.kind(&url("/file"), None, 99_999), Kind::TooLong);
+}
+
+/// By the C library, which asks in more than one way.
+#[test]
+fn names_are_looked_up() {
+    let Some(names) = name_server() else { return };
+    let place = tempfile::tempdir().expect("a folder");
+    let resolver = place.path().join("resolv.conf");
+    std::fs::write(&resolver, format!("nameserver {names}\noptions timeout:1 attempts:1\n")).expect("written");
+    let script = format!("mount --bind {} /etc/resolv.conf", resolver.display());
+    let fetcher = Fetcher::start_as("", |command| in_own_mounts(&script, &command, "update-fetcher"));
+    let address = server(good);
+    let port = address.rsplit(':').next().expect("a port");
+    for name in ["mirror.example", "long.example"] {
+        assert_eq!(fetcher.fetch(&format!("http://{name}:{port}/file"), None, 100_000), (ok(100_000), file()), "{name}");
+    }
+    assert_eq!(fetcher.kind(&format!("http://nobody.example:{port}/file"), None, 100_000), Kind::Unreachable);
+}
+
+#[test]
+#[ignore = "becomes the program in `names_are_looked_up`"]
+fn become_program() {
+    ampoule_test_support::become_program();
 }
 
 #[test]

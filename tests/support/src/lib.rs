@@ -1,5 +1,9 @@
 //! What tests of programs share. Failures of what is set up here are panics: they are the test's own.
 
+mod list;
+mod names;
+mod tls_noise;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -12,6 +16,10 @@ use ampoule_supervise::message::{REQUEST_SIZE, Reply, Request};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept, bind, listen, recv, send, socket_with,
 };
+
+pub use list::{become_program, end, in_own_mounts, not_by_its_list, under_list};
+pub use names::name_server;
+pub use tls_noise::{greeting, tls_noise};
 
 /// Listens at `path` as `init` does and replies to each message with what `answer` says, until the test ends.
 ///
@@ -82,13 +90,16 @@ impl Tree {
         self.asked.lock().expect("the list").clone()
     }
 
-    /// Runs a program that takes the place of `/` as its one argument: whether it ended well, and what it logged.
+    /// Runs a program that takes the place of `/` as its one argument, with the system calls of this list: whether it ended well, and what it logged.
     ///
     /// # Panics
-    /// It cannot be started.
+    /// It cannot be started, or made a call that is not on the list.
     #[must_use]
-    pub fn run(&self, program: &str) -> (bool, String) {
-        let out = Command::new(program).arg(self.root.path()).output().expect("it runs");
+    pub fn run(&self, program: &str, list: &str) -> (bool, String) {
+        let mut command = Command::new(program);
+        under_list(command.arg(self.root.path()), list);
+        let out = command.output().expect("it runs");
+        let _ = not_by_its_list(out.status);
         (out.status.success(), String::from_utf8_lossy(&out.stderr).into_owned())
     }
 }

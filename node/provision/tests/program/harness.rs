@@ -1,5 +1,6 @@
 //! A node's folder, and the program in it.
 
+use ampoule_test_support::{end, not_by_its_list, under_list};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fs::{self, File};
@@ -69,6 +70,7 @@ impl Node {
         let log = File::options().append(true).create(true).open(self.path("log")).expect("a log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_provisioner"));
         command.arg("--root").arg(self.folder.path()).args(&self.options).env("NOTIFY_SOCKET", &socket);
+        under_list(&mut command, "provision");
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("the program starts");
         Run { child, notify, start: Instant::now() }
     }
@@ -121,7 +123,7 @@ impl Run {
     pub(crate) fn ends(&mut self) -> ExitStatus {
         loop {
             if let Some(status) = self.child.try_wait().expect("the child can be asked") {
-                return status;
+                return not_by_its_list(status);
             }
             assert!(self.start.elapsed() < PATIENCE, "it does not end");
             std::thread::sleep(Duration::from_millis(5));
@@ -146,7 +148,6 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&mut self.child);
     }
 }
