@@ -257,6 +257,7 @@ fn a_kernel_that_stays_is_not_fetched_again() {
     let kernel = manifest.updates[0].kernel.as_ref().expect("a kernel");
     let boot = fs::read(publisher.path("image-1.0.0-3/ampoule.efi")).expect("read");
     let (from, size) = (usize::try_from(kernel.offset).expect("a place"), usize::try_from(kernel.size).expect("a length"));
-    assert!(boot[from..from + size].ends_with(&[5; 9000]) && boot[from..].starts_with(b"MZ"), "the kernel, and it alone");
+    let kernel = &boot[from..from + size];
+    assert!(kernel.starts_with(b"MZ") && kernel.windows(9000).any(|part| part == [5; 9000]), "a program with the kernel's code");
     assert!(publisher.check(None, 1, None).is_good());
 }
