@@ -122,7 +122,8 @@ impl Blocks for File {
     }
 
     fn size(&self) -> io::Result<u64> {
-        (&*self).seek(SeekFrom::End(0))
+        let mut file = self;
+        file.seek(SeekFrom::End(0))
     }
 }
 

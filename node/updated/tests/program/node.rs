@@ -205,6 +205,7 @@ impl Node {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.path("log")).expect("a log");
         self.child = Some(crate::machine::start(&self.path(""), log));
         self.until("it listens", |_| UnixStream::connect(&socket).ok().map(drop));
+        self.until("the fetcher listens", |node| node.path("run/ampoule/update-fetcher/socket").exists().then_some(()));
     }
 
     pub(crate) fn kill(&mut self) {

@@ -16,32 +16,27 @@ const ENTRY: usize = 0x40 + 24 + 16;
 const SUBSYSTEM: usize = 0x40 + 24 + 68;
 
 pub(super) fn kernel_image_for_another_machine(world: &World) -> Result<Prepared> {
-    broken(world, "machine", |image| {
-        image[MACHINE] ^= 0xff;
-        Ok(())
-    })
+    broken(world, "machine", |image| spoil(image, MACHINE))
 }
 
 pub(super) fn kernel_image_that_is_no_program(world: &World) -> Result<Prepared> {
-    broken(world, "subsystem", |image| {
-        image[SUBSYSTEM] ^= 0xff;
-        Ok(())
-    })
+    broken(world, "subsystem", |image| spoil(image, SUBSYSTEM))
 }
 
 pub(super) fn kernel_image_that_begins_outside(world: &World) -> Result<Prepared> {
-    broken(world, "entry", |image| {
-        image[ENTRY + 3] ^= 0xff;
-        Ok(())
-    })
+    broken(world, "entry", |image| spoil(image, ENTRY + 3))
 }
 
 pub(super) fn kernel_in_the_image_that_is_no_program(world: &World) -> Result<Prepared> {
     broken(world, "kernel", |image| {
         let start = uki::kernel(image)?.start;
-        image[start + SUBSYSTEM] ^= 0xff;
-        Ok(())
+        spoil(image, start + SUBSYSTEM)
     })
+}
+
+fn spoil(image: &mut [u8], at: usize) -> Result<()> {
+    *image.get_mut(at).context("an image that ends early")? ^= 0xff;
+    Ok(())
 }
 
 /// The newest repository with this change of its kernel image, signed again. Its length stays.

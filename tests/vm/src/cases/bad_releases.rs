@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, ensure};
 use super::updates::{installs, is_good, offered, started, succeeds, updates, version};
 use crate::{
     context::Context,
-    framework::{Node, NodePlan, within},
+    framework::{Node, within},
     runner::Case,
     software::{Flaw, Release},
 };
@@ -25,7 +25,7 @@ pub(super) const CASES: &[Case] = &[
         about: "a release whose kernel panics: the node comes back with the version before, says why, and does not try again until told to",
         limit: within(1500),
         soak: false,
-        run: |context| returns(context, Flaw::NoInit, "it did not come up in 3 tries", Ok, within(600)),
+        run: |context| returns(context, Flaw::NoInit, "it did not come up in 3 tries", within(600)),
     },
     Case {
         name: "an_update_whose_init_hangs_returns",
@@ -60,7 +60,7 @@ pub(super) const CASES: &[Case] = &[
         about: "a release whose kernel cannot be unpacked: the firmware's own watchdog, five minutes for each try, brings the node back",
         limit: within(3000),
         soak: true,
-        run: |context| returns(context, Flaw::BrokenKernel, "it did not come up in 3 tries", Ok, within(2100)),
+        run: |context| returns(context, Flaw::BrokenKernel, "it did not come up in 3 tries", within(2100)),
     },
 ];
 
@@ -73,10 +73,10 @@ const WORKLOADS: &str = "[workloads.steady]\nimage = \"{image}\"\ncommand = [\"/
     command = [\"/bin/sh\", \"-c\", 'read line < /proc/cmdline; [ -f /data/line ] || echo \"$line\" > /data/line; read known < /data/line; \
     [ \"$line\" = \"$known\" ] || { echo refuses; exit 1; }; exec sleep infinity']\n";
 
-/// A release with a flaw, on a node of which `change` makes what the flaw needs.
-fn returns(context: &Context, flaw: Flaw, why: &str, change: fn(NodePlan) -> Result<NodePlan>, limit: Duration) -> Result<()> {
+/// A release with a flaw.
+fn returns(context: &Context, flaw: Flaw, why: &str, limit: Duration) -> Result<()> {
     let (release, server) = offered(context, flaw)?;
-    let mut node = started(change(context.node_with_probe()?.with_settings(&server.settings()))?)?;
+    let mut node = started(context.node_with_probe()?.with_settings(&server.settings()))?;
     falls_back(&mut node, &release, why, limit)?;
     is_not_tried_again(&mut node, &release)?;
     node.stops_at_the_power_button()
