@@ -42,10 +42,8 @@ pub(crate) enum Build {
     },
     /// Go programs from the module proxy; `go.mod` and `go.sum` lie beside the recipe.
     Go {
-        /// Packages with programs, relative to the module.
-        commands: Vec<String>,
-        /// Build tags.
-        tags: Vec<String>,
+        /// Programs by their names in the image.
+        programs: BTreeMap<String, GoProgram>,
         /// String variable that is set to the version.
         #[serde(default)]
         version_variable: Option<String>,
@@ -82,6 +80,27 @@ pub(crate) enum Build {
     },
 }
 
+/// A program of a Go package.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct GoProgram {
+    /// Where its `main` is: relative to the module of the first input (empty: there itself), or beside the recipe if it begins with `./`.
+    pub(crate) package: String,
+    /// Build tags: mostly what is left out.
+    pub(crate) tags: Vec<String>,
+}
+
+impl GoProgram {
+    /// How the `go` command names its package.
+    pub(crate) fn path(&self, module: &str) -> String {
+        match self.package.as_str() {
+            "" => module.to_owned(),
+            beside if beside.starts_with("./") => beside.to_owned(),
+            inside => format!("{module}/{inside}"),
+        }
+    }
+}
+
 impl Recipe {
     /// Reads the recipe of the package `name` below `packages`.
     pub(crate) fn read(packages: &Path, name: &str) -> anyhow::Result<Self> {
@@ -111,8 +130,8 @@ mod tests {
         inputs = ["x"]
         [build]
         kind = "go"
-        commands = ["cmd/x"]
-        tags = []
+        [build.programs]
+        x = { package = "cmd/x", tags = [] }
     "#;
 
     fn read(text: &str) -> anyhow::Result<Recipe> {
@@ -126,12 +145,18 @@ mod tests {
     fn a_recipe_is_read() {
         let recipe = read(GO).expect("a recipe");
         assert_eq!(recipe.name, "x");
-        assert!(matches!(recipe.body.build, Build::Go { ref commands, .. } if commands == &["cmd/x"]));
+        assert!(matches!(recipe.body.build, Build::Go { ref programs, .. } if programs["x"].package == "cmd/x"));
+    }
+
+    #[test]
+    fn a_program_is_in_the_module_or_beside_the_recipe() {
+        let path = |package: &str| GoProgram { package: package.to_owned(), tags: Vec::new() }.path("example.com/m");
+        assert_eq!([path(""), path("cmd/x"), path("./x")], ["example.com/m", "example.com/m/cmd/x", "./x"]);
     }
 
     #[test]
     fn what_a_recipe_does_not_know_is_refused_by_name() {
-        for (from, to, word) in [("kind = \"go\"", "kind = \"shell\"", "shell"), ("tags = []", "tags = []\nscript = \"x\"", "script")] {
+        for (from, to, word) in [("kind = \"go\"", "kind = \"shell\"", "shell"), ("tags = []", "tags = [], script = \"x\"", "script")] {
             let error = format!("{:#}", read(&GO.replace(from, to)).expect_err("refused"));
             assert!(error.contains(word), "{error}");
         }

@@ -4,7 +4,7 @@ use super::{Workshop, version_of};
 use crate::hash::Facts;
 use crate::licence::{self, Component};
 use crate::lock::{self, Locked};
-use crate::recipe::{Build, Recipe};
+use crate::recipe::{Build, GoProgram, Recipe};
 use crate::stage::Stage;
 use crate::tool::Tool;
 use anyhow::Context;
@@ -20,6 +20,7 @@ const USUAL_PACKAGES: u64 = 900;
 /// What else the result depends on.
 pub(super) fn facts(dir: &Path, facts: &mut Facts) -> anyhow::Result<()> {
     facts.add_file("go.mod", &dir.join("go.mod"))?.add_file("go.sum", &dir.join("go.sum"))?;
+    facts.add_tree(dir, &|path| path.extension().is_some_and(|e| e == "go"))?;
     facts.add("go", version_of("go", "version")?).add("gcc", version_of("gcc", "--version")?);
     facts.add("linker", LINKER).add("libc", super::c_library()?.version);
     Ok(())
@@ -48,32 +49,39 @@ pub(super) fn make(workshop: &Workshop, recipe: &Recipe, libraries: &Path, out: 
 }
 
 fn build(workshop: &Workshop, recipe: &Recipe, libraries: &Path, bin: &Path, stage: &Stage) -> anyhow::Result<()> {
-    let Build::Go { commands, tags, version_variable, libraries: linked } = &recipe.body.build else {
+    let Build::Go { programs, version_variable, libraries: linked } = &recipe.body.build else {
         anyhow::bail!("{} is not a Go package", recipe.name);
     };
     let (module, version) = module(workshop, recipe)?;
     let set_version = version_variable.as_ref().map_or(String::new(), |v| format!(" -X {v}={version}"));
-    let tags = [["netgo", "osusergo", "static_build"].map(str::to_owned).as_slice(), tags].concat().join(",");
-    let mut tool = Tool::new("go")
-        .dir(&recipe.dir)
-        .args(["build", "-v", "-trimpath", "-buildvcs=false", "-buildmode=pie", "-tags", &tags])
-        .arg(format!("-ldflags=-s -w -buildid= -linkmode=external -extldflags '{LINKER}'{set_version}"))
-        .arg("-o")
-        .arg(bin)
-        .args(commands.iter().map(|c| format!("{module}/{c}").trim_end_matches('/').to_owned()));
+    let mut done = 0;
+    for (name, program) in programs {
+        let mut tool = compiler(workshop, recipe, &set_version)?;
+        if !linked.is_empty() {
+            tool = with_libraries(tool, libraries);
+        }
+        tool.args(["-tags", &tags(program), "-o"]).arg(bin.join(name)).arg(program.path(&module)).run_with(stage, |_| {
+            done += 1;
+            stage.step(done.min(USUAL_PACKAGES), USUAL_PACKAGES);
+        })?;
+    }
+    Ok(())
+}
+
+/// `go build`, in a machine-independent environment.
+fn compiler(workshop: &Workshop, recipe: &Recipe, set_version: &str) -> anyhow::Result<Tool> {
+    let mut tool = Tool::new("go").dir(&recipe.dir).args(["build", "-v", "-trimpath", "-buildvcs=false", "-buildmode=pie"]);
+    tool = tool.arg(format!("-ldflags=-s -w -buildid= -linkmode=external -extldflags '{LINKER}'{set_version}"));
     for (name, value) in environment() {
         tool = tool.env(name, value);
     }
     // Not the user's: a second build elsewhere must compile, not find what the first has compiled.
-    tool = tool.env("GOCACHE", workshop.cache.shared("go-build")?);
-    if !linked.is_empty() {
-        tool = with_libraries(tool, libraries);
-    }
-    let mut done = 0;
-    tool.run_with(stage, |_| {
-        done += 1;
-        stage.step(done.min(USUAL_PACKAGES), USUAL_PACKAGES);
-    })
+    Ok(tool.env("GOCACHE", workshop.cache.shared("go-build")?))
+}
+
+/// What every program is built with, and its own.
+fn tags(program: &GoProgram) -> String {
+    ["netgo", "osusergo", "static_build"].into_iter().chain(program.tags.iter().map(String::as_str)).collect::<Vec<_>>().join(",")
 }
 
 /// The whole machine-dependent part of a Go build, fixed.
