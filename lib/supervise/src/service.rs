@@ -142,6 +142,9 @@ pub struct Reload {
 pub struct Limits {
     /// `memory.max`
     pub memory: Option<Size>,
+    /// `cpu.weight`, 1 to 10000: its share of the processors while other services want them, too; the kernel gives 100.
+    #[serde(deserialize_with = "cpu_weight")]
+    pub cpu_weight: Option<u16>,
     /// `pids.max`: what a fork bomb meets.
     pub pids: Option<u32>,
     /// `RLIMIT_NOFILE`, soft and hard.
@@ -224,6 +227,13 @@ fn absolute_paths<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::
     }
 }
 
+fn cpu_weight<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error> {
+    match u16::deserialize(from)? {
+        weight @ 1..=10_000 => Ok(Some(weight)),
+        other => Err(D::Error::custom(format!("a weight of {other}: it is 1 to 10000"))),
+    }
+}
+
 fn readiness<'de, D: Deserializer<'de>>(from: D) -> Result<Readiness, D::Error> {
     let text = String::deserialize(from)?;
     match text.as_str() {
@@ -276,6 +286,16 @@ mod tests {
             assert!(parse(&reason).expect_err("for nothing").contains(aspect));
         }
         assert!(parse("[rights]\nseccomp = \"x\"\n[exceptions]\nseccomp = \"it is a container engine\"\n").is_err());
+    }
+
+    #[test]
+    fn a_weight_is_one_that_the_kernel_takes() {
+        let weight = |text: &str| parse(&format!("[limits]\ncpu-weight = {text}\n")).map(|file| file.limits.cpu_weight);
+        assert_eq!([weight("1"), weight("10000")], [Ok(Some(1)), Ok(Some(10_000))]);
+        for wrong in ["0", "10001", "65537", "-1", "\"x\""] {
+            assert!(weight(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(parse("").expect("a service file").limits.cpu_weight, None);
     }
 
     #[test]
