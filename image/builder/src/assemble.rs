@@ -94,6 +94,7 @@ impl Plan<'_> {
         // An update brings the boot loader along; a new node has it on its disk already.
         std::fs::write(out.join("loader.efi"), std::fs::read(self.boot_file("loader.efi")?)?)?;
         std::fs::write(out.join("cmdline"), line)?;
+        std::fs::copy(self.boot_file("kernel.config")?, out.join("kernel.config"))?;
         Ok(root_hash)
     }
 

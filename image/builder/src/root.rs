@@ -206,7 +206,8 @@ fn set_modes(root: &Path) -> anyhow::Result<()> {
             if kind.is_dir() {
                 open.push(entry.path());
             } else if kind.is_file() {
-                let mode = if dir == root.join("usr/bin") { 0o755 } else { 0o644 };
+                // Whoever cannot read his own program is not looked into by others of his user, and leaves no core file (`would_dump` of the kernel).
+                let mode = if dir == root.join("usr/bin") { 0o711 } else { 0o644 };
                 std::fs::set_permissions(entry.path(), std::fs::Permissions::from_mode(mode))?;
             }
         }
@@ -302,6 +303,6 @@ mod tests {
         std::fs::set_permissions(dir.path().join("usr/share/y"), std::fs::Permissions::from_mode(0o4777)).expect("set");
         set_modes(dir.path()).expect("set");
         let mode = |name: &str| std::fs::metadata(dir.path().join(name)).expect("there").permissions().mode() & 0o7777;
-        assert_eq!((mode("usr/bin/x"), mode("usr/share/y")), (0o755, 0o644));
+        assert_eq!((mode("usr/bin/x"), mode("usr/share/y")), (0o711, 0o644));
     }
 }

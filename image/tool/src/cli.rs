@@ -237,6 +237,14 @@ pub(crate) enum BenchWhat {
         #[arg(long)]
         write: bool,
     },
+    /// What a stranger could attack, counted on a running node beside Debian 13: programs, processes, ports, system calls, kernel options
+    Surface {
+        #[command(flatten)]
+        machine: Conditions,
+        /// Write the table to docs/benchmarks-surface.md
+        #[arg(long)]
+        write: bool,
+    },
     /// What a node fetches for typical updates, put together from two built images, beside other ways to bring them
     Update {
         /// Folder of the image that nodes run

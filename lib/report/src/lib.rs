@@ -6,12 +6,15 @@ mod notify;
 mod socket;
 #[cfg(feature = "status")]
 pub mod status;
+mod tally;
 
 pub use notify::{notify, ready};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 pub use socket::listen;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::Write as _;
+pub use tally::Tally;
 
 struct StderrLogger;
 
@@ -47,11 +50,20 @@ fn one_line(text: &str) -> String {
     text.trim_end().replace(['\n', '\r'], " | ")
 }
 
-/// Sends the `log` macros of this program to standard error. Call it once, first in `main`; a second call does nothing.
+/// Sends the `log` macros of this program to standard error, and keeps its memory to itself ([`keep_to_itself`]). Call it once, first in `main`; a second call does nothing.
 pub fn init_logger() {
+    keep_to_itself();
     static LOGGER: StderrLogger = StderrLogger;
     if log::set_logger(&LOGGER).is_ok() {
         log::set_max_level(log::LevelFilter::Info);
+    }
+}
+
+/// Memory may hold secrets: others of the same user may not look into it (ptrace(2), `/proc/PID/mem`), and no core file is written (`PR_SET_DUMPABLE`). The kernel forgets this when a program is
+/// executed, so each says it for itself.
+fn keep_to_itself() {
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        eprintln!("<3>This program's memory is open to others of its user: {error}");
     }
 }
 
@@ -79,6 +91,12 @@ mod tests {
     #[test]
     fn levels_are_syslogs() {
         assert_eq!((priority(log::Level::Error), priority(log::Level::Warn), priority(log::Level::Info)), (3, 4, 6));
+    }
+
+    #[test]
+    fn who_logs_keeps_its_memory_to_itself() {
+        init_logger();
+        assert_eq!(rustix::process::dumpable_behavior().expect("asked"), DumpableBehavior::NotDumpable);
     }
 
     #[test]

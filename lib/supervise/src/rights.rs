@@ -3,6 +3,7 @@
 use crate::capability::Capabilities;
 use crate::identity::User;
 use crate::paths;
+use crate::service::Limits;
 use serde::{Deserialize, Deserializer, de::Error};
 use std::collections::BTreeMap;
 
@@ -44,7 +45,15 @@ pub struct View {
     /// Which of [`HIDDEN`] it reads without owning a folder there.
     #[serde(deserialize_with = "absolute")]
     pub visible: Vec<String>,
+    /// Devices that it sees beside [`DEVICES`] and those it has rights to; [`ALL_DEVICES`] needs a reason (`[exceptions]`).
+    #[serde(deserialize_with = "seen_devices")]
+    pub devices: Vec<String>,
 }
+
+/// What every service sees in `/dev`: nothing that belongs to anybody.
+pub const DEVICES: [&str; 5] = ["/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero"];
+/// The node's own `/dev`, with what appears in it.
+pub const ALL_DEVICES: &str = "/dev";
 
 /// Not to be seen by a service that has nothing there: settings and identity, and what workloads store.
 pub const HIDDEN: [&str; 2] = ["/state", "/var"];
@@ -92,6 +101,10 @@ pub struct Exceptions {
     pub seccomp: Option<String>,
     /// Why it sees the node's own mounts.
     pub mounts: Option<String>,
+    /// Why it sees all devices.
+    pub devices: Option<String>,
+    /// Why its memory has no limit.
+    pub memory: Option<String>,
 }
 
 /// The `[directories]` table.
@@ -130,8 +143,11 @@ impl Exceptions {
     ///
     /// # Errors
     /// The first that lacks its other half, in a sentence.
-    pub(crate) fn judge(&self, rights: &Rights, view: &View) -> Result<(), String> {
+    pub(crate) fn judge(&self, rights: &Rights, view: &View, limits: &Limits) -> Result<(), String> {
         let pairs = [
+            ("devices", view.devices.iter().any(|device| device == ALL_DEVICES), &self.devices),
+            // As below.
+            ("memory", limits.memory.is_none() && self.memory.is_some(), &self.memory),
             ("root", rights.user.is_root(), &self.root),
             ("mounts", view.mounts == Mounts::Host, &self.mounts),
             // Without a list and without a reason a service still starts: whether that may be is the builder's to say.
@@ -159,6 +175,11 @@ fn list_name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Er
 
 fn devices<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     paths::checked(Vec::<String>::deserialize(from)?, |path| path.starts_with("/dev/") && paths::is_plain(path)).map_err(D::Error::custom)
+}
+
+fn seen_devices<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let one_deep = |path: &str| path.strip_prefix("/dev/").is_some_and(|name| !name.contains('/')) && paths::is_plain(path);
+    paths::checked(Vec::<String>::deserialize(from)?, |path| path == ALL_DEVICES || one_deep(path)).map_err(D::Error::custom)
 }
 
 fn absolute<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {

@@ -1,10 +1,10 @@
 //! Service files: what `init` may be told about a service. Format: `docs/architecture/contracts.md`, section 3.
 
 use crate::paths::is_within;
-pub use crate::rights::{Directories, Exceptions, HIDDEN, Mounts, Network, Processes, Rights, View};
+pub use crate::rights::{ALL_DEVICES, DEVICES, Directories, Exceptions, HIDDEN, Mounts, Network, Processes, Rights, View};
 use crate::units::{Signal, Size, Span};
 use serde::{Deserialize, Deserializer, de::Error};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Longest service file accepted, in bytes; real ones are below 2 KiB.
@@ -176,7 +176,7 @@ impl ServiceFile {
             return Err(format!("{} bytes; the most is {MAX_FILE}", text.len()));
         }
         let file: Self = toml::from_str(text).map_err(|e| e.to_string())?;
-        file.exceptions.judge(&file.rights, &file.view)?;
+        file.exceptions.judge(&file.rights, &file.view, &file.limits)?;
         Ok(file)
     }
 
@@ -185,6 +185,14 @@ impl ServiceFile {
     pub fn writable(&self) -> Vec<String> {
         let run = self.directories.run.iter().map(|folder| format!("/run/{folder}"));
         run.chain(self.directories.own.iter().cloned()).chain(self.view.writable.iter().cloned()).collect()
+    }
+
+    /// The devices that it sees where it has a view of its own; `None`: all.
+    #[must_use]
+    pub fn devices(&self) -> Option<Vec<&str>> {
+        let listed = self.rights.devices.iter().chain(&self.view.devices).map(String::as_str);
+        let all: BTreeSet<&str> = DEVICES.into_iter().chain(listed).collect();
+        (!all.contains(ALL_DEVICES)).then(|| all.into_iter().collect())
     }
 
     /// Which of [`HIDDEN`] it does not see.
@@ -272,19 +280,25 @@ mod tests {
             parse("[view]\nwritable = [\"/proc/sys/net\"]\n[directories]\nrun = [\"x\"]\nown = [\"/state/x\"]\n").expect("a service file");
         assert_eq!(file.writable(), ["/run/x", "/state/x", "/proc/sys/net"]);
         assert_eq!(file.hidden(), ["/var"]);
+        let seen = parse("[view]\ndevices = [\"/dev/kmsg\"]\n[rights]\ndevices = [\"/dev/console\"]\n").expect("a service file");
+        assert_eq!(seen.devices().expect("some")[..3], ["/dev/console", "/dev/full", "/dev/kmsg"]);
+        assert_eq!(file.devices().as_deref(), Some(&DEVICES[..]));
         let file = parse("[view]\nvisible = [\"/state\"]\n[directories]\nown = [\"/variant\"]\n").expect("a service file");
         assert_eq!(file.hidden(), ["/var"]);
     }
 
     #[test]
     fn less_confinement_takes_a_reason_and_a_reason_something_it_is_for() {
-        for (open, aspect) in [("[rights]\nuser = \"root\"", "root"), ("[view]\nmounts = \"host\"", "mounts")] {
+        for (open, aspect) in
+            [("[rights]\nuser = \"root\"", "root"), ("[view]\nmounts = \"host\"", "mounts"), ("[view]\ndevices = [\"/dev\"]", "devices")]
+        {
             let reason = format!("[exceptions]\n{aspect} = \"mounts what others see\"\n");
             assert!(parse(&format!("{open}\n")).expect_err("no reason").contains(aspect));
             assert!(parse(&format!("{open}\n[exceptions]\n{aspect} = \" \"\n")).is_err());
             assert!(parse(&format!("{open}\n{reason}")).is_ok());
             assert!(parse(&reason).expect_err("for nothing").contains(aspect));
         }
+        assert!(parse("[limits]\nmemory = \"1MiB\"\n[exceptions]\nmemory = \"it is a container engine\"\n").is_err());
         assert!(parse("[rights]\nseccomp = \"x\"\n[exceptions]\nseccomp = \"it is a container engine\"\n").is_err());
     }
 
@@ -308,6 +322,8 @@ mod tests {
             "[directories]\nlinks = { \"/etc/x\" = \"/run/x\" }",
             "[view]\nwritable = [\"/\"]",
             "[rights]\ndevices = [\"/etc/x\"]",
+            "[view]\ndevices = [\"/dev/a/b\"]",
+            "[view]\ndevices = [\"/dev/..\"]",
             "[rights]\nuser = \"mallory\"",
             "[rights]\nseccomp = \"../x\"",
         ] {

@@ -1,9 +1,12 @@
 //! Network namespaces, and user namespaces that own one.
 
-use std::io;
+use std::{
+    io,
+    sync::{Mutex, PoisonError},
+};
 
 use rustix::{
-    process::{Pid, Signal, WaitOptions, kill_process, waitpid},
+    process::{DumpableBehavior, Pid, Signal, WaitOptions, dumpable_behavior, kill_process, set_dumpable_behavior, waitpid},
     thread::{UnshareFlags, unshare_unsafe},
 };
 
@@ -29,6 +32,7 @@ impl NamespaceHolder {
     pub fn new() -> io::Result<Self> {
         let flags = libc::CLONE_NEWUSER | libc::CLONE_NEWNET | libc::SIGCHLD;
         let none: libc::c_ulong = 0;
+        let _open = Open::for_a_moment()?;
         // SAFETY: without CLONE_VM and with no stack this is a fork: the child has its own memory. It never leaves the branch below.
         match unsafe { libc::syscall(libc::SYS_clone, flags as libc::c_ulong, none, none, none, none) } {
             -1 => Err(io::Error::last_os_error()),
@@ -40,6 +44,27 @@ impl NamespaceHolder {
     /// Its number, as the caller's `/proc` has it.
     pub fn pid(&self) -> u32 {
         self.0.as_raw_nonzero().get().unsigned_abs()
+    }
+}
+
+/// A child's namespaces are shown to its parent only if its memory is open to others of its user (`ptrace_may_access` of the kernel), as its parent's is when it is made.
+struct Open(DumpableBehavior, #[expect(dead_code, reason = "held")] std::sync::MutexGuard<'static, ()>);
+
+impl Open {
+    /// Until it is dropped; one at a time, so that what was before is known.
+    fn for_a_moment() -> io::Result<Self> {
+        static ONE: Mutex<()> = Mutex::new(());
+        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = dumpable_behavior()?;
+        set_dumpable_behavior(DumpableBehavior::Dumpable)?;
+        Ok(Self(before, one))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // The kernel refuses none of its own values.
+        let _ = set_dumpable_behavior(self.0);
     }
 }
 
@@ -73,6 +98,7 @@ mod tests {
     /// Needs root; says so and passes without, unless AMPOULE_REQUIRE_KERNEL is set.
     #[test]
     fn a_holder_holds_namespaces_of_its_own_and_leaves_no_process() {
+        set_dumpable_behavior(DumpableBehavior::NotDumpable).expect("closed");
         let holder = match NamespaceHolder::new() {
             Ok(holder) => holder,
             Err(why) if std::env::var_os("AMPOULE_REQUIRE_KERNEL").is_some() => panic!("no user namespace: {why}"),
@@ -83,6 +109,7 @@ mod tests {
             let of = |whose: &str| std::fs::read_link(format!("{whose}/ns/{kind}")).expect("a namespace");
             assert_ne!(of(&folder), of("/proc/self"), "{kind}");
         }
+        assert_eq!(dumpable_behavior().expect("asked"), DumpableBehavior::NotDumpable);
         drop(holder);
         assert!(!std::path::Path::new(&folder).exists());
     }

@@ -1,6 +1,6 @@
 //! Namespaces of a service: what it sees of file systems, network and processes. Everything here runs between fork and exec, in a child with root's rights.
 
-use rustix::fs::{AtFlags, CWD};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::mount::{MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_change, move_mount, open_tree};
 use rustix::thread::UnshareFlags;
 use std::ffi::{CStr, CString};
@@ -14,6 +14,8 @@ pub struct Mounts {
     pub hidden: Vec<CString>,
     /// Left writable; all else becomes read-only. One that does not exist is passed over.
     pub writable: Vec<CString>,
+    /// All that it sees in `/dev`, directly below it; `None`: the node's own. One that does not exist is passed over.
+    pub devices: Option<Vec<CString>>,
     /// Show in `/proc` the processes of the service's user alone.
     pub own_processes: bool,
 }
@@ -38,9 +40,28 @@ pub(crate) fn enter(mounts: &Mounts) -> io::Result<()> {
         let strict = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
         mount(c"proc", c"/proc", c"proc", strict, Some(c"hidepid=invisible"))?;
     }
+    mounts.devices.as_deref().map_or(Ok(()), keep_devices)?;
     mounts.hidden.iter().try_for_each(|path| cover(path))?;
     set_read_only(CWD, c"/", true)?;
     mounts.writable.iter().try_for_each(|path| open_for_writing(path))
+}
+
+/// A `/dev` with these alone: the devices themselves, mounted on empty files.
+fn keep_devices(kept: &[CString]) -> io::Result<()> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
+    let mut trees = Vec::new();
+    for path in kept {
+        match open_tree(CWD, path.as_c_str(), flags) {
+            Err(rustix::io::Errno::NOENT) => {}
+            tree => trees.push((path, tree?)),
+        }
+    }
+    // Not in the namespace of anybody else, and read-only with all else in the end.
+    mount(c"devices", c"/dev", c"tmpfs", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, Some(c"size=4k,mode=755"))?;
+    trees.iter().try_for_each(|(path, tree)| {
+        rustix::fs::open(path.as_c_str(), OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(move_mount(tree.as_fd(), c"", CWD, path.as_c_str(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+    })
 }
 
 fn cover(path: &CStr) -> io::Result<()> {

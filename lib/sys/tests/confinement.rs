@@ -113,7 +113,7 @@ fn its_view_is_read_only_but_for_what_is_listed_and_hides_the_rest() {
     let path = |path: &std::path::Path| CString::new(path.display().to_string()).expect("a path");
     confinement.network = false;
     confinement.mounts =
-        Some(Mounts { hidden: vec![path(&hidden)], writable: vec![path(&open), c"/not/there".into()], own_processes: true });
+        Some(Mounts { hidden: vec![path(&hidden)], writable: vec![path(&open), c"/not/there".into()], devices: None, own_processes: true });
     let script = format!(
         "cd {}; touch open/x; touch closed/x; ls hidden; echo =; ls -d /proc/1; sed -n 's/:.*//p' /proc/self/net/dev; touch /tmp/ampoule-x",
         place.display()
@@ -126,6 +126,17 @@ fn its_view_is_read_only_but_for_what_is_listed_and_hides_the_rest() {
     assert_eq!(links, ["lo"], "{text}");
     assert!(hidden.join("secret").exists(), "the node's own view changed");
     std::fs::remove_dir_all(&place).expect("removed");
+}
+
+#[test]
+fn it_sees_the_devices_that_are_listed() {
+    let Some(mut confinement) = confinement() else { return };
+    let path = |path: &str| CString::new(path).expect("a path");
+    let devices = Some(vec![path("/dev/null"), path("/dev/zero"), path("/dev/absent")]);
+    confinement.mounts = Some(Mounts { devices, ..Mounts::default() });
+    let text = text(&run("ls /dev; echo x >/dev/null && head -c 3 /dev/zero | wc -c; touch /dev/x; ls -l /dev/tty", confinement));
+    assert!(text.starts_with("null\nzero\n3\n"), "{text}");
+    assert_eq!((text.matches("Read-only").count(), text.matches("No such file").count()), (1, 1), "{text}");
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod generation;
 mod health;
 mod late_links;
 mod listen;
+mod lobby;
 mod mark;
 mod migration;
 mod node;

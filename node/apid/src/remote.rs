@@ -3,6 +3,7 @@
 use crate::Shared;
 use crate::certificates;
 use crate::listen::serve;
+use crate::lobby::{Lobby, Ticket};
 use crate::role::{Caller, Role};
 use ampoule_settings::api::Remote as Wanted;
 use rustls::pki_types::CertificateDer;
@@ -10,12 +11,12 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// Handshakes and connections at once.
+/// Connections served at once, of callers with a certificate; more wait.
 const MAX_CONNECTIONS: usize = 64;
 /// A handshake longer than this is no client of ours.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
@@ -103,16 +104,21 @@ async fn close(open: Option<Open>) {
 }
 
 async fn accept(listener: TcpListener, acceptor: Arc<RwLock<TlsAcceptor>>, shared: Arc<Shared>) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let (lobby, places) = (Arc::new(Lobby::new()), Arc::new(Semaphore::new(MAX_CONNECTIONS)));
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, from)) => {
                 let acceptor = acceptor.read().unwrap_or_else(PoisonError::into_inner).clone();
-                let shared = Arc::clone(&shared);
+                let (lobby, places, shared) = (Arc::clone(&lobby), Arc::clone(&places), Arc::clone(&shared));
+                let ticket = lobby.enter(from.ip());
                 tokio::spawn(async move {
-                    welcome(stream, from, acceptor, shared).await;
-                    drop(place);
+                    match welcome(stream, ticket, acceptor, places).await {
+                        Ok((stream, place)) => {
+                            meet(stream, from, shared).await;
+                            drop(place);
+                        }
+                        Err(reason) => turn_away(&lobby, from, reason),
+                    }
                 });
             }
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -120,13 +126,33 @@ async fn accept(listener: TcpListener, acceptor: Arc<RwLock<TlsAcceptor>>, share
     }
 }
 
-async fn welcome(stream: TcpStream, from: SocketAddr, acceptor: TlsAcceptor, shared: Arc<Shared>) {
-    let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_PATIENCE, acceptor.accept(stream)).await else {
-        log::info!("{from} was turned away: no TLS 1.3 with a client certificate we trust");
-        return;
+/// The handshake, and a place among those that are served: until then a caller may have to go for another.
+async fn welcome(
+    stream: TcpStream,
+    mut ticket: Ticket,
+    acceptor: TlsAcceptor,
+    places: Arc<Semaphore>,
+) -> Result<(TlsStream<TcpStream>, OwnedSemaphorePermit), &'static str> {
+    let enters = async {
+        let stream = acceptor.accept(stream).await.map_err(|_| "no TLS 1.3 with a client certificate we trust")?;
+        Ok((stream, places.acquire_owned().await.map_err(|_| "the API ends")?))
     };
-    let caller = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).and_then(caller);
-    match caller {
+    tokio::select! {
+        entered = enters => entered,
+        () = ticket.is_taken_away() => Err("too slow while many others came"),
+        () = tokio::time::sleep(HANDSHAKE_PATIENCE) => Err("no handshake in time"),
+    }
+}
+
+fn turn_away(lobby: &Lobby, from: SocketAddr, reason: &str) {
+    if let Some(count) = lobby.turned_away() {
+        log::warn!("{count} callers were turned away, the last of them {from}: {reason}");
+    }
+}
+
+/// Serves a caller whose certificate was verified.
+async fn meet(stream: TlsStream<TcpStream>, from: SocketAddr, shared: Arc<Shared>) {
+    match stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).and_then(caller) {
         Some(caller) => serve(stream, shared, caller).await,
         None => log::warn!("{from} was turned away: its certificate's organisational unit is not reader, operator or admin"),
     }

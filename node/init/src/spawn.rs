@@ -64,6 +64,7 @@ fn mounts(file: &ServiceFile) -> Option<Mounts> {
     let own = || Mounts {
         hidden: file.hidden().into_iter().filter_map(path).collect(),
         writable: file.writable().iter().filter_map(|text| path(text)).collect(),
+        devices: file.devices().map(|all| all.into_iter().filter_map(path).collect()),
         own_processes: file.view.processes == Processes::Own,
     };
     (file.view.mounts == service::Mounts::Own).then(own)

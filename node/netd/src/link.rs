@@ -9,17 +9,19 @@ use ampoule_netmodel::dhcp::{Action, Client, Lease};
 use ampoule_netmodel::learned::Learned;
 use ampoule_netmodel::ndisc::Announcement;
 use ampoule_netmodel::saved::Saved;
-use ampoule_report::chain;
+use ampoule_report::{Tally, chain};
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 
 /// How often the carrier is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 /// Wait before a link that failed is tried anew.
 const RETRY: Duration = Duration::from_secs(2);
+/// How often what strangers send is told.
+const TELL: Duration = Duration::from_secs(60);
 
 struct Link {
     name: String,
@@ -38,6 +40,8 @@ struct Session {
     learned: Learned,
     /// What is on the shelf.
     saved: Saved,
+    /// Packets that meant nothing.
+    strange: Tally,
 }
 
 /// Tells what a link had in an earlier life of this daemon, before any file is made: no moment shall be without the name servers of before.
@@ -90,8 +94,13 @@ impl Link {
 
     /// What a packet makes the client do; it is read elsewhere.
     async fn answered(&self, session: &mut Session, packet: &[u8]) -> Vec<Action> {
-        let answer = self.parser.dhcp(packet).await;
-        answer.map(|answer| session.client.take(clock::now(), answer)).unwrap_or_default()
+        let Some(answer) = self.parser.dhcp(packet).await else {
+            if let Some(count) = session.strange.more(Instant::now()) {
+                log::warn!("{}: {count} packets that are no answer of a DHCP server came to the port of its clients", self.name);
+            }
+            return Vec::new();
+        };
+        session.client.take(clock::now(), answer)
     }
 
     /// Turns the link on, and goes on where an earlier life of this daemon was.
@@ -113,7 +122,7 @@ impl Link {
             }
             (held, _) => Client::resume(self.mac, random()?, held.clone(), clock::now()),
         };
-        Ok(Session { index, carrier: true, client, learned: saved.learned.clone(), saved })
+        Ok(Session { index, carrier: true, client, learned: saved.learned.clone(), saved, strange: Tally::once_in(TELL) })
     }
 
     fn look(&self, session: &mut Session) {

@@ -13,7 +13,7 @@ pub(crate) fn look(report: &mut Report) {
         report.failed(&format!("box: only {} services found", main.len()));
     }
     for (service, pid) in main {
-        report.ok(&format!("box {service} {}", facts(pid)));
+        report.ok(&format!("box {service} {}", facts(&service, pid)));
     }
 }
 
@@ -31,7 +31,7 @@ fn main_processes() -> BTreeMap<String, u32> {
     main
 }
 
-fn facts(pid: u32) -> String {
+fn facts(service: &str, pid: u32) -> String {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let mut words: Vec<String> = FACTS.iter().chain(&["Seccomp"]).map(|name| format!("{name}={}", value(&status, name))).collect();
     words.extend(["mnt", "net", "ipc"].map(|kind| format!("{kind}={}", namespace(pid, kind))));
@@ -39,6 +39,9 @@ fn facts(pid: u32) -> String {
     let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size"));
     words.push(format!("core={}", core.unwrap_or_default().split_whitespace().take(2).collect::<Vec<_>>().join(",")));
     words.push(format!("writable={}", writable(pid).join(",")));
+    words.push(format!("devices={}", devices(&mounts(pid))));
+    words.push(format!("dumpable={}", dumpable(pid, &value(&status, "Uid"))));
+    words.extend([("memory", "memory.max"), ("tasks", "pids.max")].map(|(name, file)| format!("{name}={}", limit(service, file))));
     words.join(" ")
 }
 
@@ -62,10 +65,45 @@ fn namespace(pid: u32, kind: &str) -> &'static str {
 
 /// Where it sees a file system that can be written to, containers' own aside.
 fn writable(pid: u32) -> Vec<String> {
-    let table = fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
-    let mut places: Vec<String> = table.lines().filter_map(writable_place).collect();
+    let mut places: Vec<String> = mounts(pid).lines().filter_map(writable_place).collect();
     places.sort();
     places
+}
+
+fn mounts(pid: u32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap_or_default()
+}
+
+/// What is in a `/dev` of its own, or `host`.
+fn devices(mounts: &str) -> String {
+    let line = |text: &str| -> Option<(String, String, String)> {
+        let fields: Vec<&str> = text.split(' ').collect();
+        let kind = text.split_once(" - ")?.1.split(' ').next()?;
+        Some(((*fields.first()?).to_owned(), (*fields.get(4)?).to_owned(), format!("{} {kind}", fields.get(1)?)))
+    };
+    let lines: Vec<_> = mounts.lines().filter_map(line).collect();
+    let own = lines.iter().find(|(_, place, rest)| place == "/dev" && rest.ends_with(" tmpfs"));
+    let Some((id, ..)) = own else { return "host".to_owned() };
+    let inside = lines.iter().filter(|(_, _, rest)| rest.split(' ').next() == Some(id));
+    let mut names: Vec<&str> = inside.filter_map(|(_, place, _)| place.strip_prefix("/dev/")).collect();
+    names.sort_unstable();
+    names.join(",")
+}
+
+/// Whether others of its user may look into it: then its files in `/proc` are that user's, else root's (proc(5)). Of root's own this does not tell.
+fn dumpable(pid: u32, user: &str) -> &'static str {
+    use std::os::unix::fs::MetadataExt;
+    match fs::metadata(format!("/proc/{pid}")).map(|facts| facts.uid()) {
+        _ if user == "0" => "unknown",
+        Ok(0) => "no",
+        _ => "yes",
+    }
+}
+
+/// A limit of the service's control group.
+fn limit(service: &str, file: &str) -> String {
+    let text = fs::read_to_string(format!("/sys/fs/cgroup/system/{service}/{file}"));
+    text.map_or_else(|error| error.to_string().replace(' ', "-"), |text| text.trim().to_owned())
 }
 
 /// `36 35 98:0 /root /place options …` (proc(5)).
@@ -84,6 +122,15 @@ mod tests {
         let line = |options: &str| format!("36 35 0:30 / /state/clock {options} shared:1 - ext4 /dev/vda6 rw");
         assert_eq!(writable_place(&line("rw,nosuid")), Some("/state/clock".to_owned()));
         assert_eq!(writable_place(&line("ro,nosuid")), None);
+    }
+
+    #[test]
+    fn a_dev_of_its_own_is_told_by_what_is_mounted_in_it() {
+        let host = "1 0 0:5 / /dev rw - devtmpfs x rw\n2 1 0:6 / /dev/shm rw - tmpfs x rw\n";
+        assert_eq!(devices(host), "host");
+        let own =
+            "9 1 0:7 / /dev ro - tmpfs x rw\n7 9 0:5 /null /dev/null ro - devtmpfs x rw\n8 9 0:5 /full /dev/full ro - devtmpfs x rw\n";
+        assert_eq!(devices(&format!("{host}{own}")), "full,null");
     }
 
     #[test]

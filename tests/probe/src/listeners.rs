@@ -26,6 +26,18 @@ pub(crate) fn check(report: &mut Report) {
     report.ok("listen: looked at");
 }
 
+/// All of them, as `tcp 9443`.
+pub(crate) fn all() -> Vec<String> {
+    let read = |(kind, path, state): &(&str, &str, &str)| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        ports(&text, state).into_iter().map(|port| format!("{kind} {port}")).collect::<Vec<_>>()
+    };
+    let mut all: Vec<String> = KINDS.iter().flat_map(read).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
 fn judge(report: &mut Report, kind: &str, port: u16) {
     if EXPECTED.contains(&(kind, port)) {
         report.ok(&format!("listen {kind} {port}, as it should"));

@@ -12,6 +12,7 @@ mod labels;
 mod listeners;
 mod noise;
 mod report;
+mod surface;
 
 use std::{env, fs, os::unix::net::UnixDatagram, process::ExitCode, thread, time::Duration};
 
@@ -20,7 +21,7 @@ use report::Report;
 /// An attack: its name in the message of the day, and what it does.
 type Attack = (&'static str, fn(&mut Report));
 
-const ATTACKS: [Attack; 8] = [
+const ATTACKS: [Attack; 9] = [
     ("attack", attack::run),
     ("bomb", bomb::run),
     ("box", confinement::look),
@@ -29,6 +30,7 @@ const ATTACKS: [Attack; 8] = [
     ("kernel", kernel::look),
     ("kill", daemons::kill_each),
     ("labels", labels::look),
+    ("surface", surface::count),
 ];
 
 fn main() -> ExitCode {

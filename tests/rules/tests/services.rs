@@ -34,3 +34,16 @@ fn every_service_says_who_it_is_and_what_it_may_call() {
         assert!(file.rights.no_new_privileges || path.contains("/containerd/"), "{path}: its children could gain rights");
     }
 }
+
+/// A service that went mad takes what its limits are and not the node.
+#[test]
+fn every_service_is_limited() {
+    for path in service_files() {
+        let file = ServiceFile::parse(&text(&path).unwrap_or_default()).expect("a service file");
+        assert!(file.limits.pids.is_some(), "{path}: `[limits] pids` is not said");
+        assert!(
+            file.limits.memory.is_some() || file.exceptions.memory.is_some(),
+            "{path}: neither a limit of memory nor a reason for none"
+        );
+    }
+}

@@ -14,11 +14,13 @@ mod integrity;
 mod isolation;
 mod kernel;
 mod network;
+mod outside;
 mod power;
 mod power_cuts;
 mod programs;
 mod provision;
 mod pulling;
+mod remote;
 mod settings;
 mod software;
 mod time;
@@ -66,6 +68,8 @@ pub(crate) fn all() -> Vec<Case> {
         hardening::CASES,
         command_line::CASES,
         network::CASES,
+        outside::CASES,
+        remote::CASES,
         user_data::CASES,
         provision::CASES,
         integrity::CASES,

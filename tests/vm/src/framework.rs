@@ -5,6 +5,7 @@ mod disk;
 mod node;
 mod plan;
 mod wait;
+pub(crate) mod wire;
 mod write_log;
 
 pub(crate) use boot_choice::{Known, boot_choice};

@@ -15,7 +15,7 @@ mod time_server;
 pub(crate) mod volumes;
 
 pub(crate) use flaky::FlakyRoad;
-pub(crate) use http::get;
+pub(crate) use http::{connect, get};
 pub(crate) use metadata::{InstanceMetadata, metadata_at};
 pub(crate) use postgres::Database;
 pub(crate) use redis::KeyStore;

@@ -19,6 +19,12 @@ const FLAGS: &[&str] = &[
     "-Clink-arg=-Wl,-z,pack-relative-relocs,--icf=all",
 ];
 
+/// For what is C in our programs, which the compiler does not guard by itself; the C library that is linked in has it from its packagers. Stable Rust has no stack protector: it checks bounds, and guards
+/// the end of the stack.
+pub(super) const C_FLAGS: &str = "-fstack-protector-strong -fstack-clash-protection";
+/// Where build scripts of crates look for them.
+pub(super) const C_FLAGS_VARIABLE: &str = "CFLAGS_x86_64_unknown_linux_gnu";
+
 /// What else the result depends on: compiler, linker, flags and every source file.
 pub(super) fn facts(repo: &Path, sources: &[PathBuf], facts: &mut Facts) -> anyhow::Result<()> {
     toolchain(facts)?;
@@ -35,7 +41,7 @@ pub(super) fn facts(repo: &Path, sources: &[PathBuf], facts: &mut Facts) -> anyh
 /// Compiler, linker, flags and the C library that is linked in.
 pub(super) fn toolchain(facts: &mut Facts) -> anyhow::Result<()> {
     facts.add("rustc", rustc()?).add("gcc", super::version_of("gcc", "--version")?);
-    facts.add("flags", FLAGS.join(" ")).add("libc", super::c_library()?.version);
+    facts.add("flags", FLAGS.join(" ")).add("C flags", C_FLAGS).add("libc", super::c_library()?.version);
     Ok(())
 }
 
@@ -88,6 +94,7 @@ fn compile(repo: &Path, programs: &[String], target: &Path, stage: &Stage) -> an
         .args(packages)
         .env("CARGO_TARGET_DIR", target)
         .env("CARGO_ENCODED_RUSTFLAGS", flags(repo, target)?.join("\x1f"))
+        .env(C_FLAGS_VARIABLE, C_FLAGS)
         .run_with(stage, |line| {
             done += u64::from(line.trim_start().starts_with("Compiling "));
             stage.step(done, done.max(200));

@@ -69,7 +69,8 @@ fn compile(
         .args(["build", "--release", "--locked", "--target", cargo::TARGET, "-p", name])
         .args(programs.iter().flat_map(|p| ["--bin", p]))
         .env("CARGO_TARGET_DIR", target)
-        .env("CARGO_ENCODED_RUSTFLAGS", cargo::flags(&recipe.dir, target)?.join("\x1f"));
+        .env("CARGO_ENCODED_RUSTFLAGS", cargo::flags(&recipe.dir, target)?.join("\x1f"))
+        .env(cargo::C_FLAGS_VARIABLE, cargo::C_FLAGS);
     for (name, value) in environment {
         tool = tool.env(name, value);
     }

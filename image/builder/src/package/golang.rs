@@ -1,6 +1,6 @@
 //! Go programs from the module proxy, as static position-independent executables.
 
-use super::{Workshop, version_of};
+use super::{Workshop, cargo, version_of};
 use crate::hash::Facts;
 use crate::licence::{self, Component};
 use crate::lock::{self, Locked};
@@ -18,7 +18,10 @@ const LINKER: &str = "-static-pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,pack-rel
 const USUAL_PACKAGES: u64 = 900;
 
 /// What else the result depends on.
-pub(super) fn facts(dir: &Path, facts: &mut Facts) -> anyhow::Result<()> {
+pub(super) fn facts(dir: &Path, has_own_c: bool, facts: &mut Facts) -> anyhow::Result<()> {
+    if has_own_c {
+        facts.add("C flags", cargo::C_FLAGS);
+    }
     facts.add_file("go.mod", &dir.join("go.mod"))?.add_file("go.sum", &dir.join("go.sum"))?;
     facts.add_tree(dir, &|path| path.extension().is_some_and(|e| e == "go"))?;
     facts.add("go", version_of("go", "version")?).add("gcc", version_of("gcc", "--version")?);
@@ -102,7 +105,7 @@ fn with_libraries(tool: Tool, root: &Path) -> Tool {
     let library = root.join("usr/lib").join("x86_64-linux-gnu");
     tool.env("PKG_CONFIG_LIBDIR", library.join("pkgconfig"))
         .env("PKG_CONFIG_SYSROOT_DIR", root)
-        .env("CGO_CFLAGS", format!("-O2 -I{}", root.join("usr/include").display()))
+        .env("CGO_CFLAGS", format!("-O2 {} -I{}", cargo::C_FLAGS, root.join("usr/include").display()))
         .env("CGO_LDFLAGS", format!("-L{}", library.display()))
 }
 

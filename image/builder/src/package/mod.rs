@@ -78,7 +78,7 @@ impl Workshop<'_> {
         }
         match &recipe.body.build {
             Build::Kernel { fragment, .. } => kernel::facts(&recipe.dir.join(fragment), &mut facts)?,
-            Build::Go { .. } => golang::facts(&recipe.dir, &mut facts)?,
+            Build::Go { libraries, .. } => golang::facts(&recipe.dir, !libraries.is_empty(), &mut facts)?,
             Build::Crate { .. } => crates::facts(&recipe.dir, &mut facts)?,
             Build::CargoWorkspace { sources, .. } => cargo::facts(self.repo, sources, &mut facts)?,
             Build::DebianFiles { .. } | Build::CertificateBundle { .. } => {}

@@ -149,6 +149,19 @@ pub(super) fn restarts(prepared: &Prepared, conditions: Conditions, work: &Path)
     Ok(spans)
 }
 
+/// What a stranger could attack, in lines of words.
+pub(super) fn surface(prepared: &Prepared, conditions: Conditions, work: &Path) -> Result<Vec<Vec<String>>> {
+    let mut config = conditions.machine(prepared.boot_for("ready.qcow2", "surface"), work.join("debian-surface"));
+    config.serial_log = work.join("debian-surface.log");
+    let _ = fs::remove_file(&config.serial_log);
+    let mut machine = Machine::start(config)?;
+    machine.wait_serial("BENCH surface done", LIMIT)?;
+    let console = machine.serial();
+    machine.kill()?;
+    let words = |line: &str| line.split("BENCH surface ").nth(1).map(|rest| rest.split_whitespace().map(str::to_owned).collect());
+    Ok(console.lines().filter_map(words).collect())
+}
+
 /// The number after `BENCH word`.
 fn told(console: &str, word: &str) -> Option<f64> {
     let mark = format!("BENCH {word} ");

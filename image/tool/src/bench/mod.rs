@@ -6,6 +6,7 @@ mod downtime;
 pub(crate) mod images;
 mod measure;
 mod ours;
+pub(crate) mod surface;
 mod table;
 pub(crate) mod update;
 

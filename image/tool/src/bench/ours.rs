@@ -42,9 +42,21 @@ impl Prepared {
 
 /// Boots once, lets the node pull the demo, and keeps its disk.
 pub(super) fn prepare(show: &Show, built: &BuiltImage, registry: u16, conditions: Conditions, work: &Path) -> Result<Prepared> {
+    prepare_with(show, built, registry, conditions, work, "")
+}
+
+/// The same with settings of one's own: a message of the day, by which the program of the test image is told what to do.
+pub(super) fn prepare_with(
+    show: &Show,
+    built: &BuiltImage,
+    registry: u16,
+    conditions: Conditions,
+    work: &Path,
+    message: &str,
+) -> Result<Prepared> {
     show.stage("ampoule", "first boot: pulls the container's image", || {
         let identity = LocalIdentity::create(&work.join("identity"))?;
-        let user_data = identity.user_data(&workload::user_data("", settings(registry))?)?;
+        let user_data = identity.user_data(&workload::user_data(message, settings(registry))?)?;
         let cmdline = fs::read_to_string(built.dir.join("cmdline")).context("cannot read the image's cmdline")?;
         let boot = |disk: PathBuf| Boot::Custom { disk, kernel: built.dir.join("vmlinuz"), initrd: None, cmdline: cmdline.clone() };
         let sizes = &built.manifest.sizes;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use ampoule_api_client::{Client, Method, Response};
+use ampoule_test_support::{end, in_own_mounts, under_list};
 use serde_json::{Value, json};
 
 /// The program starts in milliseconds; a machine under load may need longer.
@@ -71,7 +72,9 @@ impl Place {
 
     /// Starts the program and waits until it answers.
     pub(crate) fn start(&self) -> Apid {
-        self.run(command(self.folder.path()))
+        let mut command = command(self.folder.path());
+        under_list(&mut command, "apid");
+        self.run(command)
     }
 
     /// The same as a version that knows further steps between settings.
@@ -90,10 +93,9 @@ impl Place {
     /// The same with no more space than this for its state.
     pub(crate) fn start_with_state_of(&self, kib: usize) -> Apid {
         let inner = command(self.folder.path());
-        let mut outer = Command::new("unshare");
-        let mount = format!("mount -t tmpfs -o size={kib}k none \"$0\" && exec \"$@\"");
-        outer.args(["--user", "--map-root-user", "--mount", "sh", "-c", &mount]).arg(self.path("state"));
-        outer.arg(inner.get_program()).args(inner.get_args()).stdin(Stdio::null()).stdout(Stdio::null()).env_remove("NOTIFY_SOCKET");
+        let mount = format!("mount -t tmpfs -o size={kib}k none {}", self.path("state").display());
+        let mut outer = in_own_mounts(&mount, &inner, "apid");
+        outer.stdin(Stdio::null()).stdout(Stdio::null()).env_remove("NOTIFY_SOCKET");
         self.run(outer)
     }
 
@@ -201,8 +203,7 @@ impl Apid {
 
 impl Drop for Apid {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&mut self.child);
         drop(self.kept.take());
     }
 }

@@ -13,6 +13,7 @@ mod described;
 mod events;
 mod full_disk;
 mod generated;
+mod hostile_tls;
 mod limits;
 mod migration;
 mod remote;
@@ -22,3 +23,9 @@ mod storage;
 mod trial;
 mod updates;
 mod user_data;
+
+#[test]
+#[ignore = "becomes the program on a small disk (`full_disk`)"]
+fn become_program() {
+    ampoule_test_support::become_program();
+}

@@ -23,7 +23,7 @@ pub(crate) fn connect(port: u16, trusted: &Authority, own: &Pair) -> Client {
 }
 
 /// A node whose remote API is open, with the authority of both sides and the port.
-fn open() -> (Apid, Authority, u16) {
+pub(crate) fn open() -> (Apid, Authority, u16) {
     open_in(Place::new())
 }
 

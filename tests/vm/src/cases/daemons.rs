@@ -1,8 +1,9 @@
 //! The box of each daemon: what the kernel says that it may do equals what is listed here, and who asks for more is ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ampoule_api_types::v1::ServiceState;
+use ampoule_supervise::service::{DEVICES, ServiceFile};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::{cases::attacks::report_of, context::Context, framework::within, runner::Case};
@@ -10,7 +11,7 @@ use crate::{cases::attacks::report_of, context::Context, framework::within, runn
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "daemons_are_in_their_boxes",
-        about: "user, groups, capabilities, system calls, namespaces and writable places of each daemon are those listed",
+        about: "user, groups, capabilities, system calls, namespaces, writable places, devices and limits of each daemon are those listed",
         limit: within(300),
         soak: false,
         run: daemons_are_in_their_boxes,
@@ -32,6 +33,10 @@ struct Boxed {
     capabilities: u64,
     network: &'static str,
     writable: &'static str,
+    /// Beside those that every service has.
+    devices: &'static str,
+    /// Where its service file lies.
+    file: &'static str,
 }
 
 const DAC_READ_SEARCH: u64 = 1 << 2;
@@ -51,6 +56,8 @@ const BOXES: [Boxed; 9] = [
         capabilities: NET_BIND_SERVICE,
         network: "host",
         writable: "/etc,/run/ampoule/apid,/state/settings",
+        devices: "",
+        file: include_str!("../../../../node/apid/service.toml"),
     },
     Boxed {
         name: "netd",
@@ -59,12 +66,59 @@ const BOXES: [Boxed; 9] = [
         capabilities: NET_BIND_SERVICE | NET_ADMIN | NET_RAW,
         network: "host",
         writable: "/proc/sys/net,/run/ampoule/netd,/run/ampoule/netd/links,/state/netd",
+        devices: "",
+        file: include_str!("../../../../node/netd/service.toml"),
     },
-    Boxed { name: "netd-parser", user: 60_611, groups: "", capabilities: 0, network: "own", writable: "/run/ampoule/netd-parser" },
-    Boxed { name: "logd", user: 60_602, groups: "", capabilities: SYSLOG, network: "own", writable: "/run/ampoule/logd,/var/log/ampoule" },
-    Boxed { name: "clock", user: 60_603, groups: "", capabilities: SYS_TIME, network: "own", writable: "/state/clock" },
-    Boxed { name: "ntpd", user: 60_604, groups: "60601", capabilities: SYS_TIME, network: "host", writable: "/run/ampoule/ntpd" },
-    Boxed { name: "modload", user: 60_607, groups: "", capabilities: SYS_MODULE, network: "own", writable: "/state/modload" },
+    Boxed {
+        name: "netd-parser",
+        user: 60_611,
+        groups: "",
+        capabilities: 0,
+        network: "own",
+        writable: "/run/ampoule/netd-parser",
+        devices: "",
+        file: include_str!("../../../../node/netd-parser/service.toml"),
+    },
+    Boxed {
+        name: "logd",
+        user: 60_602,
+        groups: "",
+        capabilities: SYSLOG,
+        network: "own",
+        writable: "/run/ampoule/logd,/var/log/ampoule",
+        devices: "console,kmsg",
+        file: include_str!("../../../../node/logd/service.toml"),
+    },
+    Boxed {
+        name: "clock",
+        user: 60_603,
+        groups: "",
+        capabilities: SYS_TIME,
+        network: "own",
+        writable: "/state/clock",
+        devices: "",
+        file: include_str!("../../../../node/clock/service.toml"),
+    },
+    Boxed {
+        name: "ntpd",
+        user: 60_604,
+        groups: "60601",
+        capabilities: SYS_TIME,
+        network: "host",
+        writable: "/run/ampoule/ntpd",
+        devices: "",
+        file: include_str!("../../../../image/packages/ntpd/service.toml"),
+    },
+    Boxed {
+        name: "modload",
+        user: 60_607,
+        groups: "",
+        capabilities: SYS_MODULE,
+        network: "own",
+        writable: "/state/modload",
+        devices: "",
+        file: include_str!("../../../../node/modload/service.toml"),
+    },
     Boxed {
         name: "update-fetcher",
         user: 60_612,
@@ -72,6 +126,8 @@ const BOXES: [Boxed; 9] = [
         capabilities: 0,
         network: "host",
         writable: "/run/ampoule/update-fetcher",
+        devices: "",
+        file: include_str!("../../../../node/update-fetcher/service.toml"),
     },
     // Root, as devices and the boot partition are root's; its service file has the reason.
     Boxed {
@@ -81,6 +137,8 @@ const BOXES: [Boxed; 9] = [
         capabilities: DAC_READ_SEARCH | SYS_ADMIN,
         network: "own",
         writable: "/run/ampoule/updated,/state/updated,/var/lib/ampoule/updated",
+        devices: "host",
+        file: include_str!("../../../../node/updated/service.toml"),
     },
 ];
 
@@ -99,7 +157,7 @@ fn daemons_are_in_their_boxes(context: &Context) -> Result<()> {
     }
     for name in ROOT {
         let found = boxes.get(name).with_context(|| format!("{name} does not run"))?;
-        ensure!(found["Uid"] == "0" && found["core"] == "0,0", "{name}: {found:#?}");
+        ensure!(found["Uid"] == "0" && found["core"] == "0,0" && found["tasks"] != "max", "{name}: {found:#?}");
     }
     let known: Vec<&str> = BOXES.iter().map(|b| b.name).chain(ROOT).chain(["probe", "boxed", "probe-engine"]).collect();
     let unknown: Vec<&&str> = boxes.keys().filter(|name| !known.contains(name)).collect();
@@ -115,6 +173,7 @@ fn facts(line: &str) -> Option<(&str, BTreeMap<&str, &str>)> {
 }
 
 fn same(wanted: &Boxed, found: &BTreeMap<&str, &str>) -> Result<()> {
+    let file = ServiceFile::parse(wanted.file).map_err(anyhow::Error::msg)?;
     let (user, capabilities) = (wanted.user.to_string(), format!("{:016x}", wanted.capabilities));
     let sets = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(|set| (set, capabilities.as_str()));
     let rest = [
@@ -129,12 +188,30 @@ fn same(wanted: &Boxed, found: &BTreeMap<&str, &str>) -> Result<()> {
         ("net", wanted.network),
         ("core", "0,0"),
         ("writable", wanted.writable),
+        ("devices", &devices(wanted.devices)),
+        // Root's own processes do not tell; `lib/report` closes them.
+        ("dumpable", if wanted.user == 0 { "unknown" } else { "no" }),
+        ("memory", &limit(file.limits.memory.map(|most| most.0))),
+        ("tasks", &limit(file.limits.pids.map(u64::from))),
     ];
     for (key, value) in sets.into_iter().chain(rest) {
         let is = found.get(key).copied().unwrap_or_default();
         ensure!(is == value, "{key} is {is:?} and not {value:?}");
     }
     Ok(())
+}
+
+/// With those that every service has, in order.
+fn devices(more: &str) -> String {
+    if more == "host" {
+        return more.to_owned();
+    }
+    let all: BTreeSet<&str> = DEVICES.iter().filter_map(|path| path.strip_prefix("/dev/")).chain(more.split(',')).collect();
+    all.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(",")
+}
+
+fn limit(most: Option<u64>) -> String {
+    most.map_or("max".to_owned(), |most| most.to_string())
 }
 
 fn a_service_that_was_taken_over(context: &Context) -> Result<()> {

@@ -25,6 +25,14 @@ pub(super) const CASES: &[Case] = &[
         soak: false,
         run: report_cis,
     },
+    Case {
+        name: "checkers_of_others",
+        about: "lynis and spectre-meltdown-checker run to their ends in a default workload and in the widest one; what they say is kept for the reader",
+        // Shell scripts that start thousands of programs: minutes under emulation.
+        limit: within(1200),
+        soak: true,
+        run: checkers_of_others,
+    },
 ];
 
 const LIST: &str = include_str!("../../../../policy/kernel/hardening.toml");
@@ -83,4 +91,26 @@ fn failed_of(node: &Node, path: &str) -> Result<BTreeMap<String, String>> {
     let results = report["results"].as_object().context("no results")?;
     let failed = results.iter().filter(|(_, result)| result["status"] == "FAIL");
     Ok(failed.map(|(name, result)| (name.clone(), result["error"].as_str().unwrap_or_default().to_owned())).collect())
+}
+
+/// Nobody's word but the checkers': what they find is in `docs/attacks.md`.
+fn checkers_of_others(context: &Context) -> Result<()> {
+    let registry = context.registry()?;
+    let image = registry.image("checkers")?;
+    let settings = format!("[workloads.default]\nimage = \"{image}\"\n[workloads.widest]\nimage = \"{image}\"\nuser-namespace = false\n");
+    let mut node = context.node().trusting_registry(&registry.address()).with_settings(&settings).start()?;
+    node.boots()?;
+    for name in ["default", "widest"] {
+        node.runs(name)?;
+        let lines = node.eventually(&format!("the checkers in {name} have ended"), within(600), |node| {
+            let lines: Vec<String> = node.log_of(&format!("workload/{name}"))?.into_iter().map(|line| line.text).collect();
+            ensure!(lines.iter().any(|line| line == "CHECKED"), "{:?}", lines.last());
+            Ok(lines)
+        })?;
+        std::fs::write(context.folder().join(name), lines.join("\n"))?;
+        for word in ["Hardening index", "CVE-2017-5754"] {
+            ensure!(lines.iter().any(|line| line.contains(word)), "{name}: no {word}");
+        }
+    }
+    node.stops_at_the_power_button()
 }

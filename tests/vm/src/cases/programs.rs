@@ -22,13 +22,16 @@ use crate::{context::Context, framework::within, runner::Case};
 /// "About 15" are wanted; more than this is another system.
 const MOST_PROGRAMS: usize = 25;
 
+/// The C library, which is in each, has almost 400; with C that was compiled without a guard and without that library there would be next to none.
+const LEAST_GUARDED: usize = 300;
+
 /// What a node of a general-purpose system has and ours does not.
 const ABSENT: [&str; 14] =
     ["sh", "bash", "busybox", "python3", "perl", "sshd", "systemd", "udevd", "dbus-daemon", "apt", "dpkg", "rpm", "su", "sudo"];
 
 pub(super) const CASES: &[Case] = &[Case {
     name: "programs_are_hardened",
-    about: "every program is static, at any address, read-only after relocation, without executable stack; none is setuid, none is a shell",
+    about: "every program is static, at any address, read-only after relocation, without executable stack, with guards on the stack where it is C; none is setuid, none is a shell",
     limit: within(120),
     soak: false,
     run: programs_are_hardened,
@@ -91,12 +94,14 @@ fn judge(path: &Path, name: &str, programs: &mut BTreeSet<String>) -> Result<Opt
         return Ok(executable.then(|| "is executable and no program".into()));
     }
     let elf = Elf::parse(&bytes)?;
+    let guarded = guarded_functions(&bytes);
     // Kernel modules are object files; their signature is the kernel's concern.
     if elf.header.e_type == ET_REL && name.ends_with(".ko") {
         return Ok(None);
     }
     programs.insert(name.to_owned());
-    Ok(weakness(&elf).map(ToOwned::to_owned))
+    let unguarded = || (guarded < LEAST_GUARDED).then(|| format!("has only {guarded} functions with a guarded stack"));
+    Ok(weakness(&elf).map(ToOwned::to_owned).or_else(unguarded))
 }
 
 fn weakness(elf: &Elf<'_>) -> Option<&'static str> {
@@ -114,6 +119,14 @@ fn weakness(elf: &Elf<'_>) -> Option<&'static str> {
         () if writable_code => Some("has code that can be written"),
         () => None,
     }
+}
+
+/// Instructions that read the guard of the stack: `mov`, `sub`, `xor` or `cmp` of a register and `%fs:0x28`, at the beginning and end of a function.
+fn guarded_functions(program: &[u8]) -> usize {
+    let is_one = |code: &[u8]| {
+        matches!(code[..3], [0x64, 0x48 | 0x4c, 0x8b | 0x2b | 0x33 | 0x3b]) && code[3] & 0xc7 == 4 && code[4..] == [0x25, 0x28, 0, 0, 0]
+    };
+    program.windows(9).filter(|code| is_one(code)).count()
 }
 
 /// Everything is bound before the program runs. A static program may have nothing to bind.
@@ -134,4 +147,16 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
         found.push(path);
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guard_is_told_from_what_is_none() {
+        // mov %fs:0x28,%rax; sub %fs:0x28,%rdx; mov %fs:0x30,%rax
+        let code = b"\x64\x48\x8b\x04\x25\x28\0\0\0\x90\x64\x48\x2b\x14\x25\x28\0\0\0\x64\x48\x8b\x04\x25\x30\0\0\0";
+        assert_eq!(guarded_functions(code), 2);
+    }
 }
