@@ -108,6 +108,8 @@ async fn accept(listener: TcpListener, acceptor: Arc<RwLock<TlsAcceptor>>, share
     loop {
         match listener.accept().await {
             Ok((stream, from)) => {
+                // A caller over IPv4 is told of by its own address, not by that of the socket for both (RFC 4291 2.5.5.2).
+                let from = SocketAddr::new(from.ip().to_canonical(), from.port());
                 let acceptor = acceptor.read().unwrap_or_else(PoisonError::into_inner).clone();
                 let (lobby, places, shared) = (Arc::clone(&lobby), Arc::clone(&places), Arc::clone(&shared));
                 let ticket = lobby.enter(from.ip());
