@@ -90,10 +90,10 @@ fn devices(mounts: &str) -> String {
     names.join(",")
 }
 
-/// Whether others of its user may look into it: then its files in `/proc` are that user's, else root's (proc(5)). Of root's own this does not tell.
+/// Whether others of its user may look into it: then its files in `/proc` are that user's, else root's (proc(5)); not its folder, which is the user's in any case. Of root's own this does not tell.
 fn dumpable(pid: u32, user: &str) -> &'static str {
     use std::os::unix::fs::MetadataExt;
-    match fs::metadata(format!("/proc/{pid}")).map(|facts| facts.uid()) {
+    match fs::metadata(format!("/proc/{pid}/status")).map(|facts| facts.uid()) {
         _ if user == "0" => "unknown",
         Ok(0) => "no",
         _ => "yes",
