@@ -84,6 +84,8 @@ fn returns(context: &Context, flaw: Flaw, why: &str, limit: Duration) -> Result<
 
 /// Takes the release; the version before runs again, by itself, and knows why.
 fn falls_back(node: &mut Node, release: &Release, why: &str, limit: Duration) -> Result<()> {
+    // The first boot of a disk is a trial, too.
+    is_good(node)?;
     let (old, restarts) = (version(node)?, node.restarts());
     installs(node, &release.version)?;
     node.client()?.reboot()?;
