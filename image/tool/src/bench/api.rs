@@ -62,7 +62,7 @@ pub(crate) fn run(runs: u32, conditions: Conditions, given: Option<&Path>, write
 fn node(prepared: &ours::Prepared, conditions: Conditions, work: &Path, runs: u32) -> Result<Figures> {
     let (mut machine, client) = ours::start(prepared, conditions, work.join("api"))?;
     let client = client.with_timeout(LIMIT);
-    ours::until(&mut machine, || is_running(&client, "ntpd"))?;
+    ours::until(&mut machine, ours::SELDOM, || is_running(&client, "ntpd"))?;
     // What was read from the disk while it started settles in the page cache.
     thread::sleep(Duration::from_secs(10));
     let idle = memory(&client)?;

@@ -137,29 +137,29 @@ pub(super) fn boot(prepared: &Prepared, conditions: Conditions, work: &Path) -> 
 
 /// How long `systemctl restart` of the time daemon takes, in seconds, several times.
 pub(super) fn restarts(prepared: &Prepared, conditions: Conditions, work: &Path) -> Result<Vec<f64>> {
-    let mut config = conditions.machine(prepared.boot_for("ready.qcow2", "restart"), work.join("debian-restart"));
-    config.serial_log = work.join("debian-restart.log");
-    let _ = fs::remove_file(&config.serial_log);
-    let mut machine = Machine::start(config)?;
-    machine.wait_serial("BENCH restarted", LIMIT)?;
-    let console = machine.serial();
-    machine.kill()?;
+    let console = console_until(prepared, conditions, work, "restart", "BENCH restarted")?;
     let spans: Vec<f64> = console.lines().filter_map(|line| Some(told(line, "to")? - told(line, "restart")?)).collect();
-    ensure!(!spans.is_empty(), "the console tells of no restart:\n{}", machine.describe_end());
+    ensure!(!spans.is_empty(), "the console tells of no restart:\n{console}");
     Ok(spans)
 }
 
 /// What a stranger could attack, in lines of words.
 pub(super) fn surface(prepared: &Prepared, conditions: Conditions, work: &Path) -> Result<Vec<Vec<String>>> {
-    let mut config = conditions.machine(prepared.boot_for("ready.qcow2", "surface"), work.join("debian-surface"));
-    config.serial_log = work.join("debian-surface.log");
-    let _ = fs::remove_file(&config.serial_log);
-    let mut machine = Machine::start(config)?;
-    machine.wait_serial("BENCH surface done", LIMIT)?;
-    let console = machine.serial();
-    machine.kill()?;
+    let console = console_until(prepared, conditions, work, "surface", "BENCH surface done")?;
     let words = |line: &str| line.split("BENCH surface ").nth(1).map(|rest| rest.split_whitespace().map(str::to_owned).collect());
     Ok(console.lines().filter_map(words).collect())
+}
+
+/// What a boot for this purpose writes to the console until it writes `end`.
+fn console_until(prepared: &Prepared, conditions: Conditions, work: &Path, purpose: &str, end: &str) -> Result<String> {
+    let mut config = conditions.machine(prepared.boot_for("ready.qcow2", purpose), work.join(format!("debian-{purpose}")));
+    config.serial_log = work.join(format!("debian-{purpose}.log"));
+    let _ = fs::remove_file(&config.serial_log);
+    let mut machine = Machine::start(config)?;
+    machine.wait_serial(end, LIMIT)?;
+    let console = machine.serial();
+    machine.kill()?;
+    Ok(console)
 }
 
 /// The number after `BENCH word`.

@@ -4,13 +4,11 @@ use std::{
     fs,
     io::{Read, Write},
     net::TcpStream,
-    path::{Path, PathBuf},
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
 
-use ampoule_api_client::Client;
-use ampoule_api_types::Role;
 use ampoule_api_types::v1::BootTrialState;
 use ampoule_builder::BuiltImage;
 use ampoule_machine::{Boot, Firmware, Forward, HOST_SEEN_FROM_GUEST, LocalIdentity, Machine, MachineConfig, free_port};
@@ -21,10 +19,11 @@ use serde_json::json;
 use crate::{
     bench::{
         Conditions, debian,
+        ours::{Pace, until},
         table::{Spread, seconds},
     },
     demo,
-    local::workload,
+    local::{folder::client_of, workload},
     show::Show,
 };
 
@@ -34,6 +33,8 @@ const PORT: u16 = 8080;
 const LIMIT: Duration = Duration::from_secs(900);
 /// Between two questions: the resolution of what is measured.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How this page's systems are waited for.
+const OFTEN: Pace = Pace { span: PAUSE, limit: LIMIT };
 /// A container answers at once; one that is not there does not, since QEMU's network accepts every connection.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -76,12 +77,11 @@ fn ours(built: &BuiltImage, registry: u16, firmware: Firmware, conditions: Condi
     config.disk_size = Some(4 << 30);
     config.user_data = Some(identity.user_data(&workload::user_data("", settings)?)?);
     let (mut machine, port, api) = start(config)?;
-    let client = client(&identity, api)?;
-    let node = &client;
+    let node = &client_of(&identity, api)?.with_timeout(Duration::from_secs(20));
     (0..runs)
         .map(|_| {
             let reboot = |machine: &mut Machine| {
-                until(machine, || node.updates().is_ok_and(|updates| updates.boot.state != BootTrialState::Trial))?;
+                until(machine, OFTEN, || node.updates().is_ok_and(|updates| updates.boot.state != BootTrialState::Trial))?;
                 node.reboot().context("the node does not restart")
             };
             restart(&mut machine, port, reboot)
@@ -104,17 +104,9 @@ fn start(mut config: MachineConfig) -> Result<(Machine, u16, u16)> {
     Ok((Machine::start(config)?, port, api))
 }
 
-fn client(identity: &LocalIdentity, port: u16) -> Result<Client> {
-    let files = identity.client(Role::Admin);
-    let read = |path: &PathBuf| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-    let (ca, certificate, key) = (read(&files.ca)?, read(&files.certificate)?, read(&files.key)?);
-    let client = Client::tls(&format!("127.0.0.1:{port}"), identity.server_name(), &ca, &certificate, &key)?;
-    Ok(client.with_timeout(Duration::from_secs(20)))
-}
-
 /// Seconds from the last answer before a restart to the first one after it.
 fn restart(machine: &mut Machine, port: u16, reboot: impl FnOnce(&mut Machine) -> Result<()>) -> Result<f64> {
-    until(machine, || answers(port))?;
+    until(machine, OFTEN, || answers(port))?;
     let before = machine.restarts();
     reboot(machine)?;
     let (start, mut last) = (Instant::now(), Instant::now());
@@ -129,17 +121,6 @@ fn restart(machine: &mut Machine, port: u16, reboot: impl FnOnce(&mut Machine) -
         thread::sleep(PAUSE);
     }
     bail!("the container does not answer again after a restart:\n{}", machine.describe_end())
-}
-
-fn until(machine: &mut Machine, done: impl Fn() -> bool) -> Result<()> {
-    let start = Instant::now();
-    while !done() {
-        if !machine.alive() || start.elapsed() > LIMIT {
-            bail!("the machine did not come so far:\n{}", machine.describe_end());
-        }
-        thread::sleep(PAUSE);
-    }
-    Ok(())
 }
 
 /// Whether the container answers.

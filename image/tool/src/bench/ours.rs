@@ -8,7 +8,6 @@ use std::{
 };
 
 use ampoule_api_client::{Client, LogQuery, Method};
-use ampoule_api_types::Role;
 use ampoule_api_types::v1::{BootReport, LogRecord, ServiceList, WorkloadList, WorkloadState};
 use ampoule_builder::BuiltImage;
 use ampoule_machine::{Boot, Exit, Forward, LocalIdentity, Machine, free_port};
@@ -20,7 +19,7 @@ use crate::{
         Conditions, measure,
         table::{Sample, Size},
     },
-    local::workload,
+    local::{folder::client_of, workload},
     show::Show,
 };
 
@@ -63,7 +62,7 @@ pub(super) fn prepare_with(
         let size = Size { bytes: sizes.root + sizes.verity + sizes.uki, executables: built.manifest.executables.len() as u64 };
         let first = Prepared { size, boot: boot(ampoule_machine::image_disk(&built.dir)?), identity, user_data };
         let (mut machine, client) = start(&first, conditions, work.join("first"))?;
-        until(&mut machine, || running(&client))?;
+        until(&mut machine, SELDOM, || running(&client))?;
         machine.powerdown()?;
         ensure!(machine.wait_exit(LIMIT)? == Exit::PowerOff, "the first boot did not end well:\n{}", machine.describe_end());
         let disk = machine.config().overlay();
@@ -75,7 +74,7 @@ pub(super) fn prepare_with(
 pub(super) fn boot(prepared: &Prepared, conditions: Conditions, work: &Path) -> Result<Sample> {
     let power_on = SystemTime::now();
     let (mut machine, client) = start(prepared, conditions, work.join("ampoule"))?;
-    until(&mut machine, || first_output(&client, power_on).is_some())?;
+    until(&mut machine, SELDOM, || first_output(&client, power_on).is_some())?;
     let output = first_output(&client, power_on).context("the container's output is gone")?;
     let report: BootReport = client.get_json("/v1/boot")?;
     let services: ServiceList = client.get_json("/v1/services")?;
@@ -119,23 +118,31 @@ pub(super) fn start(prepared: &Prepared, conditions: Conditions, workdir: PathBu
     config.forwards = vec![Forward { host: port, guest: LocalIdentity::API_PORT }];
     config.disk_size = Some(4 << 30);
     config.user_data = Some(prepared.user_data.clone());
-    let files = prepared.identity.client(Role::Admin);
-    let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-    let address = format!("127.0.0.1:{port}");
-    let name = prepared.identity.server_name();
-    let client = Client::tls(&address, name, &read(&files.ca)?, &read(&files.certificate)?, &read(&files.key)?)?;
-    Ok((Machine::start(config)?, client.with_timeout(Duration::from_secs(5))))
+    let client = client_of(&prepared.identity, port)?.with_timeout(Duration::from_secs(5));
+    Ok((Machine::start(config)?, client))
 }
 
-pub(super) fn until(machine: &mut Machine, done: impl Fn() -> bool) -> Result<()> {
+/// Asking costs the node time that is being measured (a handshake and a search in the log, emulated), and the other system is not asked
+/// at all: so seldom that mostly all has happened by then.
+pub(super) const SELDOM: Pace = Pace { span: Duration::from_secs(10), limit: LIMIT };
+
+/// How something is waited for.
+#[derive(Clone, Copy)]
+pub(super) struct Pace {
+    /// Between two questions.
+    pub(super) span: Duration,
+    /// Until it is given up.
+    pub(super) limit: Duration,
+}
+
+/// Waits for something that a machine does.
+pub(super) fn until(machine: &mut Machine, pace: Pace, done: impl Fn() -> bool) -> Result<()> {
     let start = Instant::now();
     while !done() {
-        if !machine.alive() || start.elapsed() > LIMIT {
-            bail!("the node did not come so far:\n{}", machine.describe_end());
+        if !machine.alive() || start.elapsed() > pace.limit {
+            bail!("the machine did not come so far:\n{}", machine.describe_end());
         }
-        // Asking costs the node time that is being measured (a handshake and a search in the log, emulated), and the other system is not
-        // asked at all: so seldom that mostly all has happened by then.
-        thread::sleep(Duration::from_secs(10));
+        thread::sleep(pace.span);
     }
     Ok(())
 }

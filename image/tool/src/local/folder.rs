@@ -136,12 +136,7 @@ impl NodeFolder {
 
     /// A client of the node behind `port` of this machine.
     pub(crate) fn client_on(&self, port: u16) -> Result<Client> {
-        let identity = self.identity()?;
-        let files = identity.client(Role::Admin);
-        let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-        let (ca, certificate, key) = (read(&files.ca)?, read(&files.certificate)?, read(&files.key)?);
-        let address = format!("127.0.0.1:{port}");
-        Client::tls(&address, identity.server_name(), &ca, &certificate, &key).context("the node's certificates")
+        client_of(&self.identity()?, port)
     }
 
     /// Whole or not at all: written beside and renamed.
@@ -161,6 +156,14 @@ pub(crate) enum DiskState {
     Same,
     /// It belongs to an image that is no more; its blocks would not fit together.
     OtherImage,
+}
+
+/// A client, with all rights, of the node with this identity behind `port` of this machine.
+pub(crate) fn client_of(identity: &LocalIdentity, port: u16) -> Result<Client> {
+    let files = identity.client(Role::Admin);
+    let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let (ca, certificate, key) = (read(&files.ca)?, read(&files.certificate)?, read(&files.key)?);
+    Client::tls(&format!("127.0.0.1:{port}"), identity.server_name(), &ca, &certificate, &key).context("the node's certificates")
 }
 
 #[cfg(test)]

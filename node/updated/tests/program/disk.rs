@@ -1,19 +1,11 @@
 //! A disk that fails: what runs stays, nothing boots what is not whole, and a disk that is well again is enough to go on.
 
-use crate::node::{BLOCK, Node, blocks};
+use crate::node::{BLOCK, Node};
 use std::fs;
 use std::sync::atomic::Ordering;
 
 /// Of the new root's 180 blocks the first 90 are in the one that runs.
 const COPIED: u64 = 90;
-
-fn offered() -> Node {
-    let mut node = Node::new();
-    node.publish("1.1.0", &blocks(60, 180));
-    node.start();
-    node.run("refresh").expect("refreshed");
-    node
-}
 
 /// Makes the disk fail in some blocks of a partition.
 fn fails(node: &Node, how: &str, partition: &str, first: u64, count: u64) {
@@ -53,7 +45,7 @@ fn goes_on(node: &mut Node) {
 
 #[test]
 fn a_block_that_cannot_be_read_back_stops_the_update() {
-    let mut node = offered();
+    let mut node = Node::offered();
     fails(&node, "read", "ROOT-B", COPIED + 10, 1);
     refused(&mut node, "prepare", "Available", &["could not read", "disk.img", "Input/output error"]);
     let before = sent(&node);
@@ -67,7 +59,7 @@ fn a_block_that_cannot_be_read_back_stops_the_update() {
 
 #[test]
 fn blocks_that_the_disk_did_not_keep_are_found_and_fetched_again() {
-    let mut node = offered();
+    let mut node = Node::offered();
     fails(&node, "lose", "ROOT-B", COPIED + 20, 2);
     let first = format!("the first is {}", COPIED + 20);
     refused(&mut node, "prepare", "Available", &["2 blocks of the slot do not read back as they were written", &first]);
@@ -79,7 +71,7 @@ fn blocks_that_the_disk_did_not_keep_are_found_and_fetched_again() {
 
 #[test]
 fn a_write_that_fails_stops_the_update() {
-    let mut node = offered();
+    let mut node = Node::offered();
     fails(&node, "write", "ROOT-B", COPIED + 30, 1);
     refused(&mut node, "prepare", "Available", &["could not write", "disk.img", "Input/output error"]);
     is_well(&node);
@@ -89,7 +81,7 @@ fn a_write_that_fails_stops_the_update() {
 /// Linux tells of a write that failed at the next flush, once; the flush after it succeeds, and the bytes are lost.
 #[test]
 fn a_flush_that_fails_once_is_not_forgotten() {
-    let mut node = offered();
+    let mut node = Node::offered();
     fails(&node, "write", "ROOT-B", COPIED + 30, 1);
     refused(&mut node, "prepare", "Available", &["could not write"]);
     fails(&node, "lose", "ROOT-B", COPIED + 30, 1);
@@ -105,7 +97,7 @@ fn a_flush_that_fails_once_is_not_forgotten() {
 
 #[test]
 fn a_disk_that_never_flushes_takes_no_update() {
-    let mut node = offered();
+    let mut node = Node::offered();
     node.write("disk-faults", "flush 0\n");
     refused(&mut node, "prepare", "Available", &["could not flush"]);
     is_well(&node);
@@ -114,7 +106,7 @@ fn a_disk_that_never_flushes_takes_no_update() {
 
 #[test]
 fn a_tree_that_the_disk_did_not_keep_is_found() {
-    let mut node = offered();
+    let mut node = Node::offered();
     fails(&node, "lose", "VERITY-B", 0, 1);
     refused(&mut node, "prepare", "Available", &["its tree does not read back as it was written"]);
     is_well(&node);
@@ -123,7 +115,7 @@ fn a_tree_that_the_disk_did_not_keep_is_found() {
 
 #[test]
 fn a_partition_table_that_cannot_be_written_stops_the_update() {
-    let mut node = offered();
+    let mut node = Node::offered();
     node.write("disk-faults", format!("write 0 {}\n", 34 * 512));
     refused(&mut node, "prepare", "Available", &["could not write the partition table of", "Input/output error"]);
     is_well(&node);
@@ -132,7 +124,7 @@ fn a_partition_table_that_cannot_be_written_stops_the_update() {
 
 #[test]
 fn a_block_of_the_running_root_that_cannot_be_read_is_fetched() {
-    let mut node = offered();
+    let mut node = Node::offered();
     // Block 70 of what runs is block 10 of the new root.
     fails(&node, "read", "ROOT-A", 70, 1);
     goes_on(&mut node);
@@ -142,7 +134,7 @@ fn a_block_of_the_running_root_that_cannot_be_read_is_fetched() {
 
 #[test]
 fn a_slot_that_cannot_be_read_is_not_gone_back_to() {
-    let node = offered();
+    let node = Node::offered();
     node.run("prepare").expect("prepared");
     fs::copy(node.versions["1.1.0"].folder.join("ampoule.efi"), node.path("esp/EFI/Linux/ampoule_1.1.0.efi")).expect("copied");
     fails(&node, "read", "ROOT-B", 0, 1);
@@ -154,7 +146,7 @@ fn a_slot_that_cannot_be_read_is_not_gone_back_to() {
 /// A kernel image that is not what was written would leave the machine standing in its firmware.
 #[test]
 fn a_kernel_image_that_the_disk_did_not_keep_does_not_boot() {
-    let mut node = offered();
+    let mut node = Node::offered();
     node.run("prepare").expect("prepared");
     node.write("esp-damage", "");
     refused(&mut node, "activate", "Staged", &["does not read back from the boot partition as it was written"]);
@@ -166,7 +158,7 @@ fn a_kernel_image_that_the_disk_did_not_keep_does_not_boot() {
 /// A boot partition that takes no new file: what was to boot next does not, and nothing else changes.
 #[test]
 fn a_boot_partition_that_cannot_be_written_stops_the_update() {
-    let mut node = offered();
+    let mut node = Node::offered();
     node.run("prepare").expect("prepared");
     // In the place of the file under whose name the image would be written.
     fs::create_dir_all(node.path("esp/EFI/ampoule/next.part/in-the-way")).expect("a folder");

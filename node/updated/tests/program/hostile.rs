@@ -8,17 +8,9 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 
-fn offered() -> Node {
-    let mut node = Node::new();
-    node.publish("1.1.0", &blocks(60, 180));
-    node.start();
-    node.run("refresh").expect("refreshed");
-    node
-}
-
 #[test]
 fn a_wrong_block_is_named_and_never_written() {
-    let node = offered();
+    let node = Node::offered();
     // A block that the running root does not have.
     node.web.lie.store(170, Ordering::SeqCst);
     let said = node.run("prepare").expect_err("refused");
@@ -34,7 +26,7 @@ fn a_wrong_block_is_named_and_never_written() {
 
 #[test]
 fn a_disk_that_ends_too_early_is_an_error_that_names_it() {
-    let mut node = offered();
+    let mut node = Node::offered();
     node.kill();
     let disk = fs::OpenOptions::new().write(true).open(node.path("disk.img")).expect("a disk");
     let start = ampoule_layout::gpt::entries(&fs::read(node.path("disk.img")).expect("a disk"), 512).expect("a table");
@@ -49,7 +41,7 @@ fn a_disk_that_ends_too_early_is_an_error_that_names_it() {
 
 #[test]
 fn a_boot_partition_without_room_is_refused_before_a_byte_is_written() {
-    let node = offered();
+    let node = Node::offered();
     // A new image, and the copy under which it gets its name when it is good.
     node.write("esp-free", "20000");
     let said = node.run("prepare").expect_err("refused");
@@ -91,7 +83,7 @@ fn without_trust_or_address_it_is_said_what_is_missing() {
 
 #[test]
 fn what_is_on_the_disk_of_data_is_proved_again_before_it_boots() {
-    let node = offered();
+    let node = Node::offered();
     node.run("prepare").expect("prepared");
     let path = node.path("var/lib/ampoule/updated/staged/image.efi");
     let mut bytes = fs::read(&path).expect("an image");
@@ -103,7 +95,7 @@ fn what_is_on_the_disk_of_data_is_proved_again_before_it_boots() {
 
 #[test]
 fn a_damaged_slot_is_not_gone_back_to() {
-    let node = offered();
+    let node = Node::offered();
     assert_eq!(node.command("rollback")["refused"]["code"], "not-found");
     // Somebody put an image on the boot partition whose slot is empty.
     fs::copy(node.versions["1.1.0"].folder.join("ampoule.efi"), node.path("esp/EFI/Linux/ampoule_1.1.0.efi")).expect("copied");

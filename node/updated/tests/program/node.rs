@@ -65,6 +65,15 @@ impl Node {
         Self::with(&blocks(0, 150))
     }
 
+    /// One that runs and to which 1.1.0 is offered, half of which it has.
+    pub(crate) fn offered() -> Self {
+        let mut node = Self::new();
+        node.publish("1.1.0", &blocks(60, 180));
+        node.start();
+        node.run("refresh").expect("refreshed");
+        node
+    }
+
     pub(crate) fn with(running: &[u8]) -> Self {
         let root = tempfile::tempdir().expect("a folder");
         let keys = NewKeys { root_keys: 1, root_threshold: 1, expires: now().plus(1 << 26) };
