@@ -14,20 +14,12 @@ pub fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
     };
-    read_all(file, most).map(Some)
-}
-
-/// All that comes from `source`, if that is at most `most` bytes.
-///
-/// # Errors
-/// [`io::ErrorKind::FileTooLarge`] if more comes; the source's.
-pub fn read_all(source: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    source.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {most} bytes")));
     }
-    Ok(bytes)
+    Ok(Some(bytes))
 }
 
 /// Writes a file so that whoever reads sees the old content or the new, never a part. What is there stays if this fails.

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// Who makes generations of another form.
 const AUTHOR: &str = "node";
 /// Earlier forms that a generation is prepared for, the nearest first: those of about a year.
-const MOST_EARLIER: u32 = 16;
+const MOST_EARLIER: usize = 16;
 /// Most bytes of settings for earlier forms in one generation, a quarter of what one may have.
 const MOST_EARLIER_BYTES: usize = 1024 * 1024;
 /// Rounds of leaving out what does not fit together. One mends nearly all; each costs a look at everything.
@@ -85,9 +85,13 @@ pub(crate) fn carried(steps: &Steps, generation: &Generation) -> Option<Carried>
 }
 
 fn content(generation: &Generation) -> Content {
+    content_of(generation.chosen.clone(), &generation.generated, aside(&generation.form))
+}
+
+fn content_of(chosen: Value, generated: &Values, aside: Kept) -> Content {
     let document = |made| serde_json::to_value(made).unwrap_or_default();
-    let generated = generation.generated.iter().map(|(key, made)| (key.clone(), document(made))).collect();
-    Content { chosen: generation.chosen.clone(), generated, aside: aside(&generation.form) }
+    let generated = generated.iter().map(|(key, made)| (key.clone(), document(made))).collect();
+    Content { chosen, generated, aside }
 }
 
 fn aside(form: &Form) -> Kept {
@@ -219,9 +223,7 @@ fn documents(problems: &[Problem]) -> Vec<Value> {
 
 /// The form of settings of this image, as a generation keeps it; with what images before need once this one has proven good.
 pub(crate) fn form(steps: &Steps, chosen: &Fragment, kept: &Values, aside: &Kept, problems: &[Problem], is_proven: bool) -> Form {
-    let document_of = |made| serde_json::to_value(made).unwrap_or_default();
-    let generated = kept.iter().map(|(key, made)| (key.clone(), document_of(made))).collect();
-    let content = Content { chosen: chosen.to_json(), generated, aside: aside.clone() };
+    let content = content_of(chosen.to_json(), kept, aside.clone());
     let earlier = if is_proven { earlier(steps, &content) } else { BTreeMap::new() };
     Form { number: steps.form(), aside: document(aside), earlier, problems: documents(problems) }
 }
@@ -229,7 +231,7 @@ pub(crate) fn form(steps: &Steps, chosen: &Fragment, kept: &Values, aside: &Kept
 /// The same settings for images before.
 fn earlier(steps: &Steps, content: &Content) -> BTreeMap<u32, Value> {
     let mut bytes = 0;
-    let forms = (0..steps.form()).rev().take(usize::try_from(MOST_EARLIER).unwrap_or(usize::MAX));
+    let forms = (0..steps.form()).rev().take(MOST_EARLIER);
     let carried = forms.filter_map(|form| Some((form, serde_json::to_value(Carried::from(steps.down(content.clone(), form).ok()?)).ok()?)));
     carried
         .take_while(|(_, document)| {

@@ -66,11 +66,11 @@ pub(crate) async fn bring_up(
     let mounts = ground.engine.prepare_snapshot(name, &image.chain_id()?, ids).await?;
     ground.quota.give_layer(&mounts, isolation)?;
     let user = prepare_rootfs(ground, workload, &image, &mounts, isolation, selinux).await?;
-    let files = write_files(ground, name, &folder, &attachment).await?;
+    let files = write_files(ground, name, &folder, &attachment)?;
     if let Some(owner) = owner {
         files.values().try_for_each(|path| selinux::label(path, &file_label(owner)))?;
     }
-    let defaults = oci_defaults(ground, name).await?;
+    let defaults = oci_defaults(ground, name)?;
     let inputs = Inputs {
         name,
         workload,
@@ -112,7 +112,7 @@ fn labelled(mut mounts: Vec<Mount>, owner: Option<Isolation>) -> Vec<Mount> {
 }
 
 /// What every workload has; read at each start, so a change is there for the next one that starts.
-async fn oci_defaults(ground: &Ground, name: &str) -> Result<OciDefaults, HostError> {
+fn oci_defaults(ground: &Ground, name: &str) -> Result<OciDefaults, HostError> {
     let path = &ground.options.oci_defaults;
     let Some(text) = files::read_bounded(path, MAX_OCI_DEFAULTS_BYTES)? else { return Ok(OciDefaults::default()) };
     let defaults: OciDefaults = files::parse_secret(path, &text)?;
@@ -171,12 +171,7 @@ async fn prepare_rootfs(
 }
 
 /// Writes the files about names that every container expects.
-async fn write_files(
-    ground: &Ground,
-    name: &str,
-    folder: &Path,
-    attachment: &Attachment,
-) -> Result<BTreeMap<&'static str, PathBuf>, HostError> {
+fn write_files(ground: &Ground, name: &str, folder: &Path, attachment: &Attachment) -> Result<BTreeMap<&'static str, PathBuf>, HostError> {
     let resolver = files::read_bounded(&ground.options.resolver, MAX_RESOLVER_BYTES)?.unwrap_or_default();
     let hosts = format!("127.0.0.1 localhost\n::1 localhost\n{} {name}\n", attachment.address);
     let content = [

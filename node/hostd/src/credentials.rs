@@ -39,7 +39,7 @@ impl fmt::Debug for Credentials {
 
 impl Credentials {
     /// Reads the file; no file means no credentials.
-    pub(crate) async fn read(path: &Path) -> Result<Self, HostError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, HostError> {
         let Some(text) = files::read_bounded(path, MAX_BYTES)? else {
             return Ok(Self::default());
         };

@@ -88,7 +88,7 @@ async fn prepare(options: &Options, wanted: &Workloads, board: Board, quota: Arc
     let published: BTreeMap<_, _> = enabled.map(|(name, workload)| (name.clone(), workload.publish.clone())).collect();
     // The engine is still starting at this time of a boot.
     let (engine, network) = tokio::join!(Engine::connect(&options.containerd), Network::start(&options.run, published));
-    let register = Register::open(&options.isolations, &engine.container_isolations().await?).await?;
+    let register = Register::open(&options.isolations, &engine.container_isolations().await?)?;
     let network = network?;
     Ok(Ground::new(options.clone(), engine, network, register, quota, board))
 }

@@ -29,7 +29,7 @@ struct State {
 impl Register {
     /// Reads what is kept at `path`, and takes over what containers of an earlier life have. A file that is damaged is as good as none:
     /// volumes get the label of their owner's new number when it starts.
-    pub(crate) async fn open(path: &Path, running: &BTreeMap<String, Isolation>) -> Result<Self, HostError> {
+    pub(crate) fn open(path: &Path, running: &BTreeMap<String, Isolation>) -> Result<Self, HostError> {
         let text = files::read_bounded(path, MAX_ISOLATIONS_BYTES).unwrap_or_else(|error| {
             log::warn!("{error}; numbers are given anew");
             None
@@ -87,13 +87,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("ampoule/isolations.json");
         let none = BTreeMap::new();
-        let first = Register::open(&path, &none).await.expect("opens");
+        let first = Register::open(&path, &none).expect("opens");
         let (a, b) = (first.assign("a").expect("room"), first.assign("b").expect("room"));
         assert_ne!(a, b);
-        let again = Register::open(&path, &none).await.expect("opens");
+        let again = Register::open(&path, &none).expect("opens");
         assert_eq!((again.assign("b").expect("room"), again.assign("a").expect("room")), (b, a));
         std::fs::write(&path, "{\"a\":").expect("damaged");
-        let damaged = Register::open(&path, &BTreeMap::from([("b".to_owned(), b)])).await.expect("opens");
+        let damaged = Register::open(&path, &BTreeMap::from([("b".to_owned(), b)])).expect("opens");
         assert_eq!(damaged.assign("b").expect("room"), b, "it runs with it");
         assert_ne!(damaged.assign("c").expect("room"), b);
     }

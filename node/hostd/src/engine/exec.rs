@@ -2,19 +2,14 @@
 
 use std::path::Path;
 
-use containerd_client::services::v1::{
-    DeleteProcessRequest, ExecProcessRequest, GetContainerRequest, KillRequest, StartRequest, WaitRequest,
-};
+use containerd_client::services::v1::{DeleteProcessRequest, ExecProcessRequest, GetContainerRequest, KillRequest};
 use prost_types::Any;
 use serde_json::{Value, json};
-use tonic::Code;
 
-use super::{Engine, failed, request, tasks::Exit, tasks::RETRY_PAUSE};
+use super::{Engine, failed, request, tasks::Exit};
 use crate::error::{HostError, ignore_missing};
 
 const PROCESS_TYPE: &str = "types.containerd.io/opencontainers/runtime-spec/1/Process";
-/// Reported when a process vanished without anyone hearing its exit code.
-const UNKNOWN_EXIT: u32 = 255;
 
 /// A process beside the container's own.
 #[derive(Clone, Copy)]
@@ -40,28 +35,18 @@ impl Engine {
             ..Default::default()
         };
         self.client.tasks().exec(request(wanted)).await.map_err(failed("prepare the command"))?;
-        let start = StartRequest { container_id: exec.container.to_owned(), exec_id: exec.id.to_owned() };
-        self.client.tasks().start(request(start)).await.map(drop).map_err(failed("start the command"))
+        self.start_process(exec.container, exec.id, "start the command").await.map(drop)
     }
 
     /// Waits until it has ended.
     pub(crate) async fn wait_exec(&self, exec: Exec<'_>) -> Exit {
-        loop {
-            let wanted = WaitRequest { container_id: exec.container.to_owned(), exec_id: exec.id.to_owned() };
-            match self.client.tasks().wait(request(wanted)).await {
-                Ok(answer) => return Exit { code: answer.into_inner().exit_status },
-                Err(status) if status.code() == Code::NotFound => return Exit { code: UNKNOWN_EXIT },
-                Err(status) => log::debug!("waiting for {} in {}: {}", exec.id, exec.container, status.message()),
-            }
-            tokio::time::sleep(RETRY_PAUSE).await;
-        }
+        self.wait_process(exec.container, exec.id).await
     }
 
     /// Sends it a signal. Processes that it started are not reached.
     pub(crate) async fn kill_exec(&self, exec: Exec<'_>, signal: u32) -> Result<(), HostError> {
         let wanted = KillRequest { container_id: exec.container.to_owned(), exec_id: exec.id.to_owned(), signal, all: false };
-        let answer = self.client.tasks().kill(request(wanted)).await;
-        ignore_missing(answer.map(drop).map_err(failed("end the command")))
+        self.kill_process(wanted, "end the command").await
     }
 
     /// Forgets it after its end, when all that it said is in the FIFO.

@@ -52,7 +52,7 @@ impl Engine {
             destination: Some(to_any(&destination(reference))),
             options: Some(TransferOptions { progress_stream: progress_id }),
         };
-        let credentials = Credentials::read(&options.credentials).await?;
+        let credentials = Credentials::read(&options.credentials)?;
         let answering = answer_auth(auth, &credentials, reference);
         let outcome = tokio::select! {
             outcome = self.transfer(transfer) => outcome,

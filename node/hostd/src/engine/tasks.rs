@@ -14,9 +14,11 @@ use super::{Engine, failed, request};
 use crate::error::{HostError, ignore_missing};
 
 /// Between tries to hear of a task while containerd is away.
-pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(300);
+const RETRY_PAUSE: Duration = Duration::from_millis(300);
 /// Reported when a task vanished without anyone hearing its exit code.
 const UNKNOWN_EXIT: u32 = 255;
+/// How containerd calls a container's own process, beside those that were started in it later.
+const OWN: &str = "";
 
 /// containerd's `api/types/runc/options/oci.proto`, message `containerd.runc.v1.Options`: of it, what is used.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -55,7 +57,7 @@ pub(crate) struct Exit {
 impl Engine {
     /// Looks what the container's process is doing.
     pub(crate) async fn task(&self, name: &str) -> Result<TaskState, HostError> {
-        let wanted = GetRequest { container_id: name.to_owned(), exec_id: String::new() };
+        let wanted = GetRequest { container_id: name.to_owned(), exec_id: OWN.to_owned() };
         let process = match self.client.tasks().get(request(wanted)).await.map_err(failed("look up the process")) {
             Ok(answer) => answer.into_inner().process,
             Err(error) if error.is_missing() => None,
@@ -85,15 +87,23 @@ impl Engine {
         };
         let made = self.client.tasks().create(request(create)).await;
         made.map_err(failed("create the container's process"))?;
-        let start = StartRequest { container_id: name.to_owned(), exec_id: String::new() };
-        let started = self.client.tasks().start(request(start)).await;
-        Ok(started.map_err(failed("start the container's process"))?.into_inner().pid)
+        self.start_process(name, OWN, "start the container's process").await
+    }
+
+    /// Lets a process run that was made; gives its number.
+    pub(super) async fn start_process(&self, container: &str, process: &str, action: &'static str) -> Result<u32, HostError> {
+        let start = StartRequest { container_id: container.to_owned(), exec_id: process.to_owned() };
+        Ok(self.client.tasks().start(request(start)).await.map_err(failed(action))?.into_inner().pid)
     }
 
     /// Waits until the container's process has ended, over restarts of containerd too.
     pub(crate) async fn wait_task(&self, name: &str) -> Exit {
+        self.wait_process(name, OWN).await
+    }
+
+    pub(super) async fn wait_process(&self, container: &str, process: &str) -> Exit {
         loop {
-            let wanted = WaitRequest { container_id: name.to_owned(), exec_id: String::new() };
+            let wanted = WaitRequest { container_id: container.to_owned(), exec_id: process.to_owned() };
             match self.client.tasks().wait(request(wanted)).await {
                 Ok(answer) => {
                     return Exit { code: answer.into_inner().exit_status };
@@ -101,7 +111,7 @@ impl Engine {
                 Err(status) if status.code() == Code::NotFound => {
                     return Exit { code: UNKNOWN_EXIT };
                 }
-                Err(status) => log::debug!("waiting for {name}: {}", status.message()),
+                Err(status) => log::debug!("waiting for {container} {process}: {}", status.message()),
             }
             tokio::time::sleep(RETRY_PAUSE).await;
         }
@@ -109,9 +119,13 @@ impl Engine {
 
     /// Sends a signal to the container's first process, or to all of them.
     pub(crate) async fn kill_task(&self, name: &str, signal: u32, all: bool) -> Result<(), HostError> {
-        let wanted = KillRequest { container_id: name.to_owned(), signal, all, ..Default::default() };
+        let wanted = KillRequest { container_id: name.to_owned(), exec_id: OWN.to_owned(), signal, all };
+        self.kill_process(wanted, "signal the container").await
+    }
+
+    pub(super) async fn kill_process(&self, wanted: KillRequest, action: &'static str) -> Result<(), HostError> {
         let answer = self.client.tasks().kill(request(wanted)).await;
-        ignore_missing(answer.map(drop).map_err(failed("signal the container")))
+        ignore_missing(answer.map(drop).map_err(failed(action)))
     }
 
     /// Forgets a process that has ended.

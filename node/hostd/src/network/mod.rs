@@ -61,7 +61,7 @@ impl Network {
         let links = links::Links::open()?;
         links.ensure_bridge(BRIDGE, SUBNET.gateway, SUBNET.prefix).await?;
         set_sysctl("net/ipv4/ip_forward", "1")?;
-        let leases = read_leases(&run.join(LEASES_FILE)).await?;
+        let leases = read_leases(&run.join(LEASES_FILE))?;
         let mut state = State { leases, published, applied: None };
         state.apply()?;
         Ok(Self { run: run.to_owned(), links, state: Mutex::new(state) })
@@ -153,7 +153,7 @@ impl State {
     }
 }
 
-async fn read_leases(path: &Path) -> Result<Leases, HostError> {
+fn read_leases(path: &Path) -> Result<Leases, HostError> {
     let Some(text) = files::read_bounded(path, MAX_LEASES_BYTES)? else {
         return Ok(Leases::default());
     };
