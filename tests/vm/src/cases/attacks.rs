@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ampoule_api_types::v1::{LogRecord, ServiceState};
+use ampoule_api_types::v1::ServiceState;
 use anyhow::{Result, ensure};
 
 use crate::{
@@ -95,16 +95,8 @@ fn a_service_that_never_gets_ready(context: &Context) -> Result<()> {
 /// Waits for the last line of an attack; the probe's lines, none of which may be a failure.
 pub(super) fn report_of(node: &mut Node, attack: &str) -> Result<Vec<String>> {
     let last = format!("PROBE {attack} done");
-    let lines = node.eventually("the probe is done", within(240), |node| {
-        let lines = node.log_of("probe")?;
-        ensure!(lines.iter().any(|line| line.text == last), "it said: {}", said(&lines));
-        Ok(lines)
-    })?;
-    let failures: BTreeSet<&str> = lines.iter().map(|line| line.text.as_str()).filter(|text| text.contains("FAILED")).collect();
+    let lines = node.says("probe", &last, within(240))?;
+    let failures: BTreeSet<&str> = lines.iter().map(String::as_str).filter(|text| text.contains("FAILED")).collect();
     ensure!(failures.is_empty(), "{failures:#?}");
-    Ok(lines.into_iter().map(|line| line.text).collect())
-}
-
-fn said(lines: &[LogRecord]) -> String {
-    lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join(" / ")
+    Ok(lines)
 }

@@ -93,11 +93,7 @@ fn each_program_runs_in_its_own_domain(context: &Context) -> Result<()> {
 fn a_spec_gets_no_other_domain(context: &Context) -> Result<()> {
     let mut node = context.node_with_probe()?.with_settings("motd = \"probe-engine\"").start()?;
     node.boots()?;
-    let lines = node.eventually("the engine is done", within(180), |node| {
-        let lines: Vec<String> = node.log_of("probe-engine")?.into_iter().map(|line| line.text).collect();
-        ensure!(lines.iter().any(|line| line == "PROBE engine done"), "{lines:#?}");
-        Ok(lines)
-    })?;
+    let lines = node.says("probe-engine", "PROBE engine done", within(180))?;
     let end = |domain: &str| lines.iter().find_map(|line| line.strip_prefix(&format!("PROBE asked for {domain}: "))).unwrap_or_default();
     let known = end("container_t");
     ensure!(known.starts_with("started: INSIDE system_u:system_r:container_t:s0:c1000,c1001"), "its own kind proves nothing: {lines:#?}");

@@ -132,11 +132,8 @@ pub(super) fn start(context: &Context, registry: &Registry, settings: &str) -> R
 
 /// Waits for a line of a workload; all its lines.
 pub(super) fn says(node: &mut Node, name: &str, text: &str, seconds: u64) -> Result<Vec<String>> {
-    node.eventually(&format!("{name} says {text}"), within(seconds), |node| {
-        let lines: Vec<String> = node.log_of(&format!("workload/{name}"))?.into_iter().map(|line| line.text).collect();
-        ensure!(lines.iter().any(|line| line == text), "it said {lines:#?} {:?}", node.workload(name)?.message);
-        Ok(lines)
-    })
+    let said = node.says(&format!("workload/{name}"), text, within(seconds));
+    said.with_context(|| format!("{name}: {:?}", node.workload(name).map(|workload| workload.message)))
 }
 
 /// Every attempt by its name, with its end; kept beside the console for the reader.

@@ -102,11 +102,7 @@ fn checkers_of_others(context: &Context) -> Result<()> {
     node.boots()?;
     for name in ["default", "widest"] {
         node.runs(name)?;
-        let lines = node.eventually(&format!("the checkers in {name} have ended"), within(600), |node| {
-            let lines: Vec<String> = node.log_of(&format!("workload/{name}"))?.into_iter().map(|line| line.text).collect();
-            ensure!(lines.iter().any(|line| line == "CHECKED"), "{:?}", lines.last());
-            Ok(lines)
-        })?;
+        let lines = node.says(&format!("workload/{name}"), "CHECKED", within(600))?;
         std::fs::write(context.folder().join(name), lines.join("\n"))?;
         for word in ["Hardening index", "CVE-2017-5754"] {
             ensure!(lines.iter().any(|line| line.contains(word)), "{name}: no {word}");

@@ -136,6 +136,15 @@ impl Node {
         lines.map(|line| Ok(serde_json::from_str(&line?)?)).collect()
     }
 
+    /// Waits until a source of the log says `text`; all its lines.
+    pub(crate) fn says(&mut self, source: &str, text: &str, limit: Duration) -> Result<Vec<String>> {
+        self.eventually(&format!("{source} says {text}"), limit, |node| {
+            let lines: Vec<String> = node.log_of(source)?.into_iter().map(|line| line.text).collect();
+            ensure!(lines.iter().any(|line| line == text), "it said {lines:#?}");
+            Ok(lines)
+        })
+    }
+
     /// Everything the console has shown since the first start.
     pub(crate) fn console(&self) -> String {
         self.machine.serial()
