@@ -12,9 +12,6 @@ const ROOT: &str = "/sys/fs/cgroup";
 /// Controllers handed to services and containers.
 const CONTROLLERS: &str = "+cpu +cpuset +io +memory +pids";
 
-/// What the kernel gives a group by itself (`CGROUP_WEIGHT_DFL`, include/linux/cgroup.h).
-const DEFAULT_WEIGHT: u16 = 100;
-
 /// Makes the group of all services and turns the controllers on.
 pub(crate) fn make_tree() {
     note("Control-group controllers", fs::write(format!("{ROOT}/cgroup.subtree_control"), CONTROLLERS));
@@ -32,7 +29,10 @@ pub(crate) fn prepare(name: &str, file: &ServiceFile) -> io::Result<OwnedFd> {
     fs::create_dir_all(&group)?;
     let memory = limits.memory.map_or("max".to_owned(), |m| m.0.to_string());
     fs::write(group.join("memory.max"), memory)?;
-    fs::write(group.join("cpu.weight"), limits.cpu_weight.unwrap_or(DEFAULT_WEIGHT).to_string())?;
+    // The others have what the kernel gives a new group.
+    if let Some(weight) = limits.cpu_weight {
+        fs::write(group.join("cpu.weight"), weight.to_string())?;
+    }
     fs::write(group.join("pids.max"), limits.pids.map_or("max".to_owned(), |p| p.to_string()))?;
     // A service over its memory dies whole, so that it is started whole; not so one whose children shall outlive it.
     let dies_whole = file.stop.kill == Kill::Cgroup;
