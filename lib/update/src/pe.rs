@@ -3,8 +3,8 @@
 //! A kernel image that firmware refuses is worse than one that panics: the boot loader has chosen it by then, gives up, and the machine stands in its firmware, where nobody counts
 //! tries. So such an image is never made the next to boot.
 
-/// `IMAGE_FILE_MACHINE_AMD64`, `IMAGE_FILE_MACHINE_ARM64`.
-const MACHINES: [u16; 2] = [0x8664, 0xaa64];
+use ampoule_layout::Architecture;
+
 /// PE32+.
 const MAGIC: u16 = 0x20b;
 /// `IMAGE_SUBSYSTEM_EFI_APPLICATION`
@@ -14,14 +14,53 @@ const FIXED: usize = 112;
 const DIRECTORY: usize = 8;
 const MAX_DIRECTORIES: usize = 16;
 /// Bytes of a section's header.
-const SECTION: usize = 40;
-/// Most sections that are taken.
+pub(crate) const SECTION: usize = 40;
+/// Most sections that are taken; systemd's images have about ten.
 const MAX_SECTIONS: usize = 96;
+/// Farthest place of the PE header.
+const MAX_HEADER: usize = 64 * 1024;
 
 /// Why firmware would not start it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("firmware would not start it: {0}")]
 pub struct NotAProgram(pub &'static str);
+
+/// A PE file as far as its table of sections.
+pub(crate) struct Headers<'a> {
+    /// Machine that it runs on.
+    pub(crate) architecture: Architecture,
+    /// The optional header.
+    optional: &'a [u8],
+    /// Headers of its sections, of [`SECTION`] bytes each.
+    pub(crate) sections: &'a [u8],
+    /// Where these end in the file.
+    end: usize,
+}
+
+/// Reads the headers.
+///
+/// # Errors
+/// They are none, are cut off, or those of another machine than ours.
+pub(crate) fn headers(bytes: &[u8]) -> Result<Headers<'_>, NotAProgram> {
+    if bytes.get(..2) != Some(b"MZ") {
+        return Err(NotAProgram("it does not begin with MZ"));
+    }
+    let at = number(bytes, 0x3c, 4)?;
+    let header = bytes.get(at..).filter(|header| at <= MAX_HEADER && header.get(..4) == Some(b"PE\0\0"));
+    let header = header.ok_or(NotAProgram("no PE signature"))?;
+    let architecture = match number(header, 4, 2)? {
+        0x8664 => Architecture::X86_64,
+        0xaa64 => Architecture::Aarch64,
+        _ => return Err(NotAProgram("it is for another machine")),
+    };
+    let (count, table) = (number(header, 6, 2)?, 24 + number(header, 20, 2)?);
+    if count > MAX_SECTIONS {
+        return Err(NotAProgram("its table of sections has more than 96"));
+    }
+    let end = table + count * SECTION;
+    let sections = header.get(table..end).ok_or(NotAProgram("its table of sections is cut off"))?;
+    Ok(Headers { architecture, optional: &header[24..table], sections, end: at + end })
+}
 
 /// Whether firmware loads it.
 ///
@@ -29,30 +68,22 @@ pub struct NotAProgram(pub &'static str);
 /// The first thing that firmware would stumble over.
 pub fn check(bytes: &[u8]) -> Result<(), NotAProgram> {
     let wrong = |reason| Err(NotAProgram(reason));
-    if bytes.get(..2) != Some(b"MZ") {
-        return wrong("it does not begin with MZ");
-    }
-    let at = number(bytes, 0x3c, 4)?;
-    let Some(header) = bytes.get(at..).filter(|header| header.get(..4) == Some(b"PE\0\0")) else { return wrong("no PE signature") };
-    if !MACHINES.iter().any(|machine| number(header, 4, 2) == Ok(usize::from(*machine))) {
-        return wrong("it is for another machine");
-    }
-    let (sections, optional) = (number(header, 6, 2)?, number(header, 20, 2)?);
-    let Some(fixed) = header.get(24..24 + FIXED.max(optional)) else { return wrong("its headers are cut off") };
-    if number(fixed, 0, 2)? != usize::from(MAGIC) {
+    let Headers { optional, sections, end, .. } = headers(bytes)?;
+    if number(optional, 0, 2)? != usize::from(MAGIC) {
         return wrong("its optional header is of another kind");
     }
-    if number(fixed, 68, 2)? != usize::from(APPLICATION) {
+    if number(optional, 68, 2)? != usize::from(APPLICATION) {
         return wrong("it is no EFI application");
     }
-    let directories = number(fixed, 108, 4)?;
-    if directories > MAX_DIRECTORIES || optional != FIXED + directories * DIRECTORY {
+    let directories = number(optional, 108, 4)?;
+    if directories > MAX_DIRECTORIES || optional.len() != FIXED + directories * DIRECTORY {
         return wrong("its directories do not fit its optional header");
     }
-    let table = header.get(24 + optional..24 + optional + sections.min(MAX_SECTIONS) * SECTION);
-    let (Some(table), 1..=MAX_SECTIONS) = (table, sections) else { return wrong("its table of sections is cut off") };
-    let layout = Layout { image: number(fixed, 56, 4)?, headers: number(fixed, 60, 4)?, entry: number(fixed, 16, 4)?, file: bytes.len() };
-    layout.check(at + 24 + optional + table.len(), table)
+    if sections.is_empty() {
+        return wrong("its table of sections is empty");
+    }
+    let (image, headers) = (number(optional, 56, 4)?, number(optional, 60, 4)?);
+    Layout { image, headers, entry: number(optional, 16, 4)?, file: bytes.len() }.check(end, sections)
 }
 
 /// Sizes in bytes, as the headers have them.
@@ -93,7 +124,7 @@ impl Layout {
 }
 
 /// A number of at most four bytes, least significant first.
-fn number(bytes: &[u8], at: usize, length: usize) -> Result<usize, NotAProgram> {
+pub(crate) fn number(bytes: &[u8], at: usize, length: usize) -> Result<usize, NotAProgram> {
     let field = bytes.get(at..at.saturating_add(length)).ok_or(NotAProgram("it is cut off"))?;
     Ok(field.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
 }

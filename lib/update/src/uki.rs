@@ -6,16 +6,12 @@ use std::ops::Range;
 
 use ampoule_layout::{Architecture, RootHash, TableError, VerityTable};
 
-use crate::pe::{self, NotAProgram};
+use crate::pe::{self, Headers, NotAProgram};
 
-/// Most sections of an image; systemd's have about ten.
-const MAX_SECTIONS: usize = 96;
 /// Longest command line, in bytes: COMMAND_LINE_SIZE on x86, Linux 6.12.
 const MAX_CMDLINE: usize = 2048;
 /// Longest os-release, in bytes.
 const MAX_OSRELEASE: usize = 16 * 1024;
-/// Farthest place of the PE header.
-const MAX_HEADER: usize = 64 * 1024;
 
 const CMDLINE: &[u8; 8] = b".cmdline";
 const OSREL: &[u8; 8] = b".osrel\0\0";
@@ -66,7 +62,7 @@ impl<'a> Uki<'a> {
     /// # Errors
     /// [`UkiError`]; whatever the bytes are, the time is that of reading 96 sections.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, UkiError> {
-        let (architecture, sections) = table(bytes)?;
+        let Headers { architecture, sections, .. } = table(bytes)?;
         let find = |name| find(bytes, sections, name);
         if find(LINUX)?.is_empty() {
             return Err(UkiError::Section { section: ".linux", reason: "it is empty" });
@@ -116,31 +112,11 @@ pub fn starts(bytes: &[u8]) -> Result<(), UkiError> {
 /// # Errors
 /// The bytes are no unified kernel image.
 pub fn kernel(bytes: &[u8]) -> Result<Range<usize>, UkiError> {
-    let (_, sections) = table(bytes)?;
-    place(bytes, sections, LINUX)
+    place(bytes, table(bytes)?.sections, LINUX)
 }
 
-/// The machine and the headers of the sections.
-fn table(bytes: &[u8]) -> Result<(Architecture, &[u8]), UkiError> {
-    if bytes.get(..2) != Some(b"MZ") {
-        return Err(UkiError::Pe("it does not begin with MZ"));
-    }
-    let at = u32_at(bytes, 0x3c)? as usize;
-    let header = bytes.get(at..).filter(|_| at <= MAX_HEADER).ok_or(UkiError::Pe("its header lies outside"))?;
-    if header.get(..4) != Some(b"PE\0\0") {
-        return Err(UkiError::Pe("no PE signature"));
-    }
-    let architecture = match u16_at(header, 4)? {
-        0x8664 => Architecture::X86_64,
-        0xaa64 => Architecture::Aarch64,
-        _ => return Err(UkiError::Pe("it is for another machine")),
-    };
-    let (count, optional) = (usize::from(u16_at(header, 6)?), usize::from(u16_at(header, 20)?));
-    if count > MAX_SECTIONS {
-        return Err(UkiError::Pe("more than 96 sections"));
-    }
-    let sections = header.get(24 + optional..24 + optional + count * 40);
-    Ok((architecture, sections.ok_or(UkiError::Pe("its table of sections is cut off"))?))
+fn table(bytes: &[u8]) -> Result<Headers<'_>, UkiError> {
+    pe::headers(bytes).map_err(|error| UkiError::Pe(error.0))
 }
 
 /// The bytes of the one section with this name.
@@ -152,14 +128,15 @@ fn find<'a>(bytes: &'a [u8], sections: &[u8], name: &'static [u8; 8]) -> Result<
 fn place(bytes: &[u8], sections: &[u8], name: &'static [u8; 8]) -> Result<Range<usize>, UkiError> {
     let printed = std::str::from_utf8(name).unwrap_or_default().trim_end_matches('\0');
     let wrong = |reason| UkiError::Section { section: printed, reason };
-    let mut found = sections.chunks_exact(40).filter(|section| &section[..8] == name);
+    let mut found = sections.chunks_exact(pe::SECTION).filter(|section| &section[..8] == name);
     let section = found.next().ok_or(wrong("it is missing"))?;
     if found.next().is_some() {
         return Err(wrong("it is there twice"));
     }
     // The file may hold more than the section (padding) or less (zeros at its end).
-    let (virtual_size, raw_size, at) = (u32_at(section, 8)?, u32_at(section, 16)?, u32_at(section, 20)? as usize);
-    let length = virtual_size.min(raw_size) as usize;
+    let field = |at| pe::number(section, at, 4).map_err(|error| UkiError::Pe(error.0));
+    let (virtual_size, raw_size, at) = (field(8)?, field(16)?, field(20)?);
+    let length = virtual_size.min(raw_size);
     at.checked_add(length).filter(|end| *end <= bytes.len()).map(|end| at..end).ok_or(wrong("it lies outside of the file"))
 }
 
@@ -174,16 +151,6 @@ fn text<'a>(bytes: &'a [u8], section: &'static str, longest: usize) -> Result<&'
         true => Err(wrong("there is a zero in it")),
         false => Ok(text),
     }
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Result<u16, UkiError> {
-    let field = bytes.get(at..at + 2).and_then(|field| field.try_into().ok());
-    field.map(u16::from_le_bytes).ok_or(UkiError::Pe("it is cut off"))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Result<u32, UkiError> {
-    let field = bytes.get(at..at + 4).and_then(|field| field.try_into().ok());
-    field.map(u32::from_le_bytes).ok_or(UkiError::Pe("it is cut off"))
 }
 
 #[cfg(test)]
