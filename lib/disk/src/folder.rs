@@ -182,24 +182,19 @@ impl Folder {
     }
 
     /// Renames a file, also into another folder and over another file; durable then. A power cut in between may leave a FAT file system with neither name, so a
-    /// file that must not be lost is copied instead.
+    /// file that must not be lost is copied instead. It never leaves both: two names of the same clusters, of which to fill one anew would spoil the other.
     ///
     /// # Errors
     /// The kernel's reason.
     pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        // Kept open until all is durable: a file that is replaced gives its clusters back when nobody has it any more, and its name must not lead to them then.
         let (file, replaced) = (self.open(from, OFlags::RDONLY)?, self.open(to, OFlags::RDONLY).ok());
         renameat(&self.0, from, &self.0, to)?;
-        // An entry of a folder gets its content when the file is written. One that was there changes at once; of a new one the long name comes first, since a kernel
-        // image under its short name alone has no counter. Until then it is an empty file, which the boot loader leaves out.
-        if replaced.is_some() {
-            file.sync_all()?;
-        }
+        self.sync_parent(from)?;
+        // An entry of a folder gets its content when the file is written: an old one its new content at once, a new one its long name first, since a kernel image
+        // under its short name alone has no counter. Until then it is an empty file, which the boot loader leaves out.
         self.sync_parent(to)?;
         file.sync_all()?;
-        self.sync_parent(from)?;
-        drop(replaced);
-        Ok(())
+        self.let_go(replaced, to)
     }
 
     /// Removes a file, or finds it gone.
@@ -207,11 +202,20 @@ impl Folder {
     /// # Errors
     /// The kernel's reason.
     pub fn remove(&self, path: &str) -> io::Result<()> {
+        let file = self.open(path, OFlags::RDONLY).ok();
         match unlinkat(&self.0, path, AtFlags::empty()) {
-            Ok(()) => self.sync_parent(path),
+            Ok(()) => self.let_go(file, path),
             Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// A file that lost its name gives its clusters back when nobody has it open any more. Until the name is gone for good, power could come back to a name that
+    /// leads to clusters of nobody.
+    fn let_go(&self, file: Option<File>, path: &str) -> io::Result<()> {
+        self.sync_parent(path)?;
+        drop(file);
+        Ok(())
     }
 
     /// Waits until all that was written is durable, also in the disk's own cache: of a FAT file system `syncfs` asks that not to be emptied, `fsync` of any
