@@ -115,7 +115,7 @@ impl Updater {
                 Verdict::Good => return Ok(None),
                 Verdict::Bad { reason } => return Ok(Some(reason.clone())),
                 Verdict::Waiting(what) => {
-                    let until = started + Duration::from_secs(gates.limit.max(gates.settle));
+                    let until = Some(started + Duration::from_secs(gates.limit.max(gates.settle)));
                     *lock(&self.awaited) = Some(Awaited { what: what.clone(), until });
                 }
             }

@@ -88,7 +88,10 @@ impl Updater {
         BootTrial {
             state,
             reason: Some(record.boot.reason.clone()).filter(|reason| !reason.is_empty()),
-            seconds_left: awaited.as_ref().map(|awaited| awaited.until.saturating_duration_since(Instant::now()).as_secs()),
+            seconds_left: awaited
+                .as_ref()
+                .and_then(|awaited| awaited.until)
+                .map(|until| until.saturating_duration_since(Instant::now()).as_secs()),
             waits_for: awaited.map(|awaited| awaited.what).unwrap_or_default(),
         }
     }

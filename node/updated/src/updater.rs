@@ -29,7 +29,15 @@ const FETCHER: &str = ampoule_fetchwire::SOCKET;
 #[derive(Clone, Debug)]
 pub(crate) struct Awaited {
     pub(crate) what: Vec<String>,
-    pub(crate) until: Instant,
+    /// Nothing while it is not known yet whether this boot is a trial.
+    pub(crate) until: Option<Instant>,
+}
+
+impl Awaited {
+    /// Before anything was looked at: no boot is good until that is known.
+    fn first_look() -> Self {
+        Self { what: vec!["the first look at this boot".to_owned()], until: None }
+    }
 }
 
 /// The updater.
@@ -80,7 +88,7 @@ impl Updater {
             progress: Mutex::default(),
             stop: AtomicBool::new(false),
             offered: Mutex::default(),
-            awaited: Mutex::default(),
+            awaited: Mutex::new(Some(Awaited::first_look())),
             other: Mutex::default(),
         })
     }

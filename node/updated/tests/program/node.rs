@@ -215,6 +215,11 @@ impl Node {
         self.child = Some(crate::machine::start(&self.path(""), log));
         self.until("it listens", |_| UnixStream::connect(&socket).ok().map(drop));
         self.until("the fetcher listens", |node| node.path("run/ampoule/update-fetcher/socket").exists().then_some(()));
+        // Until then it counts as on trial.
+        let (unknown, reboots) = (json!(["the first look at this boot"]), self.reboots());
+        self.until("it is known how the boot stands", |node| {
+            (node.status()["boot"]["waits-for"] != unknown || node.reboots() > reboots).then_some(())
+        });
     }
 
     pub(crate) fn kill(&mut self) {
