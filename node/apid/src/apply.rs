@@ -48,6 +48,12 @@ pub(crate) fn carry_out(options: &Options, plan: &Plan) -> Done {
     done
 }
 
+/// Tells services of files that are written.
+pub(crate) fn tell<'a>(options: &Options, services: impl Iterator<Item = &'a ServiceAction>) {
+    let services = services.map(|action| service_step(options, action)).collect();
+    Done { services, ..Done::default() }.failure().iter().for_each(|e| log::error!("{e}"));
+}
+
 fn file_step(root: &Path, change: &FileChange) -> FileStep {
     let done = match &change.file {
         Some(file) => write(root, &change.path, file),

@@ -7,12 +7,19 @@ use crate::mark;
 use crate::options::Options;
 use ampoule_plan::{Plan, State};
 
+/// Start beside this program, which saves a node that has nothing to tell them a second, and read at their start what it writes.
+const BESIDE: [&str; 1] = ["containerd"];
+
 /// Writes every file. In a boot in which something was applied before, services are told what has changed since: this program may have ended between a file and its reader, or
-/// what they go by was taken back.
+/// what they go by was taken back. In a new one those are told that started with the files of the image alone, if they have others now.
 pub(crate) fn put_in_force(options: &Options, core: &mut Core) -> Turn {
     apply::write_all(&options.root, &core.image, &core.state().settings);
-    if let Some(plan) = mark::read(options).and_then(|number| since(core, number)) {
-        apply::carry_out(options, &plan);
+    match mark::read(options) {
+        Some(number) => drop(since(core, number).map(|plan| apply::carry_out(options, &plan))),
+        None => {
+            let own = Plan::between(&core.image, Some(&State::default()), core.state());
+            apply::tell(options, own.services.iter().filter(|action| BESIDE.contains(&action.reader.service)));
+        }
     }
     mark::write(options, core.generation());
     Turn { applied: core.state().clone(), watched: watched(core) }

@@ -46,6 +46,10 @@ impl Init {
         self.all().iter().filter(|request| matches!(request, Request::Reload(name) if name.as_str() == service)).count()
     }
 
+    pub(crate) fn restarts(&self, service: &str) -> usize {
+        self.all().iter().filter(|request| matches!(request, Request::Restart(name) if name.as_str() == service)).count()
+    }
+
     /// One more service, running.
     pub(crate) fn has(&self, service: &str) {
         let running = Service { phase: Phase::Running, restarts: 0, when_told: Vec::new(), coming: VecDeque::new() };

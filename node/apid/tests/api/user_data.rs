@@ -1,11 +1,11 @@
 //! User data at first boot.
 
-use std::io::Write;
+use std::{fs, io::Write};
 
 use ampoule_api_client::Method;
 use serde_json::{Value, json};
 
-use crate::harness::Place;
+use crate::{harness::Place, neighbours};
 
 #[test]
 fn plain_and_packed_user_data_become_the_first_generation() {
@@ -164,4 +164,28 @@ fn a_place_that_does_not_answer_at_a_later_boot_takes_nothing_away() {
     }
     metadata_service(&place, "absent");
     assert_eq!(state(&place.start()), "changed");
+}
+
+/// The engine starts beside the API server, before its proxy is known.
+#[test]
+fn an_engine_that_started_without_its_proxy_is_started_anew_once_in_a_boot() {
+    let variant = |place: &Place| {
+        let path = place.path("variant.toml");
+        let text = fs::read_to_string(&path).expect("a variant").replace("\"netd\"]", "\"netd\", \"containerd\"]");
+        fs::write(path, text).expect("a variant");
+    };
+    let proxied = "[settings.network]\nhttps-proxy = \"http://proxy.example:3128\"\n";
+    for (user_data, restarts) in [(proxied, 1), ("[settings]\nmotd = \"no proxy\"\n", 0)] {
+        let place = Place::new().with_user_data(user_data);
+        variant(&place);
+        let init = neighbours::init(&place.path("init.sock"));
+        init.has("containerd");
+        place.start().kill();
+        assert_eq!(init.restarts("containerd"), restarts, "the first boot");
+        place.start().kill();
+        assert_eq!(init.restarts("containerd"), restarts, "the server alone started again");
+        place.boot("second");
+        place.start().kill();
+        assert_eq!(init.restarts("containerd"), 2 * restarts, "the second boot");
+    }
 }
