@@ -5,7 +5,7 @@
 use std::{
     env, fs, io,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     thread,
     time::Duration,
 };
@@ -47,12 +47,20 @@ fn prepare() -> io::Result<()> {
     fs::copy("/usr/bin/probe-engine", root.join("program")).map(drop)
 }
 
+/// Waits for the end of the container; what it said, and why there was none.
 fn run(domain: &str) -> io::Result<Output> {
     fs::write(Path::new(PLACE).join("config.json"), document(domain))?;
     let name = format!("probe-{}", domain.replace('_', "-"));
-    let mut runc = Command::new("/usr/bin/runc");
-    runc.args(["--root", "/run/probe-engine/state", "run", "--no-pivot", "--no-new-keyring", "--bundle", PLACE, &name]);
-    runc.output()
+    let runc = |words: &[&str]| {
+        let mut runc = Command::new("/usr/bin/runc");
+        // With it runc waits until the container says that it is ready.
+        runc.env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
+        runc.args(["--root", "/run/probe-engine/state"]).args(words).arg(&name);
+        runc
+    };
+    let output = runc(&["run", "--no-pivot", "--no-new-keyring", "--bundle", PLACE]).output();
+    runc(&["delete", "--force"]).output()?;
+    output
 }
 
 /// As little as runc takes. Without a keyring, whose label would be refused before anything is started.

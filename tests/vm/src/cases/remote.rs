@@ -25,7 +25,7 @@ pub(super) const CASES: &[Case] = &[Case {
     name: "malformed_tls_harms_nobody",
     about: "each kind of noise at the remote API, callers that never finish, a thousand at once: who has a certificate is answered as before, within the same memory, by the same process, and the log tells",
     limit: within(1200),
-    // Its first run, on a busy machine, did not end in ten minutes; `node/apid/tests/api` shows the same to the program.
+    // It takes seven minutes; `node/apid/tests/api` shows the same to the program on each change.
     soak: true,
     run: malformed_tls_harms_nobody,
 }];
