@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     match env::args().nth(1).as_deref() {
         None => serve(),
         // Roles this program gives to copies of itself.
-        Some("parent-of-orphan") => return noise::leave_an_orphan(),
+        Some("parent-of-orphans") => return noise::leave_orphans(),
         Some("boxed") if boxed::is_wanted() => boxed::attack(),
         // It has nothing to do, and stays.
         Some("boxed") => thread::sleep(Duration::MAX),

@@ -6,6 +6,7 @@ use std::{
         fd::OwnedFd,
         unix::net::{UnixDatagram, UnixStream},
     },
+    path::Path,
     process::{Command, ExitCode, Stdio},
     thread,
     time::{Duration, Instant},
@@ -15,8 +16,9 @@ use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketType, connect,
 
 use crate::report::Report;
 
-/// Enough that a leak of one process each would be seen, few enough to be done in a minute under emulation.
-const ORPHANS: u32 = 2000;
+/// Parents, and how many orphans each leaves: so many that a leak of one process each would be seen, and under emulation it takes a minute.
+const PARENTS: u32 = 200;
+const ORPHANS: u32 = 10;
 
 /// More than any honest client opens.
 const CONNECTIONS: u32 = 300;
@@ -101,7 +103,8 @@ fn bytes(seed: u32, length: usize) -> Vec<u8> {
 }
 
 fn make_orphans(report: &mut Report) {
-    let made = (0..ORPHANS).filter(|_| copy_of_self("parent-of-orphan").is_ok()).count();
+    let parents = (0..PARENTS).filter(|_| copy_of_self("parent-of-orphans").is_ok()).count();
+    let made = parents * ORPHANS as usize;
     let start = Instant::now();
     while dead_children_of_init() > 0 && start.elapsed() < Duration::from_secs(20) {
         thread::sleep(Duration::from_millis(100));
@@ -112,11 +115,11 @@ fn make_orphans(report: &mut Report) {
     }
 }
 
-/// Starts a child and ends before it.
-pub(crate) fn leave_an_orphan() -> ExitCode {
-    let me = env::current_exe();
-    let child = me.and_then(|me| Command::new(me).arg("short-life").stderr(Stdio::null()).spawn());
-    ExitCode::from(u8::from(child.is_err()))
+/// Starts children and ends before them.
+pub(crate) fn leave_orphans() -> ExitCode {
+    let orphan = |me: &Path| Command::new(me).arg("short-life").stderr(Stdio::null()).spawn().map(drop);
+    let left = env::current_exe().and_then(|me| (0..ORPHANS).try_for_each(|_| orphan(&me)));
+    ExitCode::from(u8::from(left.is_err()))
 }
 
 fn copy_of_self(role: &str) -> std::io::Result<()> {

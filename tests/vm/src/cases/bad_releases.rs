@@ -16,7 +16,7 @@ use crate::{
     context::Context,
     framework::{Node, within},
     runner::Case,
-    software::{Flaw, Release},
+    software::{Change, Release},
 };
 
 pub(super) const CASES: &[Case] = &[
@@ -25,7 +25,7 @@ pub(super) const CASES: &[Case] = &[
         about: "a release whose kernel panics: the node comes back with the version before, says why, and does not try again until told to",
         limit: within(1500),
         soak: false,
-        run: |context| returns(context, Flaw::NoInit, "it did not come up in 3 tries", within(600)),
+        run: |context| returns(context, Change::NoInit, "it did not come up in 3 tries", within(600)),
     },
     Case {
         name: "an_update_whose_init_hangs_returns",
@@ -60,7 +60,7 @@ pub(super) const CASES: &[Case] = &[
         about: "a release whose kernel cannot be unpacked: the firmware's own watchdog, five minutes for each try, brings the node back",
         limit: within(3000),
         soak: true,
-        run: |context| returns(context, Flaw::BrokenKernel, "it did not come up in 3 tries", within(2100)),
+        run: |context| returns(context, Change::BrokenKernel, "it did not come up in 3 tries", within(2100)),
     },
 ];
 
@@ -74,8 +74,8 @@ const WORKLOADS: &str = "[workloads.steady]\nimage = \"{image}\"\ncommand = [\"/
     [ \"$line\" = \"$known\" ] || { echo refuses; exit 1; }; exec sleep infinity']\n";
 
 /// A release with a flaw.
-fn returns(context: &Context, flaw: Flaw, why: &str, limit: Duration) -> Result<()> {
-    let (release, server) = offered(context, flaw)?;
+fn returns(context: &Context, change: Change, why: &str, limit: Duration) -> Result<()> {
+    let (release, server) = offered(context, change)?;
     let mut node = started(context.node_with_probe()?.with_settings(&server.settings()))?;
     falls_back(&mut node, &release, why, limit)?;
     is_not_tried_again(&mut node, &release)?;
@@ -113,7 +113,7 @@ fn is_not_tried_again(node: &mut Node, release: &Release) -> Result<()> {
 }
 
 fn an_update_whose_init_hangs_returns(context: &Context) -> Result<()> {
-    let (release, server) = offered(context, Flaw::InitHangs)?;
+    let (release, server) = offered(context, Change::InitHangs)?;
     let watchdog = ["-device", "i6300esb", "-action", "watchdog=reset"].map(str::to_owned);
     let mut node = started(context.node_with_probe()?.with_machine_arguments(watchdog).with_settings(&server.settings()))?;
     falls_back(&mut node, &release, "it did not come up in 3 tries", within(900))?;
@@ -124,7 +124,7 @@ fn an_update_whose_init_hangs_returns(context: &Context) -> Result<()> {
 }
 
 fn an_update_without_an_api_returns(context: &Context) -> Result<()> {
-    let (release, server) = offered(context, Flaw::NoApi)?;
+    let (release, server) = offered(context, Change::NoApi)?;
     let mut node = started(context.node_with_probe()?.with_settings(&server.settings()).with_settings(SHORT))?;
     falls_back(&mut node, &release, "the API does not answer", within(600))?;
     let said = node.log_of("updated")?;
@@ -136,7 +136,7 @@ fn an_update_without_an_api_returns(context: &Context) -> Result<()> {
 fn an_update_that_breaks_a_workload_returns(context: &Context) -> Result<()> {
     let registry = context.registry()?;
     let image = registry.image("shell")?;
-    let (release, server) = offered(context, Flaw::None)?;
+    let (release, server) = offered(context, Change::None)?;
     let plan = context.node_with_probe()?.with_settings(&server.settings()).with_settings(SHORT);
     let mut node = started(plan.with_settings(&WORKLOADS.replace("{image}", &image)).trusting_registry(&registry.address()))?;
     node.runs("steady")?;
@@ -151,7 +151,7 @@ fn an_update_that_breaks_a_workload_returns(context: &Context) -> Result<()> {
 }
 
 fn a_damaged_kernel_image_is_passed_over(context: &Context) -> Result<()> {
-    let (release, server) = offered(context, Flaw::None)?;
+    let (release, server) = offered(context, Change::None)?;
     let mut node = started(context.node_with_probe()?.with_settings(&server.settings()))?;
     let old = version(&node)?;
     installs(&mut node, &release.version)?;

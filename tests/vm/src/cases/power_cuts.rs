@@ -17,7 +17,7 @@ use crate::{
     context::Context,
     framework::{Crashed, Known, WriteLog, boot_choice, within},
     runner::Case,
-    software::Flaw,
+    software::Change,
 };
 
 pub(super) const CASES: &[Case] = &[
@@ -41,7 +41,7 @@ pub(super) const CASES: &[Case] = &[
 const MOTD: &str = "from before";
 
 fn survives(context: &Context, disks: usize, boots: usize) -> Result<()> {
-    let (release, server) = offered(context, Flaw::None)?;
+    let (release, server) = offered(context, Change::None)?;
     let old = context.probe_image()?;
     let log = context.folder().join("writes");
     let plan = context.node_with_probe()?.through_firmware().with_settings(&server.settings());

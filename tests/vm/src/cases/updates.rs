@@ -9,13 +9,13 @@ use crate::{
     context::Context,
     framework::{Node, NodePlan, within},
     runner::Case,
-    software::{Behaviour, Flaw, Release, UpdateServer},
+    software::{Behaviour, Change, MOVED, Release, UpdateServer},
 };
 
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "an_update_is_used_and_gone_back_from",
-        about: "an update fetches little more than what changed in 32 MiB of memory, is tried and found good; settings and volumes stay, also on the way back by hand; no variable of the firmware can be written meanwhile",
+        about: "an update fetches little more than what changed in 32 MiB of memory, is tried and found good; settings take the form of each version and volumes stay, also on the way back by hand; no variable of the firmware can be written meanwhile",
         limit: within(1800),
         soak: false,
         run: an_update_is_used_and_gone_back_from,
@@ -37,8 +37,8 @@ const COUNTER: &str = "[workloads.counter]\nimage = \"{image}\"\nvolumes = [\"da
     command = [\"/bin/sh\", \"-c\", 'n=$(head -n 1 /data/n 2>/dev/null); n=$((n + 1)); echo $n > /data/n; echo start $n; exec sleep infinity']\n";
 
 /// A release after the image under test, on a server. The first is taken by nodes that have the settings of the second.
-pub(super) fn offered(context: &Context, flaw: Flaw) -> Result<(Release, UpdateServer)> {
-    let release = Release::after(&context.probe_image()?, &context.folder().join("next"), flaw)?;
+pub(super) fn offered(context: &Context, change: Change) -> Result<(Release, UpdateServer)> {
+    let release = Release::after(&context.probe_image()?, &context.folder().join("next"), change)?;
     let repository = context.folder().join("repository");
     release.publish(&repository)?;
     Ok((release, UpdateServer::start(&repository, Behaviour::Honest)?))
@@ -99,18 +99,19 @@ pub(super) fn installs(node: &mut Node, version: &str) -> Result<()> {
 fn an_update_is_used_and_gone_back_from(context: &Context) -> Result<()> {
     let registry = context.registry()?;
     let image = registry.image("shell")?;
-    let (release, server) = offered(context, Flaw::None)?;
+    let (release, server) = offered(context, Change::Settings)?;
     let settings = format!("{}{}", server.settings(), COUNTER.replace("{image}", &image));
     let plan = context.node_with_probe()?.with_settings(&settings).trusting_registry(&registry.address());
     let mut node = started(plan.with_read_only_variables())?;
     let old = version(&node)?;
-    node.set(json!({ "motd": "from before" }))?;
+    node.set(json!({ "motd": "from before", "network": { "hostname": "named-before" } }))?;
     counts_to(&mut node, 1)?;
 
     succeeds(&mut node, "refresh-updates", "refresh")?;
     let plan = node.client()?.update_plan()?;
     ensure!((plan.from.as_str(), plan.to.as_str()) == (old.as_str(), release.version.as_str()) && plan.reboot, "{plan:?}");
     ensure!(plan.workloads == ["counter"], "{plan:?}");
+    ensure!(matches!(&plan.migrations[..], [step] if step.ends_with(MOVED)), "{plan:?}");
     ensure!(plan.fetch_bytes < release.root_bytes / 4, "it would fetch {} of {} bytes", plan.fetch_bytes, release.root_bytes);
     installs(&mut node, &release.version)?;
     took_little_memory(&node)?;
@@ -119,7 +120,9 @@ fn an_update_is_used_and_gone_back_from(context: &Context) -> Result<()> {
     node.reboots()?;
     ensure!(version(&node)? == release.version, "it runs {}", version(&node)?);
     is_good(&mut node)?;
-    is_as_before(&mut node, 2)?;
+    is_set(&node, "motd", "named-before")?;
+    ensure!(is_set(&node, "network.hostname", "named-before").is_err(), "it is still there");
+    counts_to(&mut node, 2)?;
 
     let restarts = node.restarts();
     node.client()?.rollback_update()?;
@@ -127,7 +130,9 @@ fn an_update_is_used_and_gone_back_from(context: &Context) -> Result<()> {
         ensure!(node.restarts() > restarts && version(node)? == old, "not yet");
         Ok(())
     })?;
-    is_as_before(&mut node, 3)?;
+    is_set(&node, "motd", "from before")?;
+    is_set(&node, "network.hostname", "named-before")?;
+    counts_to(&mut node, 3)?;
     let bad = updates(&node)?.bad_versions;
     ensure!(bad.len() == 1 && bad[0].version == release.version && !bad[0].reason.is_empty(), "{bad:?}");
     node.stops_at_the_power_button()
@@ -148,10 +153,11 @@ fn took_little_memory(node: &Node) -> Result<()> {
     Ok(())
 }
 
-fn is_as_before(node: &mut Node, starts: u32) -> Result<()> {
-    let settings = node.client()?.settings(Some("settings.motd"))?;
-    ensure!(settings.to_string().contains("from before"), "{settings}");
-    counts_to(node, starts)
+fn is_set(node: &Node, key: &str, value: &str) -> Result<()> {
+    let settings = node.client()?.settings(None)?;
+    let pointer = format!("/{}", key.replace('.', "/"));
+    ensure!(settings.pointer(&pointer).is_some_and(|found| found == value), "{key} is not {value}: {settings}");
+    Ok(())
 }
 
 fn counts_to(node: &mut Node, starts: u32) -> Result<()> {
@@ -164,7 +170,7 @@ fn counts_to(node: &mut Node, starts: u32) -> Result<()> {
 }
 
 fn mirrors_that_lie_or_know_no_ranges(context: &Context) -> Result<()> {
-    let (release, server) = offered(context, Flaw::None)?;
+    let (release, server) = offered(context, Change::None)?;
     let repository = context.folder().join("repository");
     let lying = UpdateServer::start(&repository, Behaviour::Lie("root.erofs"))?;
     let plain = UpdateServer::start(&repository, Behaviour::NoRanges)?;

@@ -18,11 +18,13 @@ use serde_json::{Value, json};
 /// Signs what images of the variant `test` trust.
 const KEYS: &str = "../fixtures/update-keys";
 
-/// What is wrong with a release.
+/// What differs in a release beside its version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flaw {
+pub(crate) enum Change {
     /// Nothing.
     None,
+    /// Its settings have another form: what was the name of the node is the message of the day (`image/packages/probe/config.toml`).
+    Settings,
     /// Its kernel finds no `init`, and panics.
     NoInit,
     /// In the place of its `init` something starts that opens the watchdog and hangs.
@@ -31,6 +33,23 @@ pub(crate) enum Flaw {
     NoApi,
     /// Its kernel cannot be unpacked.
     BrokenKernel,
+}
+
+/// How its service file starts the API server, and what follows: there is room for more words.
+const COMMAND_OF_APID: &str = "command = [\"/usr/bin/apid\"]\n# clock: the API checks certificates, which no clock that is years off can.";
+/// What a release says of its settings.
+pub(crate) const MOVED: &str = "network.hostname is motd";
+
+impl Change {
+    /// What stands there in its place, of the same length.
+    fn command_of_apid(self) -> Option<String> {
+        let command = match self {
+            Self::Settings => "command = [\"/usr/bin/apid\", \"--steps\", \"/usr/share/probe/config.toml\"]",
+            Self::NoApi => "command = [\"/usr/bin/none\"]",
+            _ => return None,
+        };
+        Some(format!("{command:<width$}", width = COMMAND_OF_APID.len()))
+    }
 }
 
 /// An image of the next version, in a folder like the builder's.
@@ -43,15 +62,15 @@ pub(crate) struct Release {
 
 impl Release {
     /// Makes the release after the image in `old`, in the new folder `image`.
-    pub(crate) fn after(old: &Path, image: &Path, flaw: Flaw) -> Result<Self> {
+    pub(crate) fn after(old: &Path, image: &Path, change: Change) -> Result<Self> {
         fs::create_dir_all(image)?;
         let mut manifest: Value = serde_json::from_slice(&fs::read(old.join("manifest.json"))?)?;
         let before = manifest["version"].as_str().context("an image without a version")?.to_owned();
         let version = next(&before)?;
         let mut root = fs::read(old.join("root.erofs"))?;
         rename(&mut root, &before, &version).context("os-release in the root")?;
-        if flaw == Flaw::NoApi {
-            replace(&mut root, "command = [\"/usr/bin/apid\"]", "command = [\"/usr/bin/none\"]").context("the service file of apid")?;
+        if let Some(command) = change.command_of_apid() {
+            replace(&mut root, COMMAND_OF_APID, &command).context("the service file of apid")?;
         }
         let (tree, root_hash) = hash_tree(&root);
         let mut kernel = fs::read(old.join("ampoule.efi"))?;
@@ -59,9 +78,12 @@ impl Release {
         let new_table = VerityTable::for_image(root_hash, table.blocks);
         rename(&mut kernel, &before, &version).context("os-release in the kernel image")?;
         replace(&mut kernel, &table.to_string(), &new_table.to_string()).context("the verified root in the kernel image")?;
-        spoil(&mut kernel, flaw)?;
+        spoil(&mut kernel, change)?;
         manifest["version"] = json!(version);
         manifest["root-hash"] = json!(root_hash.to_string());
+        if change == Change::Settings {
+            manifest["migrations"] = json!([{ "from": before, "to": version, "changes": [MOVED] }]);
+        }
         for (name, bytes) in [("root.erofs", &root), ("root.verity", &tree), ("ampoule.efi", &kernel)] {
             fs::write(image.join(name), bytes)?;
         }
@@ -123,12 +145,12 @@ impl UpdateServer {
 }
 
 /// Spoils the kernel image, after all that is verified about it was written.
-fn spoil(kernel: &mut [u8], flaw: Flaw) -> Result<()> {
-    match flaw {
-        Flaw::None | Flaw::NoApi => Ok(()),
-        Flaw::InitHangs => replace(kernel, "init=/usr/bin/init", "init=/usr/bin/hang"),
-        Flaw::NoInit => replace(kernel, "init=/usr/bin/init", "init=/usr/bin/none"),
-        Flaw::BrokenKernel => {
+fn spoil(kernel: &mut [u8], change: Change) -> Result<()> {
+    match change {
+        Change::None | Change::Settings | Change::NoApi => Ok(()),
+        Change::InitHangs => replace(kernel, "init=/usr/bin/init", "init=/usr/bin/hang"),
+        Change::NoInit => replace(kernel, "init=/usr/bin/init", "init=/usr/bin/none"),
+        Change::BrokenKernel => {
             // In the middle of the compressed kernel, which is most of the file.
             let middle = kernel.len() / 2;
             kernel[middle..middle + (64 << 10)].fill(0);

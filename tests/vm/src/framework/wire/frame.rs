@@ -57,9 +57,9 @@ fn written(write: impl FnOnce(&mut Vec<u8>) -> bool) -> Vec<u8> {
     frame
 }
 
-/// A first segment of a connection, or one that ends it.
+/// A first segment of a connection, or one that ends it: with the number that comes after the first one's, or it counts for nothing (RFC 9293, 3.10.7.4).
 pub(crate) fn segment(from: SocketAddr, to: SocketAddr, ends: bool) -> Vec<u8> {
-    let tcp = between(from.ip(), to.ip(), 64).tcp(from.port(), to.port(), 1, 1024);
+    let tcp = between(from.ip(), to.ip(), 64).tcp(from.port(), to.port(), 1 + u32::from(ends), 1024);
     let tcp = if ends { tcp.rst() } else { tcp.syn() };
     written(|frame| tcp.write(frame, &[]).is_ok())
 }
@@ -115,20 +115,20 @@ fn here_is(target: Ipv6Addr, to: Ipv6Addr) -> Vec<u8> {
     })
 }
 
-/// What a frame says about a port that was knocked at from `port`.
-pub(super) fn said(frame: &[u8], port: u16) -> Option<Said> {
+/// What a frame says about a port that was knocked at from `port`. A node says again what it said to an earlier scan, by the other transport.
+pub(super) fn said(frame: &[u8], transport: Transport, port: u16) -> Option<Said> {
     let packet = SlicedPacket::from_ethernet(frame).ok()?;
-    match packet.transport? {
-        TransportSlice::Tcp(tcp) if tcp.destination_port() == port => match (tcp.syn(), tcp.rst()) {
+    match (transport, packet.transport?) {
+        (Transport::Tcp, TransportSlice::Tcp(tcp)) if tcp.destination_port() == port => match (tcp.syn(), tcp.rst()) {
             (_, true) => Some(Said::Closed(tcp.source_port())),
             (true, false) => Some(Said::Open(tcp.source_port())),
             _ => None,
         },
-        TransportSlice::Udp(udp) if udp.destination_port() == port => Some(Said::Open(udp.source_port())),
-        TransportSlice::Icmpv4(icmp) if matches!(icmp.icmp_type(), Icmpv4Type::DestinationUnreachable(_)) => {
+        (Transport::Udp, TransportSlice::Udp(udp)) if udp.destination_port() == port => Some(Said::Open(udp.source_port())),
+        (Transport::Udp, TransportSlice::Icmpv4(icmp)) if matches!(icmp.icmp_type(), Icmpv4Type::DestinationUnreachable(_)) => {
             quoted_port(icmp.payload(), port)
         }
-        TransportSlice::Icmpv6(icmp) if matches!(icmp.icmp_type(), Icmpv6Type::DestinationUnreachable(_)) => {
+        (Transport::Udp, TransportSlice::Icmpv6(icmp)) if matches!(icmp.icmp_type(), Icmpv6Type::DestinationUnreachable(_)) => {
             quoted_port(icmp.payload(), port)
         }
         _ => None,
@@ -163,15 +163,16 @@ mod tests {
 
     #[test]
     fn ends_of_connections_and_unreachable_ports_are_closed() {
-        assert_eq!(said(&segment(NODE, STRANGER, true), 4000), Some(Said::Closed(9443)));
-        assert_eq!(said(&segment(NODE, STRANGER, false), 4000), Some(Said::Open(9443)));
-        assert_eq!(said(&segment(NODE, STRANGER, true), 4001), None);
+        assert_eq!(said(&segment(NODE, STRANGER, true), Transport::Tcp, 4000), Some(Said::Closed(9443)));
+        assert_eq!(said(&segment(NODE, STRANGER, false), Transport::Tcp, 4000), Some(Said::Open(9443)));
+        assert_eq!(said(&segment(NODE, STRANGER, true), Transport::Tcp, 4001), None);
         // The sender's own frame, less its Ethernet head, is what an error quotes.
         let quoted = &datagram(STRANGER, NODE, b"x")[14..];
-        assert_eq!(said(&unreachable(quoted), 4000), Some(Said::Closed(9443)));
-        assert_eq!(said(&unreachable(quoted), 4001), None);
-        assert_eq!(said(&datagram(NODE, STRANGER, b"x"), 4000), Some(Said::Open(9443)));
-        assert_eq!(said(b"noise", 4000), None);
+        assert_eq!(said(&unreachable(quoted), Transport::Udp, 4000), Some(Said::Closed(9443)));
+        assert_eq!(said(&unreachable(quoted), Transport::Udp, 4001), None);
+        assert_eq!(said(&datagram(NODE, STRANGER, b"x"), Transport::Udp, 4000), Some(Said::Open(9443)));
+        assert_eq!(said(b"noise", Transport::Udp, 4000), None);
+        assert_eq!(said(&segment(NODE, STRANGER, false), Transport::Udp, 4000), None, "late word of another scan");
     }
 
     #[test]

@@ -44,17 +44,17 @@ impl Wire {
                 for port in ports {
                     self.send(&knock(transport, own, SocketAddr::new(to, *port)))?;
                 }
-                self.gather(ports, &mut found, (own, to))?;
+                self.gather(ports, &mut found, (transport, own, to))?;
             }
         }
         Ok(found)
     }
 
     /// Until all of `ports` have spoken, or nobody does.
-    fn gather(&self, ports: &[u16], found: &mut Scan, (own, to): (SocketAddr, IpAddr)) -> Result<()> {
+    fn gather(&self, ports: &[u16], found: &mut Scan, (transport, own, to): (Transport, SocketAddr, IpAddr)) -> Result<()> {
         while ports.iter().any(|port| found.silent.contains(port)) {
             let Some(frame) = self.next(Instant::now() + PATIENCE)? else { return Ok(()) };
-            match said(&frame, OWN_PORT) {
+            match said(&frame, transport, OWN_PORT) {
                 Some(Said::Closed(port)) if found.silent.remove(&port) => found.closed += 1,
                 Some(Said::Open(port)) if found.silent.remove(&port) => {
                     found.open.insert(port);
