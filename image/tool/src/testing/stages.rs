@@ -90,11 +90,16 @@ pub(crate) fn compile(show: &Show, tally: &mut Tally) -> bool {
     }
 }
 
+/// Tests at once for each processor: tests of whole programs wait for them most of their time.
+const TESTS_AT_ONCE: usize = 3;
+
 /// Unit, property, fuzz and program tests of the whole workspace.
 pub(crate) fn unit(show: &Show, args: &TestArgs, tally: &mut Tally) {
     let mut command = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
     if let Ok(command) = command.as_mut() {
         command.env("AMPOULE_FUZZ_SECONDS", if args.soak { FUZZ_SECONDS.1 } else { FUZZ_SECONDS.0 });
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        command.env("RUST_TEST_THREADS", (TESTS_AT_ONCE * processors).to_string());
         command.args(args.filter.iter().flat_map(|filter| ["--", filter]));
     }
     let must_run = args.filter.is_none();
