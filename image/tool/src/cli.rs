@@ -154,6 +154,11 @@ pub(crate) struct TestArgs {
     /// Add the long runs that are kept out of CI
     #[arg(long)]
     pub(crate) soak: bool,
+    /// Also run the tests in machines that passed before with the very same images, tests and emulator
+    ///
+    /// So it is with `CI` in the environment, with a name, and for long runs.
+    #[arg(long)]
+    pub(crate) again: bool,
 }
 
 /// `check`.

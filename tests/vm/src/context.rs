@@ -15,6 +15,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     framework::NodePlan,
+    passed::Passed,
     software::{InstanceMetadata, Registry},
 };
 
@@ -43,6 +44,19 @@ impl Places {
             recipes: Path::new(env!("CARGO_MANIFEST_DIR")).join("../images").canonicalize()?,
             image,
         })
+    }
+}
+
+impl Places {
+    /// The cases that passed before with what lies here.
+    pub(crate) fn passed(&self, folder: &Path) -> Result<Passed> {
+        let emulator = Command::new("qemu-system-x86_64").arg("--version").output().context("qemu-system-x86_64")?.stdout;
+        let (fixtures, repo) = (self.recipes.join("../fixtures"), self.recipes.join("../.."));
+        // The demo workload's program is built when a case wants it.
+        let read = [self.recipes.clone(), fixtures.canonicalize()?, repo.join("image/demo"), repo.join("Cargo.lock")];
+        let images = [&self.image, &self.probe_image].map(PathBuf::as_path);
+        let own = fs::read(env::current_exe()?)?;
+        Passed::open(folder, &[&own, &emulator], &images, &read.each_ref().map(PathBuf::as_path))
     }
 }
 

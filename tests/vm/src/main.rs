@@ -3,6 +3,7 @@
 mod cases;
 mod context;
 mod framework;
+mod passed;
 mod runner;
 mod software;
 
@@ -41,6 +42,12 @@ struct Arguments {
     /// Folder for consoles, disks and logs of each case
     #[arg(long, default_value = "out/vm-tests")]
     logs: PathBuf,
+    /// Folder that remembers which cases passed; those that did with the same images, tests and emulator are not run
+    #[arg(long)]
+    passed: Option<PathBuf>,
+    /// Run them all the same
+    #[arg(long)]
+    again: bool,
     /// Print the cases and end
     #[arg(long)]
     list: bool,
@@ -68,8 +75,11 @@ fn run(arguments: Arguments) -> Result<bool> {
     }
     ensure!(!cases.is_empty(), "no case has {:?} in its name; see --list", arguments.filter);
     let places = Places::find(&arguments.image_dir, arguments.probe_image_dir.as_deref(), arguments.demo.as_deref(), &arguments.logs)?;
+    let passed = arguments.passed.as_deref().map(|folder| places.passed(folder));
+    let passed = passed.and_then(|known| known.inspect_err(|error| println!("     what passed before is not known: {error:#}")).ok());
     let jobs = arguments.jobs.unwrap_or_else(runner::default_jobs);
     // Who names a number means it.
-    let plan = Plan { jobs, one_more_waits: arguments.jobs.is_none() && runner::one_more_fits(jobs), cases };
+    let one_more_waits = arguments.jobs.is_none() && runner::one_more_fits(jobs);
+    let plan = Plan { jobs, one_more_waits, cases, passed, again: arguments.again };
     Ok(runner::run(plan, Context::new(places)))
 }

@@ -11,7 +11,7 @@ use std::{
 use ampoule_machine::{machines_in_memory, machines_that_fit};
 use anyhow::{Result, anyhow};
 
-use crate::{cases, context::Context, framework::NodeFailure};
+use crate::{cases, context::Context, framework::NodeFailure, passed::Passed};
 
 /// One test.
 #[derive(Clone, Copy)]
@@ -32,6 +32,21 @@ pub(crate) struct Plan {
     /// Beside these, one of the cases that mostly wait.
     pub(crate) one_more_waits: bool,
     pub(crate) cases: Vec<Case>,
+    /// Where it is noted which cases passed.
+    pub(crate) passed: Option<Passed>,
+    /// Also those that need not be run.
+    pub(crate) again: bool,
+}
+
+impl Plan {
+    /// Takes out the cases that passed before with the same things; how many.
+    fn take_out_known(&mut self) -> usize {
+        let before = self.cases.len();
+        if let Some(passed) = self.passed.as_ref().filter(|_| !self.again) {
+            self.cases.retain(|case| !passed.has(case.name));
+        }
+        before - self.cases.len()
+    }
 }
 
 /// Cases whose name contains one of `words` (all, if there are none).
@@ -101,10 +116,14 @@ impl Load {
 }
 
 /// Runs the plan; whether everything passed.
-pub(crate) fn run(plan: Plan, context: Context) -> bool {
+pub(crate) fn run(mut plan: Plan, context: Context) -> bool {
     let (start, load) = (Instant::now(), Load::now());
+    let known = plan.take_out_known();
     let total = plan.cases.len();
     println!("{total} cases, {} at once", plan.jobs);
+    if known > 0 {
+        println!("{known} more passed before with the same images, tests and emulator, and are not run (--again)");
+    }
     let queue = Arc::new(Mutex::new(Queue::new(plan.cases)));
     let (report, outcomes) = mpsc::channel();
     let workers: Vec<_> = std::iter::repeat_n(false, plan.jobs.max(1))
@@ -120,7 +139,15 @@ pub(crate) fn run(plan: Plan, context: Context) -> bool {
         })
         .collect();
     drop(report);
-    let failed: Vec<&str> = outcomes.iter().filter_map(|(case, passed)| (!passed).then_some(case.name)).collect();
+    let note = |case: Case| plan.passed.as_ref().map(|passed| passed.add(case.name));
+    let mut failed = Vec::new();
+    for (case, passed) in outcomes {
+        if !passed {
+            failed.push(case.name);
+        } else if let Some(Err(error)) = note(case) {
+            println!("     {}: that it passed cannot be noted: {error}", case.name);
+        }
+    }
     for worker in workers {
         let _ = worker.join();
     }
@@ -188,6 +215,19 @@ mod tests {
         let after = Load::parse("cpu  70 0 20 80 30 0 0 0 65 0\n");
         assert_eq!(before.busy_until(&after), 70);
         assert_eq!(Load::parse("").busy_until(&Load::parse("")), 0);
+    }
+
+    #[test]
+    fn what_passed_before_is_left_out_unless_it_is_asked_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cases = cases::all();
+        for again in [false, true] {
+            let passed = Passed::open(folder.path(), &[b"7.2"], &[], &[]).expect("opened");
+            passed.add(cases[0].name).expect("noted");
+            let mut plan = Plan { jobs: 1, one_more_waits: false, cases: cases.clone(), passed: Some(passed), again };
+            assert_eq!(plan.take_out_known(), usize::from(!again));
+            assert_eq!(plan.cases.iter().any(|case| case.name == cases[0].name), again);
+        }
     }
 
     #[test]
