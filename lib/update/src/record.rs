@@ -15,6 +15,9 @@ pub const MAX_BAD: usize = 32;
 /// Longest reason that is kept, in characters.
 pub const MAX_REASON: usize = 500;
 
+/// A command further ahead of the clock than this, in seconds, is one of before the clock was put back.
+const PUT_BACK: i64 = 60;
+
 /// Version of the document.
 const FORMAT: u32 = 1;
 
@@ -104,7 +107,7 @@ pub struct LastCommand {
     pub command: String,
     /// Whether it ended well; `None`: it was interrupted.
     pub success: Option<bool>,
-    /// When it ended, or began if it was interrupted.
+    /// When it ended, or began if it was interrupted. No two commands on end have the same moment: who waits for one knows it by this.
     pub at: Timestamp,
     /// What it said when it failed.
     pub message: String,
@@ -132,6 +135,13 @@ impl Default for Record {
 }
 
 impl Record {
+    /// The moment of a command that begins now: at least a second after that of the command before, unless the clock was put back meanwhile.
+    #[must_use]
+    pub fn moment_of_command(&self, now: Timestamp) -> Timestamp {
+        let after = self.last_command.as_ref().map(|last| last.at.plus(1));
+        after.filter(|after| (now..=now.plus(PUT_BACK)).contains(after)).unwrap_or(now)
+    }
+
     /// Reads a record; `None` is a node that has none. Whatever the bytes are, there is a record to go on with.
     pub fn read(bytes: Option<&[u8]>) -> (Self, Option<RecordError>) {
         let Some(bytes) = bytes else { return (Self::default(), None) };

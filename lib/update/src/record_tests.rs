@@ -35,6 +35,16 @@ fn what_is_written_is_read() {
 }
 
 #[test]
+fn no_two_commands_on_end_have_the_same_moment() {
+    let at = |seconds| Timestamp::from_seconds(seconds);
+    assert_eq!(Record::default().moment_of_command(at(5)), at(5));
+    // The last one ended at 5.
+    for (now, moment) in [(4, 6), (5, 6), (6, 6), (7, 7), (900, 900), (-900, -900)] {
+        assert_eq!(full().moment_of_command(at(now)), at(moment), "{now}");
+    }
+}
+
+#[test]
 fn what_cannot_be_read_begins_anew_and_says_so() {
     for (what, word) in [("\"format\": 1", "\"format\": 2"), ("\"state\": \"Ready\"", "\"state\": \"Gone\""), ("12588", "12589")] {
         let (record, error) = Record::read(Some(full().to_json().replace(what, word).as_bytes()));

@@ -181,7 +181,8 @@ impl Updater {
         self.record().state.permit(command)?;
         self.remember(|record| {
             record.state = record.state.begun(command);
-            record.last_command = Some(LastCommand { command: command.to_string(), success: None, at: now(), message: String::new() });
+            let at = record.moment_of_command(now());
+            record.last_command = Some(LastCommand { command: command.to_string(), success: None, at, message: String::new() });
         })?;
         Ok(alone)
     }
@@ -201,7 +202,9 @@ impl Updater {
         let outcome = done.as_ref().map_or(Outcome::Failed, |offered| Outcome::Done { offered: *offered });
         let kept = self.remember(|record| {
             record.state = record.state.ended(command, outcome);
-            record.last_command = Some(LastCommand { command: command.to_string(), success: Some(done.is_ok()), at: now(), message });
+            let begun = record.last_command.as_ref().map(|last| last.at);
+            let at = begun.unwrap_or_default().max(now());
+            record.last_command = Some(LastCommand { command: command.to_string(), success: Some(done.is_ok()), at, message });
         });
         done.map(drop).and(kept)
     }
