@@ -114,8 +114,7 @@ fn is_not_tried_again(node: &mut Node, release: &Release) -> Result<()> {
 
 fn an_update_whose_init_hangs_returns(context: &Context) -> Result<()> {
     let (release, server) = offered(context, Change::InitHangs)?;
-    let watchdog = ["-device", "i6300esb", "-action", "watchdog=reset"].map(str::to_owned);
-    let mut node = started(context.node_with_probe()?.with_machine_arguments(watchdog).with_settings(&server.settings()))?;
+    let mut node = started(context.node_with_probe()?.with_watchdog().with_settings(&server.settings()))?;
     falls_back(&mut node, &release, "it did not come up in 3 tries", within(900))?;
     let hung = node.console().matches("hangs as init, with the watchdog open").count();
     ensure!(hung == 3, "it hung {hung} times");

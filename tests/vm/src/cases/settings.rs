@@ -119,8 +119,7 @@ fn settings_that_panic_the_kernel_return(context: &Context) -> Result<()> {
     // A node that would rather start anew than end programs; harmless until memory runs out.
     let before = "motd = \"before\"\n[kernel.sysctl]\n\"vm.panic_on_oom\" = \"2\"\n";
     // In the second boot that it may be tried in memory can run out before that is set again; then programs end until none is left and the kernel stands still.
-    let watchdog = ["-device", "i6300esb", "-action", "watchdog=reset"].map(str::to_owned);
-    let mut node = context.node().with_machine_arguments(watchdog).with_settings(before).start()?;
+    let mut node = context.node().with_watchdog().with_settings(before).start()?;
     node.boots()?;
     // More memory is kept free than there is: the next allocation ends in a panic.
     let deadly = json!({ "motd": "deadly", "kernel": { "sysctl": { "vm.min_free_kbytes": "2000000" } } });

@@ -20,8 +20,7 @@ pub(super) const CASES: &[Case] = &[Case {
 const STANDS_STILL: &str = "[kernel.sysctl]\n\"kernel.panic\" = \"0\"\n\"kernel.unknown_nmi_panic\" = \"1\"\n";
 
 fn the_watchdog_resets_a_dead_node(context: &Context) -> Result<()> {
-    let device = ["-device", "i6300esb", "-action", "watchdog=reset"].map(str::to_owned);
-    let mut node = context.node().with_machine_arguments(device).with_settings(STANDS_STILL).start()?;
+    let mut node = context.node().with_watchdog().with_settings(STANDS_STILL).start()?;
     node.boots()?;
     said(&mut node, "kernel", "the hardware watchdog resets the machine when init is silent for 30 s")?;
     said(&mut node, "kernel-settings", "kernel.unknown_nmi_panic = 1")?;

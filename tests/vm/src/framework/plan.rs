@@ -98,6 +98,11 @@ impl NodePlan {
         self
     }
 
+    /// A watchdog in its hardware, which resets it.
+    pub(crate) fn with_watchdog(self) -> Self {
+        self.with_machine_arguments(["-device", "i6300esb", "-action", "watchdog=reset"].map(str::to_owned))
+    }
+
     /// Records all writes and flushes of its disk, for [`super::WriteLog`].
     pub(crate) fn recording_writes(mut self, log: PathBuf) -> Self {
         self.write_log = Some(log);
