@@ -29,6 +29,9 @@ pub(crate) struct Places {
     recipes: PathBuf,
 }
 
+/// What cases read when they run, from the top of the repository: images, fixtures, and the sources of the programs that [`build_static`] makes.
+const READ: [&str; 7] = ["tests/images", "tests/fixtures", "tests/escape", "image/demo", "lib", "Cargo.toml", "Cargo.lock"];
+
 impl Places {
     /// Makes the paths absolute and checks what every run needs.
     pub(crate) fn find(image: &Path, probe_image: Option<&Path>, demo: Option<&Path>, logs: &Path) -> Result<Self> {
@@ -45,15 +48,12 @@ impl Places {
             image,
         })
     }
-}
 
-impl Places {
     /// The cases that passed before with what lies here.
     pub(crate) fn passed(&self, folder: &Path) -> Result<Passed> {
         let emulator = Command::new("qemu-system-x86_64").arg("--version").output().context("qemu-system-x86_64")?.stdout;
-        let (fixtures, repo) = (self.recipes.join("../fixtures"), self.recipes.join("../.."));
-        // The demo workload's program is built when a case wants it.
-        let read = [self.recipes.clone(), fixtures.canonicalize()?, repo.join("image/demo"), repo.join("Cargo.lock")];
+        let repo = self.recipes.join("../..").canonicalize()?;
+        let read = READ.map(|path| repo.join(path));
         let images = [&self.image, &self.probe_image].map(PathBuf::as_path);
         let own = fs::read(env::current_exe()?)?;
         Passed::open(folder, &[&own, &emulator], &images, &read.each_ref().map(PathBuf::as_path))
