@@ -69,8 +69,19 @@ pub(crate) enum Build {
         #[serde(default)]
         links: BTreeMap<String, String>,
     },
-    /// Files of a Debian package: path in it → path in the artifact.
-    DebianFiles { files: BTreeMap<String, PathBuf> },
+    /// The boot loader: a program of ours that carries the one of a Debian package, and files of that package.
+    BootLoader {
+        /// Files and directories our program is built from.
+        sources: Vec<PathBuf>,
+        /// The program; the crate is `ampoule-PROGRAM`.
+        program: String,
+        /// The loader that it carries, in the package.
+        carries: PathBuf,
+        /// Path of the program in the artifact.
+        loader: PathBuf,
+        /// Path in the package → path in the artifact.
+        files: BTreeMap<String, PathBuf>,
+    },
     /// All certificates of a directory of a Debian package, in one file.
     CertificateBundle {
         /// The directory.

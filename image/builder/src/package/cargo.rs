@@ -28,6 +28,11 @@ pub(super) const C_FLAGS_VARIABLE: &str = "CFLAGS_x86_64_unknown_linux_gnu";
 /// What else the result depends on: compiler, linker, flags and every source file.
 pub(super) fn facts(repo: &Path, sources: &[PathBuf], facts: &mut Facts) -> anyhow::Result<()> {
     toolchain(facts)?;
+    add_sources(repo, sources, facts)
+}
+
+/// Every file that can change a program.
+pub(super) fn add_sources(repo: &Path, sources: &[PathBuf], facts: &mut Facts) -> anyhow::Result<()> {
     for source in sources {
         let path = repo.join(source);
         match path.is_dir() {
@@ -51,7 +56,7 @@ fn is_source(path: &Path) -> bool {
     !is_test && path.extension().is_some_and(|e| e != "md")
 }
 
-fn rustc() -> anyhow::Result<String> {
+pub(super) fn rustc() -> anyhow::Result<String> {
     Tool::new("rustc").arg("-vV").output()
 }
 
@@ -80,7 +85,7 @@ pub(super) fn make(
 }
 
 /// Cargo's own directory, one for each compiler, so that a small change is a small build.
-fn target_dir(workshop: &Workshop) -> anyhow::Result<PathBuf> {
+pub(super) fn target_dir(workshop: &Workshop) -> anyhow::Result<PathBuf> {
     let key = Facts::default().add("rustc", rustc()?).add("repo", workshop.repo.as_os_str().as_encoded_bytes()).finish();
     workshop.cache.shared(&format!("cargo-{}", &key[..16]))
 }
@@ -101,8 +106,13 @@ fn compile(repo: &Path, programs: &[String], target: &Path, stage: &Stage) -> an
         })
 }
 
-/// The flags, and a fixed name for every directory whose path would otherwise stand in the programs.
+/// The flags, and fixed names for directories.
 pub(super) fn flags(repo: &Path, target: &Path) -> anyhow::Result<Vec<String>> {
+    Ok(FLAGS.iter().map(|f| (*f).to_owned()).chain(fixed_names(repo, target)?).collect())
+}
+
+/// A fixed name for every directory whose path would otherwise stand in the programs.
+pub(super) fn fixed_names(repo: &Path, target: &Path) -> anyhow::Result<Vec<String>> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| std::env::home_dir().map(|h| h.join(".cargo"))).context("neither CARGO_HOME nor HOME is set")?;
     let sysroot = Tool::new("rustc").args(["--print", "sysroot"]).output()?;
@@ -114,21 +124,25 @@ pub(super) fn flags(repo: &Path, target: &Path) -> anyhow::Result<Vec<String>> {
         (target.to_path_buf(), "/target"),
     ];
     names.sort_by_key(|(dir, _)| dir.as_os_str().len());
-    let remapped = names.into_iter().map(|(dir, name)| format!("--remap-path-prefix={}={name}", dir.display()));
-    Ok(FLAGS.iter().map(|f| (*f).to_owned()).chain(remapped).collect())
+    Ok(names.into_iter().map(|(dir, name)| format!("--remap-path-prefix={}={name}", dir.display())).collect())
 }
 
 /// The crates compiled into the programs; without programs, those below the one manifest in `repo`.
 pub(super) fn components(repo: &Path, programs: &[String]) -> anyhow::Result<Vec<Component>> {
+    let mut components = crates_for(TARGET, repo, programs)?;
+    components.push(super::c_library()?);
+    Ok(components)
+}
+
+/// The crates of programs for the platform `target`.
+pub(super) fn crates_for(target: &str, repo: &Path, programs: &[String]) -> anyhow::Result<Vec<Component>> {
     let packages = programs.iter().flat_map(|p| ["-p".to_owned(), format!("ampoule-{p}")]);
     let tree = Tool::new("cargo")
         .dir(repo)
-        .args(["tree", "--locked", "--target", TARGET, "-e", "normal,no-proc-macro", "--prefix", "none", "-f", "{p}\t{l}"])
+        .args(["tree", "--locked", "--target", target, "-e", "normal,no-proc-macro", "--prefix", "none", "-f", "{p}\t{l}"])
         .args(packages)
         .output()?;
-    let mut components = crates(&tree);
-    components.push(super::c_library()?);
-    Ok(components)
+    Ok(crates(&tree))
 }
 
 /// Third-party crates in the lines of `cargo tree`.

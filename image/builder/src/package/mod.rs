@@ -3,6 +3,7 @@
 //! An artifact has `root/` (goes into the root file system), `boot/` (goes into the image beside it) and
 //! `components.json` (third-party parts compiled in, for the SBOM).
 
+mod boot_loader;
 mod cargo;
 mod certificates;
 pub(crate) mod crates;
@@ -12,7 +13,7 @@ mod kernel;
 use crate::cache::Cache;
 use crate::debian::{self, Fetched, Wanted};
 use crate::hash::Facts;
-use crate::licence::Component;
+use crate::licence::{self, Component};
 use crate::lock::{Lock, Locked};
 use crate::manifest::{Input, Package};
 use crate::recipe::{Build, Recipe};
@@ -81,7 +82,8 @@ impl Workshop<'_> {
             Build::Go { libraries, .. } => golang::facts(&recipe.dir, !libraries.is_empty(), &mut facts)?,
             Build::Crate { .. } => crates::facts(&recipe.dir, &mut facts)?,
             Build::CargoWorkspace { sources, .. } => cargo::facts(self.repo, sources, &mut facts)?,
-            Build::DebianFiles { .. } | Build::CertificateBundle { .. } => {}
+            Build::BootLoader { sources, .. } => boot_loader::facts(self.repo, sources, &mut facts)?,
+            Build::CertificateBundle { .. } => {}
         }
         Ok(facts.finish())
     }
@@ -98,7 +100,11 @@ impl Workshop<'_> {
             Build::Go { .. } => golang::make(self, recipe, source, out, stage),
             Build::Crate { programs, environment } => crates::make(recipe, programs, environment, out, stage),
             Build::CargoWorkspace { programs, links, .. } => cargo::make(self, programs, links, out, stage),
-            Build::DebianFiles { files } => pick(files, source, out),
+            Build::BootLoader { program, carries, loader, files, .. } => {
+                pick(files, source, out)?;
+                boot_loader::make(self, program, &source.join(carries), &out.join(loader), stage)?;
+                licence::write(&out.join("components.json"), boot_loader::components(self.repo, program)?)
+            }
             Build::CertificateBundle { certificates, bundle } => certificates::make(&source.join(certificates), &out.join(bundle)),
         }
     }
@@ -126,7 +132,7 @@ impl Workshop<'_> {
             key,
             inputs: inputs.used,
         };
-        let components = crate::licence::read(&dir.join("components.json"))?;
+        let components = licence::read(&dir.join("components.json"))?;
         Ok(Built { dir, package, components, differs: inputs.differs })
     }
 }
