@@ -1,5 +1,6 @@
 //! The boot partition: systemd-boot, its configuration and the kernel image with its boot counter.
 
+use ampoule_layout::Architecture;
 use anyhow::Context;
 use fatfs::{Date, DateTime, FatType, FileSystem, FormatVolumeOptions, FsOptions, Time};
 use std::fs::File;
@@ -35,7 +36,8 @@ pub(crate) fn write(disk: &mut File, offset: u64, size: u64, contents: &Contents
         root.create_dir(dir)?;
     }
     let uki = format!("EFI/Linux/ampoule_{}+{TRIES}.efi", contents.version);
-    let files = [("EFI/BOOT/BOOTX64.EFI", contents.loader), ("loader/loader.conf", LOADER_CONF.as_bytes()), (&uki, contents.uki)];
+    let loader = Architecture::X86_64.loader();
+    let files = [(loader.as_str(), contents.loader), ("loader/loader.conf", LOADER_CONF.as_bytes()), (&uki, contents.uki)];
     for (name, bytes) in files {
         let mut file = root.create_file(name)?;
         file.truncate()?;

@@ -16,6 +16,28 @@ pub enum Architecture {
     Aarch64,
 }
 
+impl Architecture {
+    /// The one that this program was compiled for.
+    #[cfg(target_arch = "x86_64")]
+    pub const NATIVE: Self = Self::X86_64;
+    /// The one that this program was compiled for.
+    #[cfg(target_arch = "aarch64")]
+    pub const NATIVE: Self = Self::Aarch64;
+
+    /// Where firmware looks for the boot loader on a disk that it knows nothing of, without the ending (UEFI 2.10, 3.5.1.1).
+    pub const fn loader_stem(self) -> &'static str {
+        match self {
+            Self::X86_64 => "EFI/BOOT/BOOTX64",
+            Self::Aarch64 => "EFI/BOOT/BOOTAA64",
+        }
+    }
+
+    /// The boot loader's file.
+    pub fn loader(self) -> String {
+        format!("{}.EFI", self.loader_stem())
+    }
+}
+
 /// What a partition is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {

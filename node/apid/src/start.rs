@@ -15,7 +15,11 @@ const BESIDE: [&str; 1] = ["containerd"];
 pub(crate) fn put_in_force(options: &Options, core: &mut Core) -> Turn {
     apply::write_all(&options.root, &core.image, &core.state().settings);
     match mark::read(options) {
-        Some(number) => drop(since(core, number).map(|plan| apply::carry_out(options, &plan))),
+        Some(number) => {
+            if let Some(plan) = since(core, number) {
+                apply::carry_out(options, &plan);
+            }
+        }
         None => {
             let own = Plan::between(&core.image, Some(&State::default()), core.state());
             apply::tell(options, own.services.iter().filter(|action| BESIDE.contains(&action.reader.service)));

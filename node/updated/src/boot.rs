@@ -17,8 +17,6 @@ use std::time::{Duration, Instant};
 
 /// While nothing is left but to end.
 const LONG: Duration = Duration::from_secs(60);
-/// Where the firmware looks for the boot loader.
-const LOADER: &str = "EFI/BOOT/BOOTX64.EFI";
 
 impl Updater {
     /// Finds out how the boot stands, and sees it through.
@@ -162,10 +160,10 @@ impl Updater {
     /// The loader that came with a version is taken when that version was good; a node that cannot is no worse than before.
     fn replace_loader(&self, boot: &BootPartition) {
         let Ok((mut file, _)) = self.staged.open(Part::Loader) else { return };
-        if boot.loader_is(LOADER, &mut file) {
+        if boot.loader_is(&Architecture::NATIVE.loader(), &mut file) {
             return;
         }
-        let steps = loader::replace_loader(Architecture::X86_64);
+        let steps = loader::replace_loader(Architecture::NATIVE);
         let replaced = boot.check_room(&steps, None, |source| self.length_of(source)).and_then(|()| self.on(boot, &steps));
         match replaced {
             Ok(()) => log::info!("the boot loader is the one of version {}", self.identity.version),

@@ -213,11 +213,8 @@ pub fn rollback(esp: &Esp, running: &Image, other: &Image) -> Result<Vec<Step>, 
 
 /// Brings another boot loader to its place; the one before stays beside it as `.OLD`.
 pub fn replace_loader(architecture: Architecture) -> Vec<Step> {
-    let stem = match architecture {
-        Architecture::X86_64 => "EFI/BOOT/BOOTX64",
-        Architecture::Aarch64 => "EFI/BOOT/BOOTAA64",
-    };
-    let (now, old, draft) = (format!("{stem}.EFI"), format!("{stem}.OLD"), format!("{stem}.NEW"));
+    let stem = architecture.loader_stem();
+    let (now, old, draft) = (architecture.loader(), format!("{stem}.OLD"), format!("{stem}.NEW"));
     let renamed = |to: &String| [Step::Sync, Step::Rename { from: draft.clone(), to: to.clone() }, Step::Sync];
     let mut steps = vec![Step::Copy { from: now.clone(), to: draft.clone() }];
     steps.extend(renamed(&old));
