@@ -256,10 +256,16 @@ pub(crate) enum BenchWhat {
         from: PathBuf,
         /// Folder of the newer image
         to: PathBuf,
-        /// Restarts of each system whose downtime is measured, beside Debian 13; 0: none
-        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=99))]
-        reboots: u32,
         /// Write the table to docs/benchmarks-update.md
+        #[arg(long)]
+        write: bool,
+    },
+    /// How long a restart, which is all that an update interrupts, keeps a container from answering, beside Debian 13
+    Reboot {
+        /// Restarts of each system; the median counts
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+        runs: u32,
+        /// Write the table to docs/benchmarks-reboot.md
         #[arg(long)]
         write: bool,
     },

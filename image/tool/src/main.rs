@@ -53,7 +53,8 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Bench(args) => match args.what {
             BenchWhat::Boot { runs, machine, image, write } => bench::boot(runs, machine, image.as_deref(), write)?,
             BenchWhat::Surface { machine, write } => bench::surface::run(machine, write)?,
-            BenchWhat::Update { from, to, reboots, write } => bench::update::run(&from, &to, reboots, write)?,
+            BenchWhat::Update { from, to, write } => bench::update::run(&from, &to, write)?,
+            BenchWhat::Reboot { runs, write } => bench::reboot::run(runs, write)?,
             BenchWhat::Image { folder, runs, machine, write } => {
                 bench::images::run(&folder, runs, machine, write.as_deref())?;
             }

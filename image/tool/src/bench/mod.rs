@@ -2,10 +2,10 @@
 
 pub(crate) mod api;
 mod debian;
-mod downtime;
 pub(crate) mod images;
 mod measure;
 mod ours;
+pub(crate) mod reboot;
 pub(crate) mod surface;
 mod table;
 pub(crate) mod update;

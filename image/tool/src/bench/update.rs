@@ -11,15 +11,7 @@ use std::{
 use ampoule_publish::{DeltaReport, Parts, Root, delta_between};
 use anyhow::{Context, Result, ensure};
 
-use crate::{
-    bench::{
-        downtime::{self, Downtimes},
-        tell,
-    },
-    figures::bytes,
-    paths,
-    show::Show,
-};
+use crate::{bench::tell, figures::bytes, paths, show::Show};
 
 /// An update: which files of the newer image it has, and whether it has its kernel.
 struct Case {
@@ -62,7 +54,7 @@ type Way = (&'static str, fn(&Path, &Path, &Path) -> Option<u64>);
 const WAYS: [Way; 4] = [("zchunk", zchunk), ("casync", casync), ("xdelta3 -9", xdelta), ("bsdiff", bsdiff)];
 
 /// `./ampoule bench update FROM TO`.
-pub(crate) fn run(from: &Path, to: &Path, reboots: u32, write: bool) -> Result<()> {
+pub(crate) fn run(from: &Path, to: &Path, write: bool) -> Result<()> {
     let _lock = super::lock()?;
     let show = Show::new();
     let work = super::workdir()?;
@@ -71,12 +63,8 @@ pub(crate) fn run(from: &Path, to: &Path, reboots: u32, write: bool) -> Result<(
     unpack(to, &new)?;
     let base = place(&show, &work, "base", &old)?;
     let cases = CASES.iter().map(|case| measure(&show, &work, case, (from, to), (&old, &new), &base)).collect::<Result<Vec<_>>>()?;
-    let downtimes = match reboots {
-        0 => None,
-        runs => Some(downtime::measure(&show, &super::built(&show, Some(to))?, runs, &work)?),
-    };
     drop(show);
-    tell(&page(&cases, from, to, downtimes.as_ref()), write.then_some("benchmarks-update.md"))
+    tell(&page(&cases, from, to), write.then_some("benchmarks-update.md"))
 }
 
 fn unpack(image: &Path, to: &Path) -> Result<()> {
@@ -200,7 +188,7 @@ fn bsdiff(old: &Path, new: &Path, work: &Path) -> Option<u64> {
     Some(fs::metadata(patch).ok()?.len())
 }
 
-fn page(cases: &[Measured], from: &Path, to: &Path, downtimes: Option<&Downtimes>) -> String {
+fn page(cases: &[Measured], from: &Path, to: &Path) -> String {
     let name =
         |path: &Path| ampoule_builder::inspect(path).map_or_else(|_| "?".to_owned(), |m| format!("{} (build {})", m.version, m.build_id));
     let rows = [
@@ -217,7 +205,7 @@ fn page(cases: &[Measured], from: &Path, to: &Path, downtimes: Option<&Downtimes
          do, over the same image files; xdelta3 and bsdiff, which need a patch for each pair of versions, as the floor. `-`: the program is not on this machine."
             .to_owned(),
     ];
-    rows.into_iter().chain(downtimes.map(downtime::section)).collect::<Vec<_>>().join("\n\n") + "\n"
+    rows.join("\n\n") + "\n"
 }
 
 fn ours(cases: &[Measured]) -> String {

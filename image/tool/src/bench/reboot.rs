@@ -21,6 +21,7 @@ use crate::{
         Conditions, debian,
         ours::{Pace, until},
         table::{Spread, seconds},
+        tell,
     },
     demo,
     local::{folder::client_of, workload},
@@ -40,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Seconds without an answer, for each restart.
 #[derive(Debug, Default)]
-pub(super) struct Downtimes {
+struct Downtimes {
     /// Ampoule through firmware and boot loader: what an update takes.
     through_firmware: Vec<f64>,
     /// Ampoule with its kernel loaded by QEMU, as the other one's is.
@@ -49,8 +50,17 @@ pub(super) struct Downtimes {
     debian: Vec<f64>,
 }
 
+/// `./ampoule bench reboot`.
+pub(crate) fn run(runs: u32, write: bool) -> Result<()> {
+    let _lock = super::lock()?;
+    let show = Show::new();
+    let downtimes = measure(&show, &super::built(&show, None)?, runs, &super::workdir()?)?;
+    drop(show);
+    tell(&page(&downtimes), write.then_some("benchmarks-reboot.md"))
+}
+
 /// Restarts each system so many times, with the same container in it.
-pub(super) fn measure(show: &Show, built: &BuiltImage, runs: u32, work: &Path) -> Result<Downtimes> {
+fn measure(show: &Show, built: &BuiltImage, runs: u32, work: &Path) -> Result<Downtimes> {
     let conditions = Conditions { memory: 1024, cpus: 2 };
     let registry = Registry::start(vec![("demo".to_owned(), demo::image(show)?)])?;
     let debian = debian::prepare(show, &registry)?;
@@ -136,17 +146,19 @@ fn answers(port: u16) -> bool {
     ask().unwrap_or(false)
 }
 
-/// The section of the page.
-pub(super) fn section(downtimes: &Downtimes) -> String {
+/// The page of the documentation.
+fn page(downtimes: &Downtimes) -> String {
     let row = |name: &str, values: &[f64]| format!("| {name} | {} |\n", Spread::of(values.iter().copied()).show(seconds));
     let of = |values: &[f64]| Spread::of(values.iter().copied()).median();
     let (ours, theirs) = (of(&downtimes.direct), of(&downtimes.debian));
     format!(
-        "## Downtime\n\n\
+        "# Measured: how long a restart interrupts a node\n\n\
+         By\n\n```sh\n./ampoule bench reboot --runs {} --write\n```\n\n\
          An update interrupts a node for one restart. From a container's last answer before (HTTP, asked every {} ms from outside) to its first one after, median of {} with the extremes in brackets, engine {}:\n\n\
          | restart | no answer for |\n|---|---|\n{}{}{}\n\
          Debian / Ampoule, both with the kernel loaded by QEMU: {:.1}. Debian has no firmware and no boot loader here, so it is compared with the second row; the first is what an update takes: the same restart\n\
-         of a node through OVMF and systemd-boot. The new version runs from the other slot, with nothing more to do before its workloads run.",
+         of a node through OVMF and systemd-boot. The new version runs from the other slot, with nothing more to do before its workloads run.\n",
+        downtimes.direct.len(),
         PAUSE.as_millis(),
         downtimes.direct.len(),
         ampoule_machine::Accelerator::detect(),
@@ -164,9 +176,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_section_has_all_rows_and_the_ratio() {
+    fn the_page_has_all_rows_and_the_ratio() {
         let downtimes = Downtimes { through_firmware: vec![20.0], direct: vec![10.0, 11.0, 30.0], debian: vec![33.0] };
-        let text = section(&downtimes);
+        let text = page(&downtimes);
         for part in ["boot loader | 20.00 s |", "11.00 s (10.00 s to 30.00 s)", "QEMU | 33.00 s |", "by QEMU: 3.0."] {
             assert!(text.contains(part), "{part}: {text}");
         }
