@@ -1,13 +1,6 @@
 //! Power cuts amid an update: every write of the disk is recorded, the disks that a cut could leave are rebuilt and judged by the boot loader's rules, and some are booted.
 
-use std::{
-    fs,
-    fs::File,
-    ops::Range,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Instant,
-};
+use std::{fs, fs::File, ops::Range, path::Path, process::Command, time::Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::json;
@@ -60,19 +53,13 @@ fn survives(context: &Context, disks: usize, boots: usize) -> Result<()> {
 
     let known = [Known::read(&old)?, Known::read(release.image())?];
     let run = WriteLog::open(&old.join("disk.raw"), &log)?;
-    let mut sample = Sample { every: disks.div_ceil(boots.max(1)), seen: 0, disks: Vec::new() };
     let part = run.between(before..after);
     ensure!(part.len() > 100, "only {} operations were recorded", part.len());
-    let chosen = judge(&run, part, disks, &known, |cut, disk| sample.take(context, &old, cut, disk))?;
+    let mut sample = Sample { every: disks.div_ceil(boots.max(1)), seen: 0, booted: 0, started: Instant::now() };
+    let chosen = judge(&run, part, disks, &known, |cut, disk| sample.take(context, &old, cut, disk, &known))?;
     ensure!(chosen.iter().all(|count| *count > disks / 50), "the cuts are all on one side of the change: {chosen:?}");
+    ensure!(sample.booted >= boots * 9 / 10, "only {} of {boots} were booted", sample.booted);
     println!("     {} disks boot {}, {} boot {}", chosen[0], known[0].version(), chosen[1], known[1].version());
-    // The disks are those of the one node, with its certificates.
-    let identity = context.folder().join("node0/identity");
-    let started = Instant::now();
-    for (number, (name, disk)) in sample.disks.iter().enumerate() {
-        let version = boots_as_one_of_two(context, disk, &identity, &known).with_context(|| format!("the disk {name}"))?;
-        println!("     {} of {}: {name} boots {version}, {} s", number + 1, sample.disks.len(), started.elapsed().as_secs());
-    }
     Ok(fs::remove_file(log)?)
 }
 
@@ -96,29 +83,38 @@ fn judge(
     Ok(chosen)
 }
 
-/// The disks that are booted: every so many of those that are judged.
+/// The disks that are booted: every so many of those that are judged, each at once, since it has some hundred mebibytes.
 struct Sample {
     every: usize,
     seen: usize,
-    disks: Vec<(String, PathBuf)>,
+    booted: usize,
+    started: Instant,
 }
 
 impl Sample {
-    fn take(&mut self, context: &Context, old: &Path, cut: usize, disk: &Crashed<'_>) -> Result<()> {
+    fn take(&mut self, context: &Context, old: &Path, cut: usize, disk: &Crashed<'_>, known: &[Known; 2]) -> Result<()> {
         self.seen += 1;
         // In the middle of each stretch: the first and the last disks of all are the least interesting ones.
         if self.seen % self.every != self.every / 2 {
             return Ok(());
         }
         let path = context.folder().join(format!("cut-{cut}-{}.raw", self.seen));
-        let copy = Command::new("cp").arg("--sparse=always").arg(old.join("disk.raw")).arg(&path).status()?;
-        ensure!(copy.success(), "the disk cannot be copied");
-        let file = File::options().write(true).open(&path)?;
-        file.set_len(disk.size()?)?;
-        disk.write_onto(&file)?;
-        self.disks.push((format!("cut-{cut}"), path));
-        Ok(())
+        make(&path, old, disk)?;
+        // The disks are those of the one node, with its certificates.
+        let identity = context.folder().join("node0/identity");
+        let version = boots_as_one_of_two(context, &path, &identity, known).with_context(|| format!("the cut before operation {cut}"))?;
+        self.booted += 1;
+        println!("     {}: the cut before operation {cut} boots {version}, {} s", self.booted, self.started.elapsed().as_secs());
+        Ok(fs::remove_file(path)?)
     }
+}
+
+fn make(path: &Path, old: &Path, disk: &Crashed<'_>) -> Result<()> {
+    let copy = Command::new("cp").arg("--sparse=always").arg(old.join("disk.raw")).arg(path).status()?;
+    ensure!(copy.success(), "the disk cannot be copied");
+    let file = File::options().write(true).open(path)?;
+    file.set_len(disk.size()?)?;
+    Ok(disk.write_onto(&file)?)
 }
 
 /// The node boots, is one of the two versions, and knows what was set.
@@ -131,6 +127,5 @@ fn boots_as_one_of_two(context: &Context, disk: &Path, identity: &Path, known: &
     ensure!(settings.to_string().contains(MOTD), "the settings are {settings}");
     // That it also switches itself off is shown elsewhere.
     node.loses_power()?;
-    fs::remove_file(disk)?;
     Ok(version)
 }
