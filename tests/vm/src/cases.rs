@@ -6,6 +6,7 @@ mod boot;
 mod command_line;
 mod confinement;
 mod daemons;
+mod deltas;
 mod demo;
 mod disk;
 mod escapes;
@@ -57,6 +58,7 @@ pub(crate) fn all() -> Vec<Case> {
         bad_releases::CASES,
         update_checks::CASES,
         power_cuts::CASES,
+        deltas::CASES,
         power::CASES,
         settings::CASES,
         workloads::CASES,

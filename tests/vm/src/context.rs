@@ -108,6 +108,11 @@ impl Context {
         &self.folder
     }
 
+    /// The builder's cache.
+    pub(crate) fn cache(&self) -> &Path {
+        &self.shared.places.cache
+    }
+
     /// The image under test.
     pub(crate) fn image(&self) -> &Path {
         &self.shared.places.image

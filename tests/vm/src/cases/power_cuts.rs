@@ -5,7 +5,7 @@ use std::{fs, fs::File, ops::Range, path::Path, process::Command, time::Instant}
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::json;
 
-use super::updates::{installs, is_good, offered, version};
+use super::updates::{installs, is_good, offered, takes_its_loader, version};
 use crate::{
     context::Context,
     framework::{Crashed, Known, WriteLog, boot_choice, within},
@@ -16,7 +16,7 @@ use crate::{
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "an_update_survives_power_cuts",
-        about: "of 600 disks that a cut could leave, from the first write of an update to the good boot, each has exactly one whole version to boot; ten are booted",
+        about: "of 600 disks that a cut could leave, from the first write of an update to the good boot and its boot loader, each has exactly one whole version to boot and a whole loader; ten are booted",
         limit: within(2400),
         soak: false,
         run: |context| survives(context, 600, 10),
@@ -48,6 +48,7 @@ fn survives(context: &Context, disks: usize, boots: usize) -> Result<()> {
     node.reboots()?;
     is_good(&mut node)?;
     ensure!(version(&node)? == release.version);
+    takes_its_loader(&mut node)?;
     let after = fs::metadata(&log)?.len();
     node.stops_at_the_power_button()?;
 

@@ -69,6 +69,15 @@ pub(super) fn is_good(node: &mut Node) -> Result<()> {
     })
 }
 
+/// Waits until the boot loader is the one that came with the running version, which was found good.
+pub(super) fn takes_its_loader(node: &mut Node) -> Result<()> {
+    let said = format!("the boot loader is the one of version {}", version(node)?);
+    node.eventually(&said, within(60), |node| {
+        ensure!(node.log_of("updated")?.iter().any(|line| line.text.contains(&said)), "not yet");
+        Ok(())
+    })
+}
+
 /// Asks for something and waits for its end.
 fn asks(node: &mut Node, action: &str, command: &str) -> Result<CommandResult> {
     let before = updates(node)?.status.most_recent_command;
@@ -120,6 +129,7 @@ fn an_update_is_used_and_gone_back_from(context: &Context) -> Result<()> {
     node.reboots()?;
     ensure!(version(&node)? == release.version, "it runs {}", version(&node)?);
     is_good(&mut node)?;
+    takes_its_loader(&mut node)?;
     is_set(&node, "motd", "named-before")?;
     ensure!(is_set(&node, "network.hostname", "named-before").is_err(), "it is still there");
     counts_to(&mut node, 2)?;

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use ampoule_layout::RootHash;
+use ampoule_layout::{Architecture, RootHash};
 use ampoule_update::loader::{self, COPIES, ENTRIES, Entry, Esp, IMAGES, Image};
 use anyhow::{Context as _, Result, bail, ensure};
 use semver::Version;
@@ -24,6 +24,7 @@ pub(crate) struct Known {
     root_hash: RootHash,
     root: Vec<u8>,
     tree: Vec<u8>,
+    loader: Vec<u8>,
 }
 
 impl Known {
@@ -39,6 +40,7 @@ impl Known {
             root_hash: text("root-hash")?.parse()?,
             root: file("root.erofs")?,
             tree: file("root.verity")?,
+            loader: file("loader.efi")?,
             kernel_image,
         })
     }
@@ -49,11 +51,16 @@ impl Known {
     }
 }
 
-/// Finds the version that the next boot of the disk starts. It must be whole, and so must be the one that is started when it never proves good.
+/// Finds the version that the next boot of the disk starts. It must be whole, and so must be the one that is started when it never proves good, and the boot loader.
 pub(crate) fn boot_choice(disk: &Crashed<'_>, known: &[Known]) -> Result<Version> {
     let table = Table::read(disk)?;
     let files = BootFiles::read(disk, &table)?;
     let images: Vec<Image> = known.iter().map(|known| known.image.clone()).collect();
+    ensure!(
+        known.iter().any(|known| known.loader == files.loader),
+        "a boot loader of {} bytes that is none of those known",
+        files.loader.len()
+    );
     let mut esp = files.names.clone();
     let first = next(&esp, &images)?;
     let mut whole = Vec::new();
@@ -121,17 +128,19 @@ impl Table {
 struct BootFiles {
     names: Esp,
     contents: BTreeMap<String, Vec<u8>>,
+    loader: Vec<u8>,
 }
 
 impl BootFiles {
     fn read(disk: &Crashed<'_>, table: &Table) -> Result<Self> {
         let (offset, size) = table.esp;
         let fs = fatfs::FileSystem::new(Window { disk, offset, size, at: 0 }, fatfs::FsOptions::new()).context("the boot partition")?;
-        let mut files = Self { names: Esp::default(), contents: BTreeMap::new() };
+        let mut loader = Vec::new();
+        fs.root_dir().open_file(&Architecture::NATIVE.loader()).context("no boot loader")?.read_to_end(&mut loader)?;
+        let mut files = Self { names: Esp::default(), contents: BTreeMap::new(), loader };
         for folder in [IMAGES, ENTRIES, COPIES] {
             files.read_folder(&fs.root_dir(), folder)?;
         }
-        ensure!(fs.root_dir().open_file("EFI/BOOT/BOOTX64.EFI").is_ok(), "no boot loader");
         Ok(files)
     }
 

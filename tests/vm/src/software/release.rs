@@ -52,7 +52,7 @@ impl Change {
     }
 }
 
-/// An image of the next version, in a folder like the builder's.
+/// An image of the next version, in a folder like the builder's. Its boot loader is another one, too, if only by its length.
 pub(crate) struct Release {
     pub(crate) version: String,
     /// Bytes of its root file system.
@@ -87,7 +87,9 @@ impl Release {
         for (name, bytes) in [("root.erofs", &root), ("root.verity", &tree), ("ampoule.efi", &kernel)] {
             fs::write(image.join(name), bytes)?;
         }
-        fs::copy(old.join("loader.efi"), image.join("loader.efi"))?;
+        // Zeros behind its sections, which nothing reads.
+        let loader = [fs::read(old.join("loader.efi"))?, vec![0; 512]].concat();
+        fs::write(image.join("loader.efi"), loader)?;
         fs::write(image.join("manifest.json"), manifest.to_string())?;
         Ok(Self { version, root_bytes: root.len() as u64, image: image.to_owned() })
     }
