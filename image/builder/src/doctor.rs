@@ -37,12 +37,17 @@ pub const REQUIREMENTS: &[Requirement] = &[
     need("depmod", "kmod", "indexes kernel modules"),
     need("pkg-config", "pkg-config", "finds libseccomp for runc"),
     need("go", "golang-go", "builds containerd and runc (1.26 or newer)"),
-    need("cargo", "cargo", "builds our own programs (1.88 or newer)"),
+    need("cargo", "cargo", "builds our own programs (1.90 or newer)"),
     need("mkfs.erofs", "erofs-utils", "makes the root file system"),
     need("secilc", "secilc", "compiles the SELinux policy"),
     need("mkfs.ext4", "e2fsprogs", "makes the seed of writable file systems"),
     need("veritysetup", "cryptsetup-bin", "makes the hash tree"),
     need("objcopy", "binutils", "strips kernel modules"),
+    need("cpio", "cpio", "builds the kernel"),
+    need("rsync", "rsync", "builds the kernel"),
+    need("protoc", "protobuf-compiler", "makes what speaks with containerd"),
+    need("/usr/include/elf.h", "libc6-dev", "builds the kernel's object checker"),
+    need("/usr/include/seccomp.h", "libseccomp-dev", "linked into runc"),
     need("qemu-img", "qemu-utils", "makes the qcow2 disk"),
 ];
 

@@ -14,7 +14,8 @@ pub(crate) struct Contents<'a> {
     pub(crate) version: &'a str,
 }
 
-/// No menu unless a key is held, the newest kernel image that has tries left, and no editing of its command line.
+/// No menu unless a key is held, the newest kernel image that has tries left, and no editing of its command line. `auto-entries no` also keeps systemd-boot from listing the
+/// first stage that carries it.
 const LOADER_CONF: &str = "timeout 0\ndefault ampoule_*\neditor no\nauto-entries no\nauto-firmware no\n";
 
 /// Boots that a new kernel image gets before the loader falls back (UAPI.1 Boot Loader Specification, boot counting).

@@ -30,7 +30,7 @@ pub struct DeltaReport {
     pub tree: u64,
     /// What is fetched of the kernel image: all but the kernel, if the node has the same one.
     pub kernel_image: u64,
-    /// The boot loader; nothing if it is the same.
+    /// The boot loader, which comes whole with each version.
     pub loader: u64,
     /// Signed metadata and manifest; nothing for images that are in no repository.
     pub metadata: u64,
@@ -96,7 +96,7 @@ pub fn delta_between((old, old_root): (&Parts, Root), (new, new_root): (&Parts, 
     let missing = missing(&plan);
     let length = |path: &Path| -> Result<u64> { Ok(std::fs::metadata(path)?.len()) };
     let (tree, kernel_image) = (length(&new.hash)?, uki::fetched(&std::fs::read(&old.boot)?, &std::fs::read(&new.boot)?));
-    let loader = if std::fs::read(&old.loader).ok() == std::fs::read(&new.loader).ok() { 0 } else { length(&new.loader)? };
+    let loader = if new.loader.is_file() { length(&new.loader)? } else { 0 };
     let whole = [&new.root, &new.hash, &new.boot, &new.loader];
     let there = whole.into_iter().filter(|path| path.is_file());
     let full = there.clone().map(|path| length(path)).sum::<Result<u64>>()?;

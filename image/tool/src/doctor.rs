@@ -13,13 +13,25 @@ use anyhow::Result;
 use crate::{paths, show::print};
 
 /// What running and testing need beyond building.
-const MORE: [Requirement; 6] = [
+const MORE: [Requirement; 18] = [
     need("qemu-system-x86_64", "qemu-system-x86", "runs nodes"),
     need("/usr/share/OVMF", "ovmf", "boots them through firmware"),
     need("setpriv", "util-linux", "ends machines with the program that started them"),
     need("skopeo", "skopeo", "moves container images in tests"),
     need("umoci", "umoci", "makes container images for tests"),
     need("mmdebstrap", "mmdebstrap", "makes container images for tests"),
+    need("newuidmap", "uidmap", "makes them without root"),
+    need("fakeroot", "fakeroot", "makes them without root"),
+    need("mcopy", "mtools", "makes configuration volumes for tests"),
+    need("mkfs.vfat", "dosfstools", "makes configuration volumes for tests"),
+    need("xorrisofs", "xorriso", "makes configuration discs for tests"),
+    need("ip", "iproute2", "tests the network in one of its own"),
+    need("nft", "nftables", "reads back what tests tell the kernel"),
+    need("/bin/kill", "procps", "tests what ends machines"),
+    need("/usr/share/doc/python3-venv", "python3-venv", "tests the API against its document"),
+    need("git", "git", "tells which files are the repository's"),
+    need("curl", "curl", "fetches the compiler"),
+    need("/etc/ssl/certs/ca-certificates.crt", "ca-certificates", "proves whom files come from"),
 ];
 
 const fn need(program: &'static str, package: &'static str, purpose: &'static str) -> Requirement {
@@ -79,6 +91,19 @@ fn is_there(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The script installs what it names, and this names what is missing.
+    #[test]
+    fn what_the_script_installs_is_looked_for() {
+        let script = include_str!("../../../ampoule");
+        let named = script.split_once("needs='").and_then(|(_, rest)| rest.split_once('\'')).expect("a list").0;
+        let looked_for: Vec<(&str, &str)> =
+            ampoule_builder::REQUIREMENTS.iter().chain(&MORE).map(|need| (need.program, need.package)).collect();
+        let lines: Vec<(&str, &str)> = named.lines().filter_map(|line| line.split_once(' ')).collect();
+        assert!(lines.len() > 30, "{lines:?}");
+        let forgotten: Vec<_> = lines.iter().filter(|line| !looked_for.contains(line)).collect();
+        assert!(forgotten.is_empty(), "{forgotten:?}");
+    }
 
     #[test]
     fn lines_fit_a_terminal_and_name_what_is_missing() {

@@ -40,7 +40,7 @@ const FIXED: &[(&str, &str, &str)] = &[
     ("fs/protected_symlinks", "1", "links in shared folders are a way to other people's files"),
     ("fs/protected_fifos", "2", "a program could write into somebody else's pipe"),
     ("fs/protected_regular", "2", "a program could write into somebody else's file"),
-    ("vm/mmap_min_addr", "4096", "a null pointer in the kernel could be given a content"),
+    ("vm/mmap_min_addr", "65536", "a null pointer in the kernel could be given a content"),
 ];
 
 /// Checks the form of a key: 1–128 letters, digits, `.`, `/`, `_` and `-`; no `..`, no `.` or `/` at the beginning, and no

@@ -23,11 +23,11 @@ fn main() -> uefi::Status {
     stage::run(LOADER)
 }
 
-/// Nothing here panics unless the firmware has no memory left. It is the same as any other failure before a kernel runs: a start anew.
+/// The crate panics where the firmware has no memory left, or no console to tell of it.
 #[cfg(target_os = "uefi")]
 #[panic_handler]
 fn panicked(_: &core::panic::PanicInfo) -> ! {
-    stage::restart(uefi::Status::ABORTED)
+    stage::give_up()
 }
 
 #[cfg(not(target_os = "uefi"))]

@@ -73,7 +73,15 @@ fn take_descriptor(pid: i32) -> io::Result<()> {
 }
 
 fn api_sockets() -> Outcome {
-    connect_any(&["/run/api.sock", "/run/ampoule/apid/api.sock", "/run/ampoule/hostd/status.sock", "/run/ampoule/netd/status.sock"])
+    connect_any(&[
+        "/run/api.sock",
+        "/run/ampoule/notify.sock",
+        "/run/ampoule/apid/api.sock",
+        "/run/ampoule/hostd/status",
+        "/run/ampoule/netd/status",
+        "/run/ampoule/logd/query.sock",
+        "/run/ampoule/logd/ingest.sock",
+    ])
 }
 
 fn connect_any(paths: &[&str]) -> Outcome {

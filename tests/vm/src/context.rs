@@ -131,7 +131,7 @@ impl Context {
     /// The image of the variant `test`.
     pub(crate) fn probe_image(&self) -> Result<PathBuf> {
         let image = self.shared.places.probe_image.clone();
-        ensure!(image.join("manifest.json").is_file(), "no image in {}: build it with ./ampoule build --variant test", image.display());
+        ensure!(image.join("manifest.json").is_file(), "no image in {}: build it with ./ampoule build test", image.display());
         Ok(image)
     }
 

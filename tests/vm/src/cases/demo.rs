@@ -32,6 +32,7 @@ fn demo_serves(context: &Context) -> Result<()> {
     let port = node.port(8080)?;
     let page = node.eventually("the page answers", within(60), |_| get(port, "/"))?;
     ensure!(page.contains("<html"), "no page: {page:.200}");
+    ensure!(page.contains("All refused"), "it can leave its box: {page}");
     ensure!(get(port, "/healthz").is_ok(), "it is not healthy");
     Ok(())
 }

@@ -56,32 +56,39 @@ fn survives(context: &Context, disks: usize, boots: usize) -> Result<()> {
     let run = WriteLog::open(&old.join("disk.raw"), &log)?;
     let part = run.between(before..after);
     ensure!(part.len() > 100, "only {} operations were recorded", part.len());
-    let mut sample = Sample { every: disks.div_ceil(boots.max(1)), seen: 0, booted: 0, started: Instant::now() };
-    let chosen = judge(&run, part, disks, &known, |cut, disk| sample.take(context, &old, cut, disk, &known))?;
+    let mut sample = Sample { every: step(disks / boots), seen: 0, booted: 0, started: Instant::now() };
+    let (chosen, loaders) = judge(&run, part, disks, &known, |cut, disk| sample.take(context, &old, cut, disk, &known))?;
     ensure!(chosen.iter().all(|count| *count > disks / 50), "the cuts are all on one side of the change: {chosen:?}");
+    ensure!(loaders.iter().all(|count| *count > 0), "no cut was before or none was after the boot loader's change: {loaders:?}");
     ensure!(sample.booted >= boots * 9 / 10, "only {} of {boots} were booted", sample.booted);
     println!("     {} disks boot {}, {} boot {}", chosen[0], known[0].version(), chosen[1], known[1].version());
     Ok(fs::remove_file(log)?)
 }
 
-/// How many of the disks boot each of the two versions.
+/// About as many. Each cut gives three kinds of disk in turn (all written, nothing, some), so a multiple of three would boot one kind alone.
+fn step(about: usize) -> usize {
+    (1..=about).rev().find(|step| step % 3 != 0).unwrap_or(1)
+}
+
+/// How many of the disks boot each of the two versions, and how many have the loader of each.
 fn judge(
     run: &WriteLog,
     part: Range<usize>,
     disks: usize,
     known: &[Known; 2],
     mut keep: impl FnMut(usize, &Crashed<'_>) -> Result<()>,
-) -> Result<[usize; 2]> {
-    let mut chosen = [0; 2];
+) -> Result<([usize; 2], [usize; 2])> {
+    let (mut chosen, mut loaders) = ([0; 2], [0; 2]);
     run.crashes(part, disks, |cut, disk| {
-        let version = boot_choice(disk, known).with_context(|| format!("power cut before operation {cut}"))?;
-        match known.iter().position(|known| *known.version() == version) {
+        let choice = boot_choice(disk, known).with_context(|| format!("power cut before operation {cut}"))?;
+        match known.iter().position(|known| *known.version() == choice.version) {
             Some(which) => chosen[which] += 1,
-            None => bail!("it would boot {version}"),
+            None => bail!("it would boot {}", choice.version),
         }
+        loaders[choice.loader] += 1;
         keep(cut, disk)
     })?;
-    Ok(chosen)
+    Ok((chosen, loaders))
 }
 
 /// The disks that are booted: every so many of those that are judged, each at once, since it has some hundred mebibytes.

@@ -51,16 +51,21 @@ impl Known {
     }
 }
 
+/// What a disk boots.
+pub(crate) struct Choice {
+    /// The version.
+    pub(crate) version: Version,
+    /// Of which of the known images the boot loader is.
+    pub(crate) loader: usize,
+}
+
 /// Finds the version that the next boot of the disk starts. It must be whole, and so must be the one that is started when it never proves good, and the boot loader.
-pub(crate) fn boot_choice(disk: &Crashed<'_>, known: &[Known]) -> Result<Version> {
+pub(crate) fn boot_choice(disk: &Crashed<'_>, known: &[Known]) -> Result<Choice> {
     let table = Table::read(disk)?;
     let files = BootFiles::read(disk, &table)?;
+    let loader = known.iter().position(|known| known.loader == files.loader);
+    let loader = loader.with_context(|| format!("a boot loader of {} bytes that is none of those known", files.loader.len()))?;
     let images: Vec<Image> = known.iter().map(|known| known.image.clone()).collect();
-    ensure!(
-        known.iter().any(|known| known.loader == files.loader),
-        "a boot loader of {} bytes that is none of those known",
-        files.loader.len()
-    );
     let mut esp = files.names.clone();
     let first = next(&esp, &images)?;
     let mut whole = Vec::new();
@@ -75,7 +80,7 @@ pub(crate) fn boot_choice(disk: &Crashed<'_>, known: &[Known]) -> Result<Version
             whole.push(version);
         }
         if entry.counter.is_none_or(|counter| counter.left == 0) {
-            return Ok(first.version);
+            return Ok(Choice { version: first.version, loader });
         }
         rename(&mut esp, &entry);
     }
