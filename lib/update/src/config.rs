@@ -135,6 +135,16 @@ impl Config {
         self.windows.iter().map(|window| window.opens_in(now)).min().unwrap_or_default()
     }
 
+    /// How long it is, at `now`, until the turn of a node that waits for a window: until one opens and a part of it, so that nodes with the same windows do not all come when it opens. They are
+    /// spread over a quarter of the interval, as [`Self::poll_after`] spreads them to either side, or over the window if that is shorter. `random` is any number, new for each window that
+    /// is waited for: with the same one the turn is the same moment whenever this is asked.
+    #[must_use]
+    pub fn until_turn(&self, now: u64, random: u32) -> Duration {
+        let spread = Duration::from_secs(self.poll_interval / 4);
+        let first = self.windows.iter().min_by_key(|window| window.order(now));
+        first.map(|window| window.turn_in(now, spread, random)).unwrap_or_default()
+    }
+
     /// How long to wait before updates are looked for again: the interval, give or take a quarter of it, so that nodes that were started together do not stay together. `random` is any
     /// number, new each time.
     #[must_use]
@@ -171,18 +181,80 @@ mod tests {
         assert_eq!(Config::parse(&serde_json::to_vec(&config).expect("JSON")).expect("comes back"), config);
     }
 
+    fn windows(list: &[&str]) -> Config {
+        Config { windows: list.iter().map(|text| Window::parse(text).expect("a window")).collect(), ..Config::default() }
+    }
+
     #[test]
     fn without_windows_it_is_always_time_and_with_two_the_nearer_counts() {
-        let windows = |list: &[&str]| Config {
-            windows: list.iter().map(|text| Window::parse(text).expect("a window")).collect(),
-            ..Config::default()
-        };
         assert_eq!(windows(&[]).until_window(12_345), Duration::ZERO);
         // Second 0 is a Thursday, 00:00.
         assert_eq!(windows(&["Fri 00:00-01:00", "Thu 02:00-03:00"]).until_window(0), Duration::from_secs(7200));
     }
 
+    #[test]
+    fn a_turn_is_in_the_window_that_opens_first_and_in_the_longer_one_of_two() {
+        let turn = |list: &[&str], now, random| windows(list).until_turn(now, random).as_secs();
+        assert_eq!(turn(&[], 12_345, u32::MAX), 0);
+        // Half of a quarter of six hours.
+        let half = u32::MAX / 2 + 1;
+        assert_eq!(turn(&["Thu 02:00-10:00"], 0, half), 7200 + 2700);
+        assert_eq!(turn(&["Thu 02:00-02:10", "Thu 02:00-10:00", "Thu 02:01-02:11"], 0, half), 7200 + 2700);
+        // One that opens later changes nothing, also when it is open as well.
+        assert_eq!(turn(&["Thu 02:01-02:11", "Thu 02:00-10:00"], 7200 + 100, half), 2600);
+    }
+
+    /// One from one minute to 24 hours.
+    fn any_window() -> impl Strategy<Value = Window> {
+        (0_usize..7, 0_u64..1440, 1_u64..1440).prop_map(|(day, begin, length)| {
+            let (day, end) = (["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"][day], (begin + length) % 1440);
+            let text = format!("{day} {:02}:{:02}-{:02}:{:02}", begin / 60, begin % 60, end / 60, end % 60);
+            Window::parse(&text).expect("a window")
+        })
+    }
+
+    fn any_config() -> impl Strategy<Value = Config> {
+        let interval = prop_oneof![300_u64..7 * 24 * 3600, any::<u64>()];
+        (prop::collection::vec(any_window(), 1..4), interval).prop_map(|(windows, poll_interval)| Config {
+            windows,
+            poll_interval,
+            ..Config::default()
+        })
+    }
+
     proptest! {
+        #[test]
+        fn a_turn_comes_while_a_window_is_open(config in any_config(), now in 0_u64..1 << 40, random in any::<u32>()) {
+            let turn = config.until_turn(now, random);
+            // `now` may be nearly a second later than it says.
+            let latest = turn + Duration::from_nanos(999_999_999);
+            prop_assert!(turn >= config.until_window(now));
+            prop_assert_eq!(config.until_window(now + turn.as_secs()), Duration::ZERO);
+            prop_assert_eq!(config.until_window(now + latest.as_secs()), Duration::ZERO);
+        }
+
+        #[test]
+        fn turns_are_spread_evenly(window in any_window(), interval in 300_u64..7 * 24 * 3600, now in 0_u64..1 << 40) {
+            let config = Config { windows: vec![window.clone()], poll_interval: interval, ..Config::default() };
+            let opens = config.until_window(now);
+            prop_assume!(!opens.is_zero());
+            let closed_again = (1..).find(|minutes| !config.until_window(now + opens.as_secs() + minutes * 60).is_zero());
+            let spread = (closed_again.expect("it ends") * 60 - 1).min(interval / 4);
+            for tenth in 0..=10 {
+                let turn = config.until_turn(now, u32::try_from(u64::from(u32::MAX) * tenth / 10).expect("fits"));
+                let even = opens + Duration::from_secs(spread) * u32::try_from(tenth).expect("fits") / 10;
+                prop_assert!(turn.abs_diff(even) < Duration::from_millis(1), "{turn:?}, not {even:?}");
+            }
+        }
+
+        #[test]
+        fn who_asks_again_is_told_the_same_turn(config in any_config(), now in 0_u64..1 << 40, random in any::<u32>(), later in 0.0..1.0) {
+            prop_assume!(!config.until_window(now).is_zero());
+            let turn = config.until_turn(now, random);
+            let later = turn.mul_f64(later).as_secs();
+            prop_assert_eq!(config.until_turn(now + later, random) + Duration::from_secs(later), turn);
+        }
+
         #[test]
         fn a_poll_comes_within_a_quarter_of_its_time(interval in any::<u64>(), random in any::<u32>()) {
             let config = Config { poll_interval: interval / 1000, ..Config::default() };

@@ -1,5 +1,6 @@
 //! Times of the week in which a node may update by itself.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::time::Duration;
 
@@ -53,12 +54,36 @@ impl Window {
     /// How long it is until it opens, at `now` (seconds since 1970, UTC); zero while it is open.
     #[must_use]
     pub fn opens_in(&self, now: u64) -> Duration {
-        let begins = (0..7).zip(self.days).filter(|(_, is_in)| *is_in).map(|(day, _)| day * DAY + self.begin);
-        let waits = begins.map(|begin| match (second_of_week(now) + WEEK - begin) % WEEK {
+        let waits = self.since_begins(now).map(|since| match since {
             since if since < self.length => 0,
             since => WEEK - since,
         });
         Duration::from_secs(waits.min().unwrap_or_default())
+    }
+
+    /// How long it is, at `now`, until the turn of a node that drew the number `random`: until it opens and a part of it, of at most `spread`. Zero after that, while it is open.
+    pub(crate) fn turn_in(&self, now: u64, spread: Duration, random: u32) -> Duration {
+        // `now` leaves out up to a second, and the turn must not come when the window is over.
+        let part = Duration::from_secs(self.length - 1).min(spread) * random / u32::MAX;
+        match self.opens_in(now) {
+            Duration::ZERO => part.saturating_sub(self.since_begin(now)),
+            opens_in => opens_in + part,
+        }
+    }
+
+    /// Smallest for the window that opened first or, if none is open, opens first; of two that do so at once, for the longer one. It stays the same from before that window opens to its end.
+    pub(crate) fn order(&self, now: u64) -> impl Ord + use<> {
+        (self.opens_in(now), Reverse(self.since_begin(now)), Reverse(self.length))
+    }
+
+    fn since_begin(&self, now: u64) -> Duration {
+        Duration::from_secs(self.since_begins(now).min().unwrap_or_default())
+    }
+
+    /// For each of its days, the seconds since it last began on it.
+    fn since_begins(&self, now: u64) -> impl Iterator<Item = u64> {
+        let begins = (0..7).zip(self.days).filter(|(_, is_in)| *is_in).map(|(day, _)| day * DAY + self.begin);
+        begins.map(move |begin| (second_of_week(now) + WEEK - begin) % WEEK)
     }
 }
 
@@ -160,6 +185,20 @@ mod tests {
     fn without_days_it_is_every_day() {
         (0..7).for_each(|day| assert_eq!(wait("03:00-04:00", SATURDAY + day * DAY), 3 * 3600));
         (0..7).for_each(|day| assert_eq!(wait("00:00-24:00", SATURDAY + day * DAY + 5), 0));
+    }
+
+    #[test]
+    fn a_turn_comes_in_a_part_of_it_that_the_random_number_picks() {
+        let window = Window::parse("Sat 02:00-05:00").expect("a window");
+        let turn = |now, spread, random| window.turn_in(now, Duration::from_secs(spread), random).as_secs();
+        assert_eq!(turn(SATURDAY, 3600, 0), 7200);
+        assert_eq!(turn(SATURDAY, 3600, u32::MAX), 7200 + 3600);
+        assert_eq!(turn(SATURDAY, DAY, u32::MAX), 5 * 3600 - 1, "before it is over");
+        // Asked again, also while it is open, the turn is the same moment; then it has come.
+        assert_eq!(turn(SATURDAY + 7200, 3600, u32::MAX), 3600);
+        assert_eq!(turn(SATURDAY + 7200 + 3000, 3600, u32::MAX), 600);
+        assert_eq!(turn(SATURDAY + 7200 + 3601, 3600, u32::MAX), 0);
+        assert_eq!(turn(SATURDAY + 5 * 3600, 3600, 0), WEEK - 3 * 3600);
     }
 
     #[test]
