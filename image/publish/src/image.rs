@@ -74,7 +74,7 @@ impl Image {
         let version = manifest.version.parse().with_context(|| format!("{:?} is no version as updates need it", manifest.version))?;
         let (variant, arch, migrations) = (manifest.variant, manifest.architecture, manifest.migrations);
         let image = Self { parts, variant, arch, version, root_hash, migrations };
-        crate::verify::image(&image.parts, root_hash, image.blocks()?)
+        crate::verify::image(&image.parts, &image.arch, root_hash, image.blocks()?)
             .with_context(|| format!("the image in {} is damaged", dir.display()))?;
         Ok(image)
     }

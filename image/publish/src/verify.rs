@@ -1,21 +1,24 @@
-//! Whether the files of an image belong together, as the node and its kernel will see it.
+//! Whether the files of an image belong together, as the node, its firmware and its kernel will see it.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
 use ampoule_layout::RootHash;
+use ampoule_update::pe;
 use ampoule_update::tree::{BLOCK, Tree};
 use anyhow::{Context, Result, ensure};
 
 use crate::image::Parts;
 use crate::uki;
 
-/// Proves the tree against the root hash, every block of the root against the tree, and that the kernel image starts this root.
-pub(crate) fn image(parts: &Parts, root_hash: RootHash, blocks: u64) -> Result<()> {
+/// Proves the tree against the root hash, every block of the root against the tree, that the kernel image starts this root, and that the boot loader is a
+/// program for machines with this architecture.
+pub(crate) fn image(parts: &Parts, arch: &str, root_hash: RootHash, blocks: u64) -> Result<()> {
     let tree = tree(&parts.hash, root_hash, blocks)?;
     root(&parts.root, &tree)?;
-    kernel_image(&parts.boot, root_hash, blocks)
+    kernel_image(&parts.boot, root_hash, blocks)?;
+    boot_loader(&parts.loader, arch)
 }
 
 /// The tree in a file, whole and verified.
@@ -48,4 +51,9 @@ fn kernel_image(path: &Path, root_hash: RootHash, blocks: u64) -> Result<()> {
     ensure!(table.root_hash == root_hash, "{} starts the root {}, not {root_hash}", path.display(), table.root_hash);
     ensure!(table.blocks == blocks, "{} starts a root of {} blocks, not {blocks}", path.display(), table.blocks);
     Ok(())
+}
+
+fn boot_loader(path: &Path, arch: &str) -> Result<()> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    pe::check_for(&bytes, arch).with_context(|| format!("{} is no boot loader for {arch}", path.display()))
 }

@@ -136,6 +136,22 @@ fn a_damaged_image_is_not_published() {
 }
 
 #[test]
+fn a_boot_loader_that_firmware_would_not_start_is_not_published() {
+    let publisher = Publisher::new(1, 1);
+    let dir = publisher.image("1.0.0", &[1, 2, 3]).parts.root.parent().expect("a folder").to_owned();
+    let whole = fs::read(dir.join("loader.efi")).expect("a loader");
+    // The machine in the PE header, which begins at 0x40: 64-bit Arm.
+    let of_arm = [&whole[..0x44], &[0x64, 0xaa], &whole[0x46..]].concat();
+    for (bytes, why) in [(b"loader".to_vec(), "it does not begin with MZ"), (of_arm, "it is for another machine")] {
+        fs::write(dir.join("loader.efi"), bytes).expect("written");
+        let refused = format!("{:#}", Image::open(&dir).expect_err("refused"));
+        assert!(refused.contains(&format!("loader.efi is no boot loader for x86_64: firmware would not start it: {why}")), "{refused}");
+    }
+    fs::write(dir.join("loader.efi"), whole).expect("written");
+    assert!(Image::open(&dir).is_ok());
+}
+
+#[test]
 fn expiry_is_told_before_and_after() {
     let publisher = Publisher::new(1, 1);
     publisher.publish("1.0.0");

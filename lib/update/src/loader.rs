@@ -10,7 +10,9 @@ mod steps;
 
 pub use name::{Counter, entry_name, image_name, parse_counter, parse_entry_name, parse_image_name};
 pub use order::{Entry, compare_versions, counted, entries, order_of};
-pub use steps::{LoaderError, Source, Step, activate, bless, condemn, deactivate, replace_loader, rollback, stage};
+pub use steps::{
+    LoaderError, Source, Step, activate, bless, condemn, deactivate, draft_loader, drop_loader, loader_draft, rollback, stage, use_loader,
+};
 
 use semver::Version;
 

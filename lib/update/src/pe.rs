@@ -1,7 +1,7 @@
 //! Whether firmware loads a file as a program: what it looks at before it starts one (UEFI 2.10, 2.1.1; Microsoft PE/COFF, 3 and 4).
 //!
-//! A kernel image that firmware refuses is worse than one that panics: the boot loader has chosen it by then, gives up, and the machine stands in its firmware, where nobody counts
-//! tries. So such an image is never made the next to boot.
+//! A kernel image that firmware refuses costs its tries: the boot loader has chosen and counted it by then and gives up, and the first stage (`node/first-stage`) starts the machine
+//! anew. A boot loader that firmware refuses has nobody before it who would. So what shows in the headers is refused before it is written.
 
 use ampoule_layout::Architecture;
 
@@ -84,6 +84,18 @@ pub fn check(bytes: &[u8]) -> Result<(), NotAProgram> {
     }
     let (image, headers) = (number(optional, 56, 4)?, number(optional, 60, 4)?);
     Layout { image, headers, entry: number(optional, 16, 4)?, file: bytes.len() }.check(end, sections)
+}
+
+/// Whether firmware of a machine with this architecture, as manifests name it, loads it.
+///
+/// # Errors
+/// The first thing that firmware would stumble over.
+pub fn check_for(bytes: &[u8], arch: &str) -> Result<(), NotAProgram> {
+    let its = match headers(bytes)?.architecture {
+        Architecture::X86_64 => "x86_64",
+        Architecture::Aarch64 => "aarch64",
+    };
+    if its == arch { check(bytes) } else { Err(NotAProgram("it is for another machine")) }
 }
 
 /// Sizes in bytes, as the headers have them.

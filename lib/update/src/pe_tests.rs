@@ -69,6 +69,19 @@ fn each_thing_that_firmware_looks_at_is_looked_at() {
 }
 
 #[test]
+fn one_for_another_architecture_of_ours_is_refused() {
+    let mut file = program();
+    assert_eq!(check_for(&file, "x86_64"), Ok(()));
+    put(&mut file, PE + 4, 0xaa64, 2);
+    assert_eq!(check_for(&file, "aarch64"), Ok(()));
+    for (bytes, reason) in [(&file[..], "it is for another machine"), (b"loader", "it does not begin with MZ")] {
+        assert_eq!(check_for(bytes, "x86_64"), Err(NotAProgram(reason)));
+    }
+    put(&mut file, OPTIONAL + 68, 3, 2);
+    assert!(check_for(&file, "aarch64").is_err(), "all else is looked at, too");
+}
+
+#[test]
 fn one_that_is_cut_off_is_refused_wherever() {
     let whole = program();
     for length in 0..whole.len() {

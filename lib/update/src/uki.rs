@@ -42,7 +42,7 @@ pub enum UkiError {
         /// What is wrong.
         reason: &'static str,
     },
-    /// Firmware would not start it, and the machine would stand there.
+    /// Firmware would not start it, which would cost its tries.
     #[error("the kernel image: {0}")]
     Start(NotAProgram),
     /// The same of the kernel in it, which is a program of its own.
@@ -98,7 +98,7 @@ impl<'a> Uki<'a> {
     }
 }
 
-/// Whether firmware starts the image, and the stub in it the kernel. What goes wrong there never comes back to the boot loader's counter.
+/// Whether firmware starts the image, and the stub in it the kernel, as far as their headers show it. What goes wrong there costs a try, and the first stage starts the machine anew.
 ///
 /// # Errors
 /// It does not.

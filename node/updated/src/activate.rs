@@ -45,11 +45,11 @@ impl Updater {
     fn reads_back(&self, update: &Update) -> Result<(), UpdateError> {
         match self.is_whole_to_boot(update)? {
             true => Ok(()),
-            false => Err(UpdateError::NotAsWritten),
+            false => Err(UpdateError::NotAsWritten("the kernel image")),
         }
     }
 
-    /// Whether the kernel image on the boot partition is the one that was verified. A boot loader passes over one that is not, and firmware may stand still over it.
+    /// Whether the kernel image on the boot partition is the one that was verified. A boot loader passes over one that is not, or it costs its tries and the first stage starts the machine anew.
     pub(crate) fn is_whole_to_boot(&self, update: &Update) -> Result<bool, UpdateError> {
         let Some(proof) = self.staged.proven(Part::Image) else { return Ok(false) };
         BootPartition::open(&self.places, false)?.holds(&update.version, &proof)

@@ -4,9 +4,7 @@ use crate::error::UpdateError;
 use crate::esp::BootPartition;
 use crate::health;
 use crate::repository::now;
-use crate::staged::Part;
 use crate::updater::{Awaited, Updater, lock};
-use ampoule_layout::Architecture;
 use ampoule_update::State;
 use ampoule_update::config::Config;
 use ampoule_update::gates::{Gates, Verdict, Watch};
@@ -33,7 +31,10 @@ impl Updater {
                 log::info!("this node was not started by a boot loader from its disk: it takes no updates");
                 Ok(())
             }
-            Standing::Good => self.clear_bad(),
+            Standing::Good => {
+                self.finish();
+                self.clear_bad()
+            }
             Standing::Condemn => self.give_up("it was found bad before"),
             Standing::Trial => self.watch(),
         }
@@ -137,7 +138,8 @@ impl Updater {
         let steps = loader::bless(&boot.names()?, &self.identity.version, self.identity.through_parameters)?;
         boot.check_room(&steps, None, |source| self.length_of(source))?;
         self.on(&boot, &steps)?;
-        let of_this = self.record().trial.is_some_and(|trial| trial.version == self.identity.version);
+        // Whoever reads it back opens it in another mode.
+        drop(boot);
         self.remember(|record| {
             record.trial = None;
             record.forgive(Some(&self.identity.version));
@@ -150,25 +152,8 @@ impl Updater {
             }
         })?;
         log::info!("version {} is good: from now on it is what this node boots", self.identity.version);
-        if of_this {
-            self.replace_loader(&boot);
-            self.staged.clear();
-        }
+        self.use_up();
         Ok(())
-    }
-
-    /// The loader that came with a version is taken when that version was good; a node that cannot is no worse than before.
-    fn replace_loader(&self, boot: &BootPartition) {
-        let Ok((mut file, _)) = self.staged.open(Part::Loader) else { return };
-        if boot.loader_is(&Architecture::NATIVE.loader(), &mut file) {
-            return;
-        }
-        let steps = loader::replace_loader(Architecture::NATIVE);
-        let replaced = boot.check_room(&steps, None, |source| self.length_of(source)).and_then(|()| self.on(boot, &steps));
-        match replaced {
-            Ok(()) => log::info!("the boot loader is the one of version {}", self.identity.version),
-            Err(error) => log::error!("the boot loader stays the one that it is: {}", ampoule_report::chain(&error)),
-        }
     }
 
     /// The boot is bad: the node restarts with the version before. Returns only if there is none, or if that was bad as well.

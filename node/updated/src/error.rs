@@ -8,9 +8,11 @@ use ampoule_layout::CommandLineError;
 use ampoule_update::command::{Refusal, RefusalCode};
 use ampoule_update::config::ConfigError;
 use ampoule_update::loader::LoaderError;
+use ampoule_update::pe::NotAProgram;
 use ampoule_update::states::Refused;
 use ampoule_update::tree::TreeError;
 use ampoule_update::uki::UkiError;
+use semver::Version;
 use std::io;
 use std::path::PathBuf;
 
@@ -47,12 +49,14 @@ pub(crate) enum UpdateError {
     Uki { name: String, source: UkiError },
     #[error("the kernel image of {name} starts another root than the update has")]
     OtherRoot { name: String },
+    #[error("the boot loader of version {version} is refused")]
+    BootLoader { version: Version, source: NotAProgram },
     #[error("the boot partition")]
     Loader(#[from] LoaderError),
     #[error("the boot partition cannot be used")]
     Boot(#[source] io::Error),
-    #[error("the kernel image does not read back from the boot partition as it was written: the disk is failing")]
-    NotAsWritten,
+    #[error("{0} does not read back from the boot partition as it was written: the disk is failing")]
+    NotAsWritten(&'static str),
     #[error("this node has no boot partition: it was started without firmware and boot loader, which updates need")]
     NoBootPartition,
     #[error(

@@ -134,14 +134,10 @@ impl BootPartition {
     }
 
     /// Whether a file of the loader is there and has this length and these bytes.
-    pub(crate) fn loader_is(&self, path: &str, other: &mut File) -> bool {
-        let mut same = || -> io::Result<bool> {
-            let (mut a, mut b) = (Vec::new(), Vec::new());
-            self.folder.read(path)?.take(MAX_BOOT).read_to_end(&mut a)?;
-            other.take(MAX_BOOT).read_to_end(&mut b)?;
-            Ok(a == b)
-        };
-        same().unwrap_or(false)
+    pub(crate) fn loader_is(&self, path: &str, bytes: &[u8]) -> bool {
+        let mut found = Vec::new();
+        let read = self.folder.read(path).and_then(|file| file.take(MAX_BOOT).read_to_end(&mut found));
+        read.is_ok() && found == bytes
     }
 }
 

@@ -7,6 +7,7 @@
 mod activate;
 mod automatic;
 mod boot;
+mod boot_loader;
 mod disk;
 mod error;
 mod esp;

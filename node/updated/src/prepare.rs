@@ -33,6 +33,7 @@ impl Updater {
         self.fetch_image(&update, &repository, &config)?;
         self.staged.fetch(Part::Loader, &update, &repository)?;
         let next = self.staged_image(&update)?;
+        self.staged_loader(&update.version)?;
         repository.target_of(&update.images.root, update.size.root)?;
         let source = Source { fetcher: self.fetcher(&config), url: repository.address(&update.images.root)? };
         // Its metadata is no longer needed, and blocks want the room.
@@ -64,7 +65,7 @@ impl Updater {
     /// The kernel image that is kept, if it is that of the update: the one that starts its root.
     pub(crate) fn staged_image(&self, update: &Update) -> Result<Image, UpdateError> {
         let name = update.images.boot.to_string();
-        let bootable = read_uki(&name, &self.staged.image()?, update.version.clone())?;
+        let bootable = read_uki(&name, &self.staged.bytes(Part::Image)?, update.version.clone())?;
         match (bootable.root_hash, bootable.blocks) == (update.root_hash, update.root_blocks) {
             true => Ok(bootable.image),
             false => Err(UpdateError::OtherRoot { name }),

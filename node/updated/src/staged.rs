@@ -179,17 +179,17 @@ impl Staged {
         File::open(self.path(name)).and_then(measure).is_ok_and(|found| found == *target)
     }
 
-    /// The bytes of the kernel image, if they are still what was verified.
-    pub(crate) fn image(&self) -> Result<Vec<u8>, UpdateError> {
-        let (file, length) = self.open(Part::Image)?;
+    /// The bytes of the part, if they are still what was verified.
+    pub(crate) fn bytes(&self, part: Part) -> Result<Vec<u8>, UpdateError> {
+        let (file, length) = self.open(part)?;
         let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-        file.take(MAX_BOOT).read_to_end(&mut bytes).map_err(self.io("read", Part::Image.name()))?;
+        file.take(MAX_BOOT).read_to_end(&mut bytes).map_err(self.io("read", part.name()))?;
         Ok(bytes)
     }
 
-    /// Nothing of it is needed any more.
+    /// Nothing of it is needed any more. The image goes last: it says of which version the rest is, should power be cut in between.
     pub(crate) fn clear(&self) {
-        let parts = [Part::Image, Part::Loader].into_iter().flat_map(|part| [self.path(part.name()), self.proof(part)]);
+        let parts = [Part::Loader, Part::Image].into_iter().flat_map(|part| [self.path(part.name()), self.proof(part)]);
         for path in [TREE, DONE, DRAFT].map(|name| self.path(name)).into_iter().chain(parts) {
             if let Err(error) = remove(&path) {
                 log::warn!("{}: {error}", path.display());

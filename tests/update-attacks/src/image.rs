@@ -16,7 +16,7 @@ pub struct Tiny<'a> {
     pub blocks: &'a [u8],
     /// What stands for the kernel, within a file that firmware would start.
     pub kernel: &'a [u8],
-    /// What stands for the boot loader.
+    /// What stands for the boot loader, within such a file as well.
     pub loader: &'a [u8],
 }
 
@@ -35,7 +35,7 @@ pub fn tiny_image(dir: &Path, tiny: &Tiny) -> Result<RootHash> {
     fs::write(dir.join("root.verity"), &tree)?;
     let kernel = pe(&[(".text", tiny.kernel)]);
     fs::write(dir.join("ampoule.efi"), pe(&[(".osrel", os_release.as_bytes()), (".cmdline", line.as_bytes()), (".linux", &kernel)]))?;
-    fs::write(dir.join("loader.efi"), tiny.loader)?;
+    fs::write(dir.join("loader.efi"), pe(&[(".text", tiny.loader)]))?;
     fs::write(dir.join("manifest.json"), manifest(tiny.version, root_hash).to_string())?;
     Ok(root_hash)
 }

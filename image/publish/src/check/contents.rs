@@ -90,7 +90,7 @@ fn image(update: &Update, files: &BTreeMap<String, PathBuf>, report: &mut Report
         })
     };
     if let Some(parts) = report.take(&what, parts()) {
-        report.take(&what, verify::image(&parts, update.root_hash, update.root_blocks));
+        report.take(&what, verify::image(&parts, &update.arch, update.root_hash, update.root_blocks));
         report.take(&what, kernel(update, &parts.boot));
     }
 }

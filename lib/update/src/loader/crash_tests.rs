@@ -252,17 +252,22 @@ fn a_name_before_its_content_is_found_out() {
 
 #[test]
 fn the_loader_is_whole_at_each_moment() {
-    let mut disk = Disk::default();
-    disk.files.insert("EFI/BOOT/BOOTX64.EFI".to_owned(), File::Whole("old".to_owned()));
-    let mut journal = Journal::new(&disk);
-    journal.steps(&replace_loader(ampoule_layout::Architecture::X86_64), None);
-    let mut rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    for state in crash_states(&journal, &mut rng) {
-        assert!(matches!(state.files.get("EFI/BOOT/BOOTX64.EFI"), Some(File::Whole(_))), "{state:#?}");
+    let machine = ampoule_layout::Architecture::X86_64;
+    for (then, starts) in [(use_loader(machine), "loader"), (drop_loader(machine), "old")] {
+        let mut disk = Disk::default();
+        disk.files.insert("EFI/BOOT/BOOTX64.EFI".to_owned(), File::Whole("old".to_owned()));
+        let mut journal = Journal::new(&disk);
+        journal.steps(&draft_loader(machine), None);
+        journal.steps(&then, None);
+        let mut rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+        for state in crash_states(&journal, &mut rng) {
+            assert!(matches!(state.files.get("EFI/BOOT/BOOTX64.EFI"), Some(File::Whole(_))), "{state:#?}");
+        }
+        let whole = |name: &str| journal.now().files.get(name).cloned();
+        assert_eq!(whole("EFI/BOOT/BOOTX64.EFI"), Some(File::Whole(starts.to_owned())));
+        assert_eq!(whole("EFI/BOOT/BOOTX64.OLD"), Some(File::Whole("old".to_owned())));
+        assert_eq!(whole("EFI/BOOT/BOOTX64.NEW"), None);
     }
-    let whole = |name: &str| journal.now().files.get(name).cloned();
-    assert_eq!(whole("EFI/BOOT/BOOTX64.EFI"), Some(File::Whole("loader".to_owned())));
-    assert_eq!(whole("EFI/BOOT/BOOTX64.OLD"), Some(File::Whole("old".to_owned())));
 }
 
 /// Whatever crashes left takes no room from the next update, and nothing of others is touched.

@@ -211,16 +211,33 @@ pub fn rollback(esp: &Esp, running: &Image, other: &Image) -> Result<Vec<Step>, 
     Ok(steps)
 }
 
-/// Brings another boot loader to its place; the one before stays beside it as `.OLD`.
-pub fn replace_loader(architecture: Architecture) -> Vec<Step> {
-    let stem = architecture.loader_stem();
-    let (now, old, draft) = (architecture.loader(), format!("{stem}.OLD"), format!("{stem}.NEW"));
-    let renamed = |to: &String| [Step::Sync, Step::Rename { from: draft.clone(), to: to.clone() }, Step::Sync];
-    let mut steps = vec![Step::Copy { from: now.clone(), to: draft.clone() }];
-    steps.extend(renamed(&old));
-    steps.push(Step::Write { source: Source::Loader, to: draft.clone() });
-    steps.extend(renamed(&now));
-    steps
+/// Where another boot loader is written before it is the one that starts.
+pub fn loader_draft(architecture: Architecture) -> String {
+    format!("{}.NEW", architecture.loader_stem())
+}
+
+/// Writes another boot loader beside the one that is there, of which a copy stays as `.OLD`. To be read back, and then followed by [`use_loader`] or
+/// [`drop_loader`].
+pub fn draft_loader(architecture: Architecture) -> Vec<Step> {
+    let (old, draft) = (format!("{}.OLD", architecture.loader_stem()), loader_draft(architecture));
+    vec![
+        Step::Copy { from: architecture.loader(), to: draft.clone() },
+        Step::Sync,
+        Step::Rename { from: draft.clone(), to: old },
+        Step::Sync,
+        Step::Write { source: Source::Loader, to: draft },
+        Step::Sync,
+    ]
+}
+
+/// Makes the boot loader that was written the one that starts.
+pub fn use_loader(architecture: Architecture) -> Vec<Step> {
+    vec![Step::Rename { from: loader_draft(architecture), to: architecture.loader() }, Step::Sync]
+}
+
+/// Removes the boot loader that was written; the one that starts stays what it is.
+pub fn drop_loader(architecture: Architecture) -> Vec<Step> {
+    vec![Step::Remove(loader_draft(architecture)), Step::Sync]
 }
 
 /// The version that runs goes behind `next`, if the loader would start it first.

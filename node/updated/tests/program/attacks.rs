@@ -74,3 +74,13 @@ fn every_attack_comes_to_what_it_must() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Not for another reason, such as a wrong length.
+#[test]
+fn a_boot_loader_that_firmware_would_not_start_is_refused_as_such() {
+    for (name, why) in [("loader_that_is_no_program", "begin with MZ"), ("loader_for_another_machine", "another machine")] {
+        let (_, came) = confront(ATTACKS.iter().find(|attack| attack.name == name).expect("an attack"));
+        let refused = format!("the boot loader of version {NEWEST} is refused: firmware would not start it: it");
+        assert!(came.said.contains(&refused) && came.said.contains(why), "{}", came.said);
+    }
+}

@@ -143,7 +143,7 @@ fn a_slot_that_cannot_be_read_is_not_gone_back_to() {
     assert_eq!(node.reboots(), 0);
 }
 
-/// A kernel image that is not what was written would leave the machine standing in its firmware.
+/// A kernel image that is not what was written may cost its tries before the node is back.
 #[test]
 fn a_kernel_image_that_the_disk_did_not_keep_does_not_boot() {
     let mut node = Node::offered();

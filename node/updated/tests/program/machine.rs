@@ -1,7 +1,7 @@
 //! The updater on a folder that looks like `/`: `disk.img` in it is the disk, `esp` the boot partition.
 //!
 //! Files of the folder make it worse than a node: `esp-free` says how many bytes are free on the boot partition, `disk-faults` what is wrong with the disk; with `esp-damage` images that
-//! are to be tried are not kept as they were written. `settle` says how many
+//! are to be tried, and a boot loader in the making, are not kept as they were written. `settle` says how many
 //! seconds a boot's health must hold.
 
 use crate::faults::FaultyDisk;
@@ -38,6 +38,7 @@ impl Machine for InAFolder {
     fn boot_partition(&self, writable: bool) -> io::Result<Option<OwnedFd>> {
         if !writable && self.0.join("esp-damage").exists() {
             damage(&self.0.join("esp/EFI/Linux"))?;
+            lose(&self.0.join("esp/EFI/BOOT/BOOTX64.NEW"))?;
         }
         let folder = self.0.join("esp");
         if folder.exists() { Ok(Some(File::open(folder)?.into())) } else { Ok(None) }
@@ -64,6 +65,12 @@ fn damage(images: &Path) -> io::Result<()> {
         fs::write(image.path(), bytes)?;
     }
     Ok(())
+}
+
+/// Leaves zeros of a file that is there: clusters that were never written.
+fn lose(path: &Path) -> io::Result<()> {
+    let Ok(bytes) = fs::read(path) else { return Ok(()) };
+    fs::write(path, vec![0; bytes.len()])
 }
 
 /// Names the folder to the program that is this test.

@@ -2,6 +2,7 @@
 //! that can be told to lie, the real fetcher in between.
 
 mod attacks;
+mod boot_loader;
 mod disk;
 mod faults;
 mod hostile;

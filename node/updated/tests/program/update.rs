@@ -3,6 +3,7 @@
 use crate::node::{BLOCK, Node, blocks, file};
 use ampoule_api_types::v1::WorkloadState;
 use ampoule_migrate::Migration;
+use ampoule_publish::now;
 use serde_json::json;
 use std::fs;
 use std::sync::atomic::Ordering;
@@ -246,4 +247,20 @@ fn a_node_that_is_told_to_takes_updates_and_restarts_by_itself() {
     node.start();
     node.until("it restarts", |node| (node.reboots() == 1).then_some(()));
     assert_eq!(node.boot(true), "1.1.0");
+}
+
+#[test]
+fn a_node_outside_its_window_fetches_nothing_and_one_inside_takes_the_update() {
+    let mut node = Node::new();
+    node.publish("1.1.0", &next());
+    // It opens in eleven to twelve hours.
+    let opens = (now().seconds() / 3600 + 12) % 24;
+    node.settings(json!({"automatic": true, "windows": [format!("{opens:02}:00-{opens:02}:59")]}));
+    node.start();
+    node.until("it waits for its window", |node| node.log().contains("no window for updates is open").then_some(()));
+    assert_eq!((node.state().as_str(), node.reboots(), node.web.sent.load(Ordering::SeqCst)), ("Idle", 0, 0));
+    assert_eq!(node.status()["status"]["most_recent_command"]["cmd_type"], json!(null), "it did not even look");
+    node.settings(json!({"automatic": true, "windows": ["00:00-24:00"]}));
+    node.start();
+    node.until("it restarts", |node| (node.reboots() == 1).then_some(()));
 }

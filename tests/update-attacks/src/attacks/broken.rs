@@ -1,4 +1,5 @@
-//! Releases that their own publisher broke: signed as they are, and no image that starts. Firmware would refuse it after the boot loader has chosen it, and the machine would stand there.
+//! Releases that their own publisher broke: signed as they are, and no image that starts. One that firmware refuses after the boot loader has chosen it costs its tries, and the first
+//! stage starts the machine anew; a boot loader that firmware refuses leaves a machine that starts nothing.
 
 use std::fs;
 
@@ -12,6 +13,7 @@ use crate::{NEWEST, Outcome, Prepared};
 
 /// Places in a file of [`crate::tiny_image`]: machine, where it begins, kind of program.
 const MACHINE: usize = 0x40 + 4;
+const ARM: [u8; 2] = 0xaa64u16.to_le_bytes();
 const ENTRY: usize = 0x40 + 24 + 16;
 const SUBSYSTEM: usize = 0x40 + 24 + 68;
 
@@ -34,18 +36,39 @@ pub(super) fn kernel_in_the_image_that_is_no_program(world: &World) -> Result<Pr
     })
 }
 
+pub(super) fn loader_that_is_no_program(world: &World) -> Result<Prepared> {
+    broken_loader(world, "loader", |loader| spoil(loader, 0))
+}
+
+pub(super) fn loader_for_another_machine(world: &World) -> Result<Prepared> {
+    broken_loader(world, "loader-machine", |loader| {
+        loader.get_mut(MACHINE..MACHINE + 2).context("a loader that ends early")?.copy_from_slice(&ARM);
+        Ok(())
+    })
+}
+
 fn spoil(image: &mut [u8], at: usize) -> Result<()> {
     *image.get_mut(at).context("an image that ends early")? ^= 0xff;
     Ok(())
 }
 
-/// The newest repository with this change of its kernel image, signed again. Its length stays.
-fn broken(world: &World, name: &str, change: fn(&mut Vec<u8>) -> Result<()>) -> Result<Prepared> {
+type Change = fn(&mut Vec<u8>) -> Result<()>;
+
+fn broken(world: &World, name: &str, change: Change) -> Result<Prepared> {
+    broken_file(world, name, "uki.efi", change)
+}
+
+fn broken_loader(world: &World, name: &str, change: Change) -> Result<Prepared> {
+    broken_file(world, name, "loader.efi", change)
+}
+
+/// The newest repository with this change of a file of its image, signed again. Its length stays.
+fn broken_file(world: &World, name: &str, file: &str, change: Change) -> Result<Prepared> {
     let repo = world.copy(&world.newest, name)?;
-    let target = format!("ampoule-standalone-x86_64-{NEWEST}-uki.efi");
+    let target = format!("ampoule-standalone-x86_64-{NEWEST}-{file}");
     let path = repo.join("targets").join(transport::file(&repo, &world.keys, &target)?);
-    let mut image = fs::read(&path).with_context(|| path.display().to_string())?;
-    change(&mut image)?;
-    publish(world, &repo, |forge| forge.add_target(&target, &image))?;
+    let mut bytes = fs::read(&path).with_context(|| path.display().to_string())?;
+    change(&mut bytes)?;
+    publish(world, &repo, |forge| forge.add_target(&target, &bytes))?;
     world.confront(&[], &repo, Outcome::Refused)
 }

@@ -59,4 +59,6 @@ attacks! {
     broken::kernel_image_that_is_no_program,
     broken::kernel_image_that_begins_outside,
     broken::kernel_in_the_image_that_is_no_program,
+    broken::loader_that_is_no_program,
+    broken::loader_for_another_machine,
 }
