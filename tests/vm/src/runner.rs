@@ -2,7 +2,9 @@
 
 use std::{
     collections::VecDeque,
+    fs,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
     sync::{Arc, Mutex, mpsc},
     thread,
     time::{Duration, Instant},
@@ -164,12 +166,12 @@ fn take(queue: &Mutex<Queue>, only_waits: bool) -> Option<Case> {
     queue.lock().ok()?.take(only_waits)
 }
 
-/// Once, or twice if the emulator itself died.
+/// Once, or twice if it was the emulator that failed.
 fn tried(case: Case, context: &Context) -> bool {
     let start = Instant::now();
     let mut outcome = bounded(case, context);
-    if outcome.as_ref().is_err_and(|error| error.is::<NodeFailure>()) {
-        println!("AGAIN {} (the emulator died)", case.name);
+    if let Some(why) = outcome.as_ref().err().and_then(|error| emulator_failed(error, &context.folder().join(case.name))) {
+        println!("AGAIN {} ({why})", case.name);
         outcome = bounded(case, context);
     }
     let seconds = start.elapsed().as_secs_f32();
@@ -178,6 +180,16 @@ fn tried(case: Case, context: &Context) -> bool {
         Err(ref error) => println!("FAIL  {:44} {seconds:6.1} s\n{}", case.name, indented(error)),
     }
     outcome.is_ok()
+}
+
+/// Whether the emulator ended, or had no more of this host's disk for a machine than errors: no case makes its own disk fail, and nothing on a node could.
+fn emulator_failed(error: &anyhow::Error, folder: &Path) -> Option<&'static str> {
+    if error.is::<NodeFailure>() {
+        return Some("the emulator died");
+    }
+    let consoles = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path().join("serial.log"));
+    let mut told = consoles.filter_map(|console| fs::read(console).ok()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    told.any(|console| console.contains("I/O error, dev vda, sector")).then_some("its disk failed on this host")
 }
 
 /// Runs a case in a thread of its own. One that overruns its limit is left behind; its machine ends with us.
@@ -208,6 +220,18 @@ fn indented(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_that_fails_on_the_host_is_told_from_a_case_that_fails() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let node = folder.path().join("node0");
+        fs::create_dir(&node).expect("made");
+        let failed = || emulator_failed(&anyhow!("the update failed"), folder.path());
+        fs::write(node.join("serial.log"), b"EXT4-fs (vda7): mounted\xff").expect("written");
+        assert_eq!(failed(), None);
+        fs::write(node.join("serial.log"), "[ 23.2] I/O error, dev vda, sector 5697520 op 0x1:(WRITE)").expect("written");
+        assert_eq!(failed(), Some("its disk failed on this host"));
+    }
 
     #[test]
     fn a_load_is_what_was_not_idle() {
