@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 const TARGET: &str = "x86_64-unknown-uefi";
 
-/// No time of the build in the file (lld's `/Brepro`).
-const FLAGS: &[&str] = &["-Clink-arg=/Brepro"];
+/// No time of the build in the file (lld's `/Brepro`), and no number that names its debug information, which differs with the folder it was built in.
+const FLAGS: &[&str] = &["-Clink-arg=/Brepro", "-Clink-arg=/DEBUG:NONE"];
 
 /// Where the first stage looks for the file that it carries, when it is compiled.
 const CARRIED: &str = "AMPOULE_LOADER";
