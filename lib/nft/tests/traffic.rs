@@ -165,7 +165,9 @@ fn nobody_hears_a_container_that_lies_about_its_address() {
     let comes = |socket: &UdpSocket| socket.recv(&mut [0; 8]).is_ok();
     say("10.88.0.6:4000");
     assert!(comes(&at_web) && comes(&at_node), "its own address");
-    [&at_web, &at_node].map(|socket| socket.set_read_timeout(Some(REFUSAL)).expect("set"));
+    for socket in [&at_web, &at_node] {
+        socket.set_read_timeout(Some(REFUSAL)).expect("set");
+    }
     other.ip(&["addr add 203.0.113.7/32 dev lo", "addr add 10.88.0.9/32 dev lo"]);
     // Not even one of the network, and the kernel's own check (`rp_filter`) is off here.
     for lie in ["203.0.113.7:4000", "10.88.0.9:4000"] {
