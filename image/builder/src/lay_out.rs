@@ -1,4 +1,4 @@
-//! A tree of files as the root of an image, without building one: for measurements.
+//! A tree of files as the root of an image, and back, without building one: for measurements.
 
 use crate::cache::Cache;
 use crate::filesystem;
@@ -6,7 +6,9 @@ use crate::progress::Progress;
 use crate::selinux;
 use crate::stage::{Made, Stage};
 use ampoule_layout::RootHash;
+use anyhow::{Context, ensure};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 /// Makes `root.erofs` and `root.verity` from the files below `tree` in the folder `out`, in the way in which those of an image are made from
 /// its tree; `repo` is the checkout whose labels they get. Gives the root of the hash tree and the number of its data blocks.
@@ -21,6 +23,17 @@ pub fn lay_out(repo: &Path, tree: &Path, out: &Path, cache: &Path, progress: &dy
         filesystem::verity(&root, &hash, stage).map(Made::now)
     };
     Stage::run(progress, &cache, "layout", "a tree as the root of an image", make)
+}
+
+/// The other way: the files of the root in the file `root`, below the new folder `tree`.
+///
+/// # Errors
+/// `fsck.erofs` is missing, or the file holds no root.
+pub fn unpack(root: &Path, tree: &Path) -> anyhow::Result<()> {
+    let mut command = Command::new("fsck.erofs");
+    let status = command.arg(format!("--extract={}", tree.display())).arg(root).stdout(Stdio::null()).status();
+    ensure!(status.context("cannot run fsck.erofs")?.success(), "{} holds no root that can be unpacked", root.display());
+    Ok(())
 }
 
 #[cfg(test)]
@@ -42,5 +55,9 @@ mod tests {
             laid
         };
         assert_eq!(make("a"), make("b"));
+        let back = dir.path().join("back");
+        unpack(&dir.path().join("a/root.erofs"), &back).expect("unpacked");
+        assert_eq!(std::fs::read(back.join("usr/bin/x")).expect("there"), [7; 9000]);
+        assert!(unpack(&dir.path().join("a/root.verity"), &dir.path().join("none")).is_err());
     }
 }

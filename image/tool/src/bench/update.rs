@@ -59,19 +59,12 @@ pub(crate) fn run(from: &Path, to: &Path, write: bool) -> Result<()> {
     let show = Show::new();
     let work = super::workdir()?;
     let (old, new) = (work.join("old"), work.join("new"));
-    unpack(from, &old)?;
-    unpack(to, &new)?;
+    ampoule_builder::unpack(&from.join("root.erofs"), &old)?;
+    ampoule_builder::unpack(&to.join("root.erofs"), &new)?;
     let base = place(&show, &work, "base", &old)?;
     let cases = CASES.iter().map(|case| measure(&show, &work, case, (from, to), (&old, &new), &base)).collect::<Result<Vec<_>>>()?;
     drop(show);
     tell(&page(&cases, from, to), write.then_some("benchmarks-update.md"))
-}
-
-fn unpack(image: &Path, to: &Path) -> Result<()> {
-    let mut command = Command::new("fsck.erofs");
-    let status = command.arg(format!("--extract={}", to.display())).arg(image.join("root.erofs")).stdout(Stdio::null()).status();
-    ensure!(status.context("cannot run fsck.erofs")?.success(), "{} holds no root that can be unpacked", image.display());
-    Ok(())
 }
 
 /// A tree, laid out as a root.

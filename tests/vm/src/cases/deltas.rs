@@ -3,12 +3,11 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
-use ampoule_builder::{Manifest, Silent, lay_out};
+use ampoule_builder::{Manifest, Silent, lay_out, unpack};
 use ampoule_publish::{BLOCK, DeltaReport, Parts, Root, delta_between};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::{context::Context, framework::within, runner::Case};
 
@@ -69,9 +68,7 @@ impl<'a> Running<'a> {
         let (image, tree) = (Parts::built(context.image()), context.folder().join("tree"));
         let manifest: Manifest = ampoule_builder::inspect(context.image())?;
         let root = Root { root_hash: manifest.root_hash.parse()?, blocks: manifest.sizes.root / BLOCK };
-        let unpacked =
-            Command::new("fsck.erofs").arg(format!("--extract={}", tree.display())).arg(&image.root).stdout(Stdio::null()).status();
-        ensure!(unpacked.context("fsck.erofs")?.success(), "the root cannot be unpacked");
+        unpack(&image.root, &tree)?;
         Ok(Self { context, image, root, tree })
     }
 
