@@ -1,6 +1,6 @@
 //! Power cuts amid an update: every write of the disk is recorded, the disks that a cut could leave are rebuilt and judged by the boot loader's rules, and some are booted.
 
-use std::{fs, fs::File, ops::Range, path::Path, process::Command, time::Instant};
+use std::{fs, fs::File, path::Path, process::Command, time::Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::json;
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::updates::{installs, is_good, offered, takes_its_loader, version};
 use crate::{
     context::Context,
-    framework::{Crashed, Known, WriteLog, boot_choice, within},
+    framework::{Crashed, Known, WriteLog, boot_choice, boot_partition, within},
     runner::Case,
     software::Change,
 };
@@ -57,7 +57,8 @@ fn survives(context: &Context, disks: usize, boots: usize) -> Result<()> {
     let part = run.between(before..after);
     ensure!(part.len() > 100, "only {} operations were recorded", part.len());
     let mut sample = Sample { every: step(disks / boots), seen: 0, booted: 0, started: Instant::now() };
-    let (chosen, loaders) = judge(&run, part, disks, &known, |cut, disk| sample.take(context, &old, cut, disk, &known))?;
+    let cuts = run.cuts(part, disks, boot_partition(&old.join("disk.raw"))?);
+    let (chosen, loaders) = judge(&run, &cuts, &known, |cut, disk| sample.take(context, &old, cut, disk, &known))?;
     ensure!(chosen.iter().all(|count| *count > disks / 50), "the cuts are all on one side of the change: {chosen:?}");
     ensure!(loaders.iter().all(|count| *count > 0), "no cut was before or none was after the boot loader's change: {loaders:?}");
     ensure!(sample.booted >= boots * 9 / 10, "only {} of {boots} were booted", sample.booted);
@@ -73,13 +74,12 @@ fn step(about: usize) -> usize {
 /// How many of the disks boot each of the two versions, and how many have the loader of each.
 fn judge(
     run: &WriteLog,
-    part: Range<usize>,
-    disks: usize,
+    cuts: &[usize],
     known: &[Known; 2],
     mut keep: impl FnMut(usize, &Crashed<'_>) -> Result<()>,
 ) -> Result<([usize; 2], [usize; 2])> {
     let (mut chosen, mut loaders) = ([0; 2], [0; 2]);
-    run.crashes(part, disks, |cut, disk| {
+    run.crashes(cuts, |cut, disk| {
         let choice = boot_choice(disk, known).with_context(|| format!("power cut before operation {cut}"))?;
         match known.iter().position(|known| *known.version() == choice.version) {
             Some(which) => chosen[which] += 1,

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::{self, Read, Seek, SeekFrom, Write},
+    ops::Range,
     path::Path,
 };
 
@@ -97,6 +98,13 @@ fn rename(esp: &mut Esp, entry: &Entry) {
     for other in esp.images.iter_mut().chain(&mut esp.entries).filter(|other| **other == from) {
         other.clone_from(&to);
     }
+}
+
+/// Where the boot partition of a built disk lies, in bytes.
+pub(crate) fn boot_partition(disk: &Path) -> Result<Range<u64>> {
+    let table = gpt::GptConfig::new().writable(false).open(disk).context("no table of partitions")?;
+    let esp = table.partitions().values().find(|p| p.name == "ESP").context("no boot partition")?;
+    Ok(esp.first_lba * SECTOR..(esp.last_lba + 1) * SECTOR)
 }
 
 /// Partitions by their GUID, and the boot partition: offset and size in bytes.

@@ -35,6 +35,13 @@ enum Source {
     Nothing,
 }
 
+impl Operation {
+    /// Whether it writes into a range of the disk in bytes.
+    fn touches(&self, range: &Range<u64>) -> bool {
+        self.sector * SECTOR < range.end && range.start < (self.sector + self.count) * SECTOR
+    }
+}
+
 type Sectors = BTreeMap<u64, Source>;
 
 /// A recorded run of a machine that began with the disk `base`.
@@ -59,14 +66,30 @@ impl WriteLog {
         index(sizes.start)..index(sizes.end)
     }
 
-    /// Shows `look` about `count` disks that power cuts in this part of the run could leave, always the same ones. What was flushed is on them; of what was written since the
-    /// last flush: everything, nothing, or any part of it in any order, the last write torn.
-    pub(crate) fn crashes(&self, part: Range<usize>, count: usize, mut look: impl FnMut(usize, &Crashed<'_>) -> Result<()>) -> Result<()> {
+    /// About `count / 3` places in this part of the run for a power cut, always the same ones: its two ends, and one half from all of it, the other half from the operations that
+    /// touch `often`, a range of the disk in bytes. What is decided in few writes would else be missed by chance.
+    pub(crate) fn cuts(&self, part: Range<usize>, count: usize, often: Range<u64>) -> Vec<usize> {
+        let touches = |at: &usize| self.operations[*at].touches(&often);
+        let deciding: Vec<usize> = part.clone().filter(touches).collect();
         let mut random = Random(0x00a0_0b0c);
-        let mut cuts: Vec<usize> = (0..count.div_ceil(3)).map(|_| part.start + random.below(part.len().max(1))).collect();
+        let mut cuts = vec![part.start, part.end];
+        while cuts.len() < count.div_ceil(3) {
+            cuts.push(match deciding.get(random.below(deciding.len())) {
+                // Before the operation, or right after it.
+                Some(at) if cuts.len() % 2 == 0 => at + random.below(2),
+                _ => part.start + random.below(part.len().max(1)),
+            });
+        }
         cuts.sort_unstable();
+        cuts
+    }
+
+    /// Shows `look` three disks that each of these power cuts could leave, in their order; always the same ones. What was flushed is on them; of what was written since the
+    /// last flush: everything, nothing, or any part of it in any order, the last write torn.
+    pub(crate) fn crashes(&self, cuts: &[usize], mut look: impl FnMut(usize, &Crashed<'_>) -> Result<()>) -> Result<()> {
+        let mut random = Random(0x00a0_0b0d);
         let (mut durable, mut pending, mut at) = (Sectors::new(), Vec::new(), 0);
-        for cut in cuts {
+        for &cut in cuts {
             while at < cut {
                 self.advance(self.operations[at], &mut durable, &mut pending);
                 at += 1;
@@ -244,7 +267,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let run = run(folder.path());
         let mut seen = std::collections::BTreeSet::new();
-        run.crashes(4..5, 60, |_, disk| {
+        run.crashes(&[4; 20], |_, disk| {
             let mut bytes = [0; 3 * SECTOR as usize];
             disk.read_at(&mut bytes, SECTOR)?;
             seen.insert((bytes[0], bytes[600], bytes[1100]));
@@ -256,6 +279,16 @@ mod tests {
             "{seen:?}"
         );
         assert!(seen.iter().all(|(untouched, flushed, _)| *untouched == 9 && *flushed != 9), "{seen:?}");
+    }
+
+    #[test]
+    fn cuts_are_at_both_ends_and_often_where_it_is_decided() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = run(folder.path());
+        let cuts = run.cuts(0..4, 300, 3 * SECTOR..4 * SECTOR);
+        assert_eq!((cuts.len(), cuts[0], cuts[99]), (100, 0, 4));
+        assert!(cuts.iter().filter(|cut| [2, 3].contains(*cut)).count() > 60, "{cuts:?}");
+        assert_eq!(cuts, run.cuts(0..4, 300, 3 * SECTOR..4 * SECTOR));
     }
 
     #[test]
