@@ -1,11 +1,14 @@
-//! A tree of files as the root of an image, and back, without building one: for measurements.
+//! A tree of files as the root of an image, and back, without building one: for measurements and tests.
 
 use crate::cache::Cache;
+use crate::disk::{self, Parts};
+use crate::esp;
 use crate::filesystem;
+use crate::manifest::inspect;
 use crate::progress::Progress;
 use crate::selinux;
 use crate::stage::{Made, Stage};
-use ampoule_layout::RootHash;
+use ampoule_layout::{CommandLine, RootHash, VerityTable};
 use anyhow::{Context, ensure};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,13 +19,33 @@ use std::process::{Command, Stdio};
 /// # Errors
 /// A tool fails or is missing, or `out` cannot be written.
 pub fn lay_out(repo: &Path, tree: &Path, out: &Path, cache: &Path, progress: &dyn Progress) -> anyhow::Result<(RootHash, u64)> {
+    lay_out_labelled(&selinux::file_contexts(repo), tree, out, cache, progress)
+}
+
+fn lay_out_labelled(labels: &Path, tree: &Path, out: &Path, cache: &Path, progress: &dyn Progress) -> anyhow::Result<(RootHash, u64)> {
     let cache = Cache::open(cache)?;
     let (root, hash) = (out.join("root.erofs"), out.join("root.verity"));
     let make = |stage: &Stage| {
-        filesystem::erofs(tree, &selinux::file_contexts(repo), &root, stage)?;
+        filesystem::erofs(tree, labels, &root, stage)?;
         filesystem::verity(&root, &hash, stage).map(Made::now)
     };
     Stage::run(progress, &cache, "layout", "a tree as the root of an image", make)
+}
+
+/// Makes the image in the folder `image` once more in the folder `out`, with the files below `tree` as its root; `labels` is a file of file contexts for all of them. A machine
+/// that is given kernel and command line boots it; the kernel image on its boot partition is the old one, with the old root hash.
+///
+/// # Errors
+/// A tool fails or is missing, `image` is not whole, or `out` cannot be written.
+pub fn with_root(image: &Path, tree: &Path, labels: &Path, out: &Path, cache: &Path, progress: &dyn Progress) -> anyhow::Result<()> {
+    let (root_hash, blocks) = lay_out_labelled(labels, tree, out, cache, progress)?;
+    let read = |name: &str| std::fs::read(image.join(name)).with_context(|| format!("no {name} in {}", image.display()));
+    let (loader, uki, manifest) = (read("loader.efi")?, read("ampoule.efi")?, inspect(image)?);
+    let boot = esp::Contents { loader: &loader, uki: &uki, version: &manifest.version };
+    let (root, verity) = (out.join("root.erofs"), out.join("root.verity"));
+    disk::write(&out.join("disk.raw"), &Parts { root: &root, verity: &verity, root_hash, boot })?;
+    std::fs::write(out.join("vmlinuz"), read("vmlinuz")?)?;
+    Ok(std::fs::write(out.join("cmdline"), CommandLine::new(VerityTable::for_image(root_hash, blocks)).to_string())?)
 }
 
 /// The other way: the files of the root in the file `root`, below the new folder `tree`.

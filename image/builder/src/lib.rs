@@ -40,7 +40,7 @@ mod variant;
 pub use build::build;
 pub use compare::{Difference, compare};
 pub use doctor::{REQUIREMENTS, Requirement, missing};
-pub use lay_out::{lay_out, unpack};
+pub use lay_out::{lay_out, unpack, with_root};
 pub use manifest::{Executable, Input, Manifest, Package, Sizes, inspect};
 pub use progress::{Progress, Silent};
 pub use reproduce::{Again, reproduce};

@@ -81,6 +81,12 @@ impl List {
         self.entries.iter().map(|entry| entry.syscall.as_str()).collect()
     }
 
+    /// Whether a call with these arguments may be made; those that are not given count as 0.
+    #[must_use]
+    pub fn allows(&self, call: &str, args: &[u64]) -> bool {
+        self.entries.iter().any(|entry| entry.syscall == call && entry.args.iter().all(|condition| holds(condition, args)))
+    }
+
     /// Instructions one after another, as the kernel takes them.
     ///
     /// # Errors
@@ -88,6 +94,18 @@ impl List {
     pub fn compile(&self, otherwise: Otherwise) -> anyhow::Result<Vec<u8>> {
         let program = program(&self.entries, otherwise).with_context(|| format!("the list of system calls {} is wrong", self.name))?;
         Ok(without_clone3().into_iter().chain(program).flat_map(bytes).collect())
+    }
+}
+
+/// Whether a condition holds (`seccompiler`'s `eq` and `masked_eq`; a list has no other).
+fn holds(condition: &Value, args: &[u64]) -> bool {
+    let number = |key: &str| condition[key].as_u64();
+    let index = number("index").and_then(|index| usize::try_from(index).ok());
+    let arg = index.and_then(|index| args.get(index)).copied().unwrap_or_default();
+    match (condition["op"].as_str(), condition["op"]["masked_eq"].as_u64()) {
+        (Some("eq"), _) => number("val") == Some(arg),
+        (_, Some(mask)) => number("val").is_some_and(|val| arg & mask == val & mask),
+        _ => false,
     }
 }
 
@@ -175,6 +193,17 @@ mod tests {
         assert_eq!(list.calls(), BTreeSet::from(["read", "socket"]));
         let both = List::read(dir.path(), "base").expect("a list").and(list);
         assert_eq!(both.compile(Otherwise::Kill).expect("compiled"), large);
+    }
+
+    #[test]
+    fn a_list_says_which_calls_it_allows() {
+        let text = r#"{ "about": "of one program", "includes": ["base"], "allow": [
+            { "syscall": "socket", "why": "one kind of netlink", "args": [{ "index": 0, "type": "dword", "op": "eq", "val": 16 }, { "index": 2, "type": "dword", "op": "eq", "val": 15 }] },
+            { "syscall": "mmap", "why": "memory that is not executable", "args": [{ "index": 2, "type": "qword", "op": { "masked_eq": 4 }, "val": 0 }] } ] }"#;
+        let dir = folder(&[("base", BASE), ("x", text)]);
+        let list = List::read(dir.path(), "x").expect("a list");
+        assert!(list.allows("read", &[]) && list.allows("socket", &[16, 2, 15]) && list.allows("mmap", &[0, 0, 3]));
+        assert!(!list.allows("write", &[]) && !list.allows("socket", &[16, 2, 0]) && !list.allows("socket", &[]) && !list.allows("mmap", &[0, 0, 7]));
     }
 
     #[test]

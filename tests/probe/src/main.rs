@@ -7,6 +7,7 @@ mod confinement;
 mod daemons;
 mod hang;
 mod hardening;
+mod intruder;
 mod kernel;
 mod labels;
 mod listeners;
@@ -44,6 +45,8 @@ fn main() -> ExitCode {
         Some("boxed") if boxed::is_wanted() => boxed::attack(),
         // It has nothing to do, and stays.
         Some("boxed") => thread::sleep(Duration::MAX),
+        Some("intruder") => intruder::run(&env::args().nth(2).unwrap_or_default()),
+        Some("executed") => intruder::was_executed(),
         Some("long-life") => thread::sleep(Duration::from_secs(60)),
         Some(_) => {}
     }

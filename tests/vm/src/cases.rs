@@ -24,6 +24,7 @@ mod pulling;
 mod remote;
 mod settings;
 mod software;
+mod taken_over;
 mod time;
 mod update_checks;
 mod updates;
@@ -54,6 +55,7 @@ pub(crate) fn all() -> Vec<Case> {
         escapes::CASES,
         disk::CASES,
         daemons::CASES,
+        taken_over::CASES,
         updates::CASES,
         bad_releases::CASES,
         update_checks::CASES,

@@ -1,0 +1,163 @@
+//! Every daemon replaced by an attacker's program: what that reaches in the daemon's place equals `policy/reach.toml`.
+//!
+//! Beside each daemon of a node runs a program with its domain, user, capabilities, view, limits and list of system calls, which tries everything it can think of.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use ampoule_builder::{Silent, unpack, with_root};
+use ampoule_supervise::service::ServiceFile;
+use ampoule_syscalls::List;
+use anyhow::{Context as _, Result, ensure};
+use toml::{Table, Value};
+
+use crate::{
+    context::Context,
+    framework::{Node, within},
+    runner::Case,
+};
+
+pub(super) const CASES: &[Case] = &[Case {
+    name: "taken_over_daemons_reach_what_is_listed",
+    about: "an attacker's program in the place of each daemon reads, writes, connects to, signals and changes what policy/reach.toml lists for that daemon, and nothing else",
+    limit: within(600),
+    soak: false,
+    run: taken_over_daemons_reach_what_is_listed,
+}];
+
+const SERVICES: &str = "usr/lib/ampoule/services";
+const LABELS: &str = "policy/selinux/file-contexts";
+/// The node's own attackers, which are no daemons.
+const PROBES: [&str; 3] = ["probe", "boxed", "probe-engine"];
+/// What its service file tells of a daemon's work, and not of its box.
+const WORK: [&str; 9] =
+    ["requires", "after", "ready-timeout", "read-ahead", "environment", "environment-files", "stop", "reload", "restart"];
+/// A kind of attempts, with the calls that it needs: their names and first arguments. `AF_UNIX` is 1, `AF_INET` 2.
+const KINDS: [(&str, &[(&str, u64)]); 8] = [
+    ("files", &[("openat", 0)]),
+    ("sockets", &[("socket", 1), ("connect", 0)]),
+    ("signals", &[("kill", 0)]),
+    ("network", &[("socket", 2), ("connect", 0), ("bind", 0)]),
+    ("mount", &[("fsopen", 0)]),
+    ("clock", &[("clock_settime", 0)]),
+    ("module", &[("finit_module", 0)]),
+    ("copies", &[("statx", 0), ("lseek", 0)]),
+];
+
+fn taken_over_daemons_reach_what_is_listed(context: &Context) -> Result<()> {
+    let image = Besieged::of(context)?;
+    let mut node = context.node_with_probe()?.of_image(image.folder.clone()).start()?;
+    node.boots()?;
+    let listed: BTreeMap<String, BTreeSet<String>> = toml::from_str(&fs::read_to_string(checkout()?.join("policy/reach.toml"))?)?;
+    let mut wrong = Vec::new();
+    for daemon in &image.daemons {
+        let reached = reached(&mut node, daemon)?;
+        println!("     {daemon} reaches {} places", reached.len());
+        let listed = listed.get(daemon).cloned().unwrap_or_default();
+        wrong.extend(listed.difference(&reached).map(|what| format!("{daemon} does not reach what is listed: {what}")));
+        wrong.extend(reached.difference(&listed).map(|what| format!("{daemon} reaches what is not listed: {what}")));
+    }
+    wrong.extend(listed.keys().filter(|name| !image.daemons.contains(*name)).map(|name| format!("{name} is listed and no daemon")));
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    node.stops_at_the_power_button()
+}
+
+/// What a daemon's attacker told, with the names of services in the place of the numbers of their processes.
+fn reached(node: &mut Node, daemon: &str) -> Result<BTreeSet<String>> {
+    let lines = node.says(&name(daemon), "PROBE intruder done", within(240))?;
+    let services = node.client()?.services()?.services;
+    let named = |what: &str| {
+        let (words, number) = what.rsplit_once(' ')?;
+        let pid: u32 = number.parse().ok().filter(|_| ["signal", "memory of"].contains(&words))?;
+        let service = services.iter().find(|service| service.pid == Some(pid)).map_or("others", |service| &service.name);
+        Some(format!("{words} {service}"))
+    };
+    let reached = lines.iter().filter_map(|line| line.strip_prefix("PROBE reach "));
+    Ok(reached.map(|what| named(what).unwrap_or_else(|| what.to_owned())).collect())
+}
+
+/// The attacker's service.
+fn name(daemon: &str) -> String {
+    format!("taken-{daemon}")
+}
+
+fn checkout() -> Result<PathBuf> {
+    Ok(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?)
+}
+
+/// The image of the variant `test` with an attacker beside each daemon.
+struct Besieged {
+    folder: PathBuf,
+    daemons: Vec<String>,
+}
+
+impl Besieged {
+    fn of(context: &Context) -> Result<Self> {
+        let (from, folder, tree) = (context.probe_image()?, context.folder().join("image"), context.folder().join("tree"));
+        unpack(&from.join("root.erofs"), &tree)?;
+        let daemons = daemons(&tree)?;
+        let mut labels = fs::read_to_string(checkout()?.join(LABELS))?;
+        for daemon in &daemons {
+            let label = besiege(&tree, daemon, &labels, &daemons)?;
+            labels.push_str(&label);
+        }
+        let place = context.folder().join("file-contexts");
+        fs::write(&place, labels)?;
+        fs::create_dir(&folder)?;
+        with_root(&from, &tree, &place, &folder, context.cache(), &Silent)?;
+        fs::remove_dir_all(&tree)?;
+        Ok(Self { folder, daemons })
+    }
+}
+
+fn daemons(tree: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(tree.join(SERVICES))? {
+        let path = entry?.path();
+        let name = path.file_stem().context("a file without a name")?.to_string_lossy().into_owned();
+        if !PROBES.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    ensure!(names.len() > 10, "only {names:?} are services");
+    Ok(names)
+}
+
+/// Puts the attacker of one daemon into the tree; the label of its program.
+fn besiege(tree: &Path, daemon: &str, labels: &str, all: &[String]) -> Result<String> {
+    let text = fs::read_to_string(tree.join(SERVICES).join(daemon).with_extension("toml"))?;
+    let real = ServiceFile::parse(&text).map_err(anyhow::Error::msg)?;
+    let program = format!("usr/bin/{}", name(daemon));
+    fs::copy(tree.join("usr/bin/probe"), tree.join(&program))?;
+    let command = [format!("/{program}"), "intruder".to_owned(), kinds(&real)?.join(",")];
+    fs::write(tree.join(SERVICES).join(name(daemon)).with_extension("toml"), attackers(&text, &command, all)?)?;
+    let of_daemon = labels.lines().find(|line| line.split_whitespace().next() == Some(&real.command[0]));
+    let label = of_daemon.and_then(|line| line.split_whitespace().last()).with_context(|| format!("{} has no label", real.command[0]))?;
+    Ok(format!("/{program} -- {label}\n"))
+}
+
+/// The attempts that its list of system calls lets it make; all of them without a list.
+fn kinds(real: &ServiceFile) -> Result<Vec<&'static str>> {
+    let list = real.rights.seccomp.as_ref().map(|name| List::read(&checkout()?.join("policy/seccomp"), name)).transpose()?;
+    let allowed = |calls: &[(&str, u64)]| list.as_ref().is_none_or(|list| calls.iter().all(|(call, first)| list.allows(call, &[*first])));
+    Ok(KINDS.iter().filter(|(_, calls)| allowed(calls)).map(|(kind, _)| *kind).collect())
+}
+
+/// The daemon's service file with another program, which starts after all others and once.
+fn attackers(text: &str, command: &[String], all: &[String]) -> Result<String> {
+    let mut file: Table = text.parse()?;
+    WORK.iter().for_each(|key| drop(file.remove(*key)));
+    if let Some(Value::Table(directories)) = file.get_mut("directories") {
+        // The place is taken, by the daemon itself.
+        directories.remove("links");
+    }
+    let more: Table = toml::from_str("description = \"Plays a daemon that was taken over\"\nreadiness = \"started\"\nrestart.policy = \"never\"")?;
+    file.extend(more);
+    file.insert("command".to_owned(), Value::try_from(command)?);
+    file.insert("after".to_owned(), Value::try_from(all)?);
+    Ok(toml::to_string(&file)?)
+}
