@@ -42,6 +42,8 @@ const DOMAINS: &[(&str, &str)] = &[
     ("netd-parser", "netd_parser_t"),
     ("ntp-daemon", "ntpd_t"),
     ("containerd", "containerd_t"),
+    ("containerd-shim-runc-v2", "shim_t"),
+    ("runc", "runc_t"),
     ("hostd", "hostd_t"),
     ("probe", "probe_t"),
     // Plays an engine that was taken over.
