@@ -15,7 +15,7 @@ const FORMAT: &str = "33";
 /// Categories `c0` to one less than this; a workload has two of them.
 const CATEGORIES: u32 = 1024;
 
-/// Writes the compiled policy into `root`. The compiler refuses one that breaks a promise (`never.cil`).
+/// Writes the compiled policy into `root`. The compiler refuses one that breaks a promise (`never*.cil`).
 pub(crate) fn compile(repo: &Path, root: &Path, scratch: &Path, stage: &Stage) -> anyhow::Result<()> {
     let levels = scratch.join("categories.cil");
     std::fs::write(&levels, categories()).context("cannot write the categories")?;

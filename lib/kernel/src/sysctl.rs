@@ -21,27 +21,71 @@ const PROTECTED: &[(&str, &str)] = &[
     ("kernel/kexec_load_disabled", "this kernel cannot start another one, and that is not a choice of a setting"),
     ("kernel/kexec_load_limit_panic", "this kernel cannot start another one, and that is not a choice of a setting"),
     ("kernel/kexec_load_limit_reboot", "this kernel cannot start another one, and that is not a choice of a setting"),
-    ("kernel/sysrq", "its keys let whoever sits at the console change the kernel"),
+    ("kernel/sysrq", "its keys let whoever sits at the console change the kernel, which has none"),
+    ("vm/unprivileged_userfaultfd", "this kernel lets no program answer page faults, and that is not a choice of a setting"),
     ("kernel/hostname", "the node's name is settings.network.hostname"),
     ("kernel/domainname", "the node's name is settings.network.hostname"),
 ];
 
-/// What the image sets and no setting may set otherwise; the value it has is accepted, so that a list of wishes made for
-/// another system can be taken over whole.
-const FIXED: &[(&str, &str, &str)] = &[
-    ("kernel/kptr_restrict", "2", "addresses of the kernel help an attacker"),
-    ("kernel/dmesg_restrict", "1", "the kernel's log helps an attacker"),
-    ("kernel/unprivileged_bpf_disabled", "1", "BPF without rights is a way into the kernel"),
-    ("kernel/yama/ptrace_scope", "1", "one process could read another's memory"),
-    ("kernel/randomize_va_space", "2", "programs at known addresses are easier to take over"),
-    ("net/core/bpf_jit_harden", "2", "code made by BPF could be sprayed over the kernel"),
-    ("fs/suid_dumpable", "0", "the memory of privileged programs would reach a core file"),
-    ("fs/protected_hardlinks", "1", "links in shared folders are a way to other people's files"),
-    ("fs/protected_symlinks", "1", "links in shared folders are a way to other people's files"),
-    ("fs/protected_fifos", "2", "a program could write into somebody else's pipe"),
-    ("fs/protected_regular", "2", "a program could write into somebody else's file"),
-    ("vm/mmap_min_addr", "65536", "a null pointer in the kernel could be given a content"),
+/// Entries that `init` sets or that the kernel was built with, and how far a setting may go: a value at least as strict is taken, so that a
+/// list of wishes made for another system can be taken over whole. Here stands what opens the kernel, or one program to another; a test
+/// (`tests/rules/tests/sysctls.rs`) has what `init` sets and operators may change, with the reasons.
+const FIXED: &[Fixed] = &[
+    only("kernel/kptr_restrict", 2, "addresses of the kernel help an attacker"),
+    only("kernel/dmesg_restrict", 1, "the kernel's log helps an attacker"),
+    // 2, which root could take back, is no stricter, and the kernel does not go there from 1.
+    only("kernel/unprivileged_bpf_disabled", 1, "BPF without rights is a way into the kernel"),
+    between("kernel/perf_event_paranoid", 3, i32::MAX, "counters of the processor tell one process about another"),
+    between("kernel/io_uring_disabled", 1, 2, "the interface of the kernel with the most flaws found would be open to everybody"),
+    only("kernel/io_uring_group", -1, "the interface of the kernel with the most flaws found would be open to that group"),
+    only("kernel/panic_on_oops", 1, "a kernel that went wrong would go on, and an attacker could try again"),
+    // Stricter ones exist, but the kernel takes them from CAP_SYS_PTRACE alone (`yama_dointvec_minmax`), which kernel-settings must not hold.
+    only("kernel/yama/ptrace_scope", 1, "lower, one process could read another's memory; higher, nothing on the node may set it"),
+    only("kernel/randomize_va_space", 2, "programs at known addresses are easier to take over"),
+    only("dev/tty/ldisc_autoload", 0, "old drivers of terminals could be loaded by anybody"),
+    only("dev/tty/legacy_tiocsti", 0, "a container could type into the terminal of who looks at it"),
+    only("net/core/bpf_jit_harden", 2, "code made by BPF could be sprayed over the kernel"),
+    only("fs/suid_dumpable", 0, "the memory of privileged programs would reach a core file"),
+    only("fs/protected_hardlinks", 1, "links in shared folders are a way to other people's files"),
+    only("fs/protected_symlinks", 1, "links in shared folders are a way to other people's files"),
+    only("fs/protected_fifos", 2, "a program could write into somebody else's pipe"),
+    only("fs/protected_regular", 2, "a program could write into somebody else's file"),
+    // Raised by CAP_SYS_RAWIO alone (`mmap_min_addr_handler`), which nothing holds.
+    only("vm/mmap_min_addr", 65536, "a null pointer in the kernel could be given a content"),
 ];
+
+/// An entry and the values that are as strict as the image's, both ends included.
+struct Fixed {
+    path: &'static str,
+    from: i32,
+    to: i32,
+    why: &'static str,
+}
+
+const fn only(path: &'static str, value: i32, why: &'static str) -> Fixed {
+    between(path, value, value, why)
+}
+
+const fn between(path: &'static str, from: i32, to: i32, why: &'static str) -> Fixed {
+    Fixed { path, from, to, why }
+}
+
+impl Fixed {
+    /// Whether `value` means a number that is strict enough. Only as a person writes it: the kernel would read `010` as eight (`strtoul_lenient`,
+    /// kernel/sysctl.c), and take the first of several numbers.
+    fn takes(&self, value: &str) -> bool {
+        value.parse().is_ok_and(|number: i32| number.to_string() == value && (self.from..=self.to).contains(&number))
+    }
+
+    /// The values it takes, for a person.
+    fn range(&self) -> String {
+        match (self.from, self.to) {
+            (from, to) if from == to => from.to_string(),
+            (from, i32::MAX) => format!("{from} or more"),
+            (from, to) => format!("{from} to {to}"),
+        }
+    }
+}
 
 /// Checks the form of a key: 1–128 letters, digits, `.`, `/`, `_` and `-`; no `..`, no `.` or `/` at the beginning, and no
 /// empty, `.` or `..` part once it is a path (sysctl.d(5)).
@@ -101,7 +145,7 @@ pub fn protected_sysctl(key: &str) -> Option<&'static str> {
 }
 
 /// Checks what is to be written to `key`: one line of at most [`MAX_SYSCTL_VALUE`] bytes, and, for what the image sets for
-/// its own safety, no other value than that.
+/// its own safety, a value at least as strict.
 ///
 /// # Errors
 /// What is wrong with it, for a person.
@@ -113,8 +157,8 @@ pub fn check_sysctl_value(key: &str, value: &str) -> Result<(), String> {
         return Err(format!("a sysctl value is one line of text, without {wrong:?}"));
     }
     let path = sysctl_path(key)?;
-    match FIXED.iter().find(|(fixed, wanted, _)| *fixed == path && *wanted != value.trim()) {
-        Some((_, wanted, why)) => Err(format!("the image keeps it at {wanted}: {why}")),
+    match FIXED.iter().find(|fixed| fixed.path == path && !fixed.takes(value.trim())) {
+        Some(fixed) => Err(format!("the image keeps it at {}: {}", fixed.range(), fixed.why)),
         None => Ok(()),
     }
 }
@@ -153,7 +197,7 @@ mod tests {
         {
             assert!(protected_sysctl(key).is_some_and(|why| !why.is_empty()), "{key}");
         }
-        for key in ["kernel.usermodehelper", "fs/binfmt_misc/register"] {
+        for key in ["kernel.usermodehelper", "fs/binfmt_misc/register", "kernel.sysrq", "vm.unprivileged_userfaultfd"] {
             assert!(protected_sysctl(key).is_some(), "{key}");
         }
         for key in ["net.ipv4.ip_forward", "vm.max_map_count", "kernel.modprobes", "kernel.pid_max", "user.max_user_namespaces"] {
@@ -162,10 +206,46 @@ mod tests {
     }
 
     #[test]
-    fn fixed_values_are_accepted_as_they_are_and_no_other() {
-        assert_eq!(check_sysctl_value("kernel.kptr_restrict", "2"), Ok(()));
-        assert_eq!(check_sysctl_value("kernel/kptr_restrict", " 2 "), Ok(()));
-        assert!(check_sysctl_value("kernel.kptr_restrict", "0").is_err_and(|why| why.contains("keeps it at 2")));
+    fn what_is_as_strict_is_taken_and_nothing_else() {
+        let taken = [
+            ("kernel.kptr_restrict", "2"),
+            ("kernel/kptr_restrict", " 2 "),
+            ("kernel.perf_event_paranoid", "3"),
+            ("kernel.perf_event_paranoid", "4"),
+            ("kernel.yama.ptrace_scope", "1"),
+            ("kernel.io_uring_disabled", "2"),
+            ("kernel.io_uring_group", "-1"),
+            ("vm.mmap_min_addr", "65536"),
+        ];
+        for (key, value) in taken {
+            assert_eq!(check_sysctl_value(key, value), Ok(()), "{key} = {value}");
+        }
+        let refused = [
+            ("kernel.kptr_restrict", "0", "keeps it at 2: addresses"),
+            ("kernel.perf_event_paranoid", "2", "keeps it at 3 or more: counters"),
+            ("kernel.yama.ptrace_scope", "0", "keeps it at 1: lower, one process"),
+            ("kernel.io_uring_disabled", "0", "keeps it at 1 to 2: "),
+            ("kernel.io_uring_group", "0", "keeps it at -1: "),
+            ("kernel.unprivileged_bpf_disabled", "2", "keeps it at 1: "),
+            ("kernel.panic_on_oops", "0", "keeps it at 1: "),
+            ("dev.tty.ldisc_autoload", "1", "keeps it at 0: "),
+            ("vm.mmap_min_addr", "4096", "keeps it at 65536: "),
+        ];
+        for (key, value, why) in refused {
+            assert!(check_sysctl_value(key, value).is_err_and(|error| error.contains(why)), "{key} = {value}");
+        }
+    }
+
+    /// What the kernel would read as another number, or as several.
+    #[test]
+    fn a_fixed_value_is_one_number_as_a_person_writes_it() {
+        for value in ["010", "0x3", "+3", "3 0", "3\t0", "-3", "", "three", "99999999999", "03", "٣"] {
+            assert!(check_sysctl_value("kernel.perf_event_paranoid", value).is_err(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn other_values_are_one_line() {
         assert_eq!(check_sysctl_value("net.ipv4.tcp_wmem", "4096\t16384 4194304"), Ok(()));
         assert!(check_sysctl_value("vm.x", "1\n2").is_err());
         assert!(check_sysctl_value("vm.x", &"1".repeat(MAX_SYSCTL_VALUE + 1)).is_err());
@@ -185,6 +265,16 @@ mod tests {
             if let Ok(path) = sysctl_path(&key) {
                 prop_assert_eq!(sysctl_path(&path), Ok(path.clone()));
                 prop_assert_eq!(protected_sysctl(&path), protected_sysctl(&key));
+            }
+        }
+
+        #[test]
+        fn no_spelling_of_a_key_or_number_weakens(index in 0..FIXED.len(), number in prop_oneof![-3i32..6, any::<i32>()], form in 0..4u8) {
+            let fixed = &FIXED[index];
+            let value = match form { 0 => number.to_string(), 1 => format!(" {number}\t"), 2 => format!("0{number}"), _ => format!("{number:#x}") };
+            let strict = (fixed.from..=fixed.to).contains(&number);
+            for key in [fixed.path.to_owned(), fixed.path.replace('/', ".")] {
+                prop_assert_eq!(check_sysctl_value(&key, &value).is_ok(), form < 2 && strict);
             }
         }
 

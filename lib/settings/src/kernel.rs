@@ -63,7 +63,7 @@ fn check_sysctl_value(text: &str) -> Result<(), String> {
     if is_right { Ok(()) } else { Err("this is not one line".into()) }
 }
 
-/// A module that must not be loaded cannot be loaded at boot; some sysctls have one value that is right.
+/// A module that must not be loaded cannot be loaded at boot; some sysctls have values that would weaken the node.
 pub(crate) fn check_together(kernel: &Kernel, errors: &mut Vec<SettingError>) {
     for (name, module) in &kernel.modules {
         if module.autoload == Some(true) && module.allowed != Some(true) {
@@ -78,7 +78,7 @@ pub(crate) fn check_together(kernel: &Kernel, errors: &mut Vec<SettingError>) {
     for (name, value) in &kernel.sysctl {
         if let Err(reason) = ampoule_kernel::check_sysctl_value(name.as_str(), value.as_str()) {
             let key = path::join(["kernel", "sysctl", name.as_str()]);
-            errors.push(SettingError::value(&key, reason, "leave it out, or give the value it has"));
+            errors.push(SettingError::value(&key, reason, "leave it out, or give a value that the image keeps"));
         }
     }
 }

@@ -381,6 +381,11 @@ fn rules_between_settings() {
             vec!["oci-defaults.resource-limits.max-processes.soft-limit"],
         ),
         ("[settings.kernel.modules.a]\nautoload = true\n", vec!["kernel.modules.a.autoload"]),
+        (
+            "[settings.kernel.sysctl]\n\"kernel.perf_event_paranoid\" = \"1\"\n\"kernel/panic_on_oops\" = \"1\"\n",
+            vec!["kernel.sysctl.\"kernel.perf_event_paranoid\""],
+        ),
+        ("[settings.kernel.sysctl]\n\"kernel.perf_event_paranoid\" = \"4\"\n", vec![]),
         ("[settings.updates.checks.a]\ntimeout = \"1s\"\n", vec!["updates.checks.a.kind"]),
         ("[settings.updates.checks.a]\nkind = \"http\"\nport = 80\n", vec!["updates.checks.a.url", "updates.checks.a.port"]),
         ("[settings.updates.checks.a]\nkind = \"tcp\"\nport = 80\n", vec!["updates.checks.a.address"]),

@@ -15,7 +15,7 @@ use crate::{daemons, report::Report};
 const LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) fn look(report: &mut Report) {
-    for path in ["net/ipv4/tcp_fin_timeout", "vm/max_map_count", "kernel/modprobe"] {
+    for path in ["net/ipv4/tcp_fin_timeout", "vm/max_map_count", "kernel/perf_event_paranoid", "kernel/modprobe"] {
         let value = fs::read_to_string(Path::new("/proc/sys").join(path)).unwrap_or_else(|error| error.to_string());
         report.ok(&format!("sysctl {path} = {}", value.trim()));
     }

@@ -1,6 +1,8 @@
 //! Reads the repository's own manifests and files, so that the tests beside this crate can hold it to its rules.
 //!
-//! The rules: `ARCHITECTURE.md` (dependency directions), `node/init/README.md` (PID 1's dependencies), `CONTRIBUTING.md` (unsafe, paths).
+//! The rules: `ARCHITECTURE.md` (dependency directions), `node/init/README.md` (PID 1's dependencies), `CONTRIBUTING.md` (unsafe, paths), `policy/selinux` (promises).
+
+pub mod policy;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -23,6 +23,13 @@ pub(super) const CASES: &[Case] = &[
         run: a_spec_gets_no_other_domain,
     },
     Case {
+        name: "categories_keep_workloads_apart",
+        about: "of two containers of one user that see each other's process numbers, one neither reads, writes nor lists the other's volume, which Unix opens to everybody, nor looks into its process or ends it",
+        limit: within(300),
+        soak: false,
+        run: categories_keep_workloads_apart,
+    },
+    Case {
         name: "nothing_is_refused_to_a_busy_node",
         about: "a boot, workloads and changes of settings without one denial",
         limit: within(420),
@@ -42,6 +49,8 @@ const DOMAINS: &[(&str, &str)] = &[
     ("netd-parser", "netd_parser_t"),
     ("ntp-daemon", "ntpd_t"),
     ("containerd", "containerd_t"),
+    ("containerd-shim-runc-v2", "shim_t"),
+    ("runc", "runc_t"),
     ("hostd", "hostd_t"),
     ("probe", "probe_t"),
     // Plays an engine that was taken over.
@@ -102,6 +111,38 @@ fn a_spec_gets_no_other_domain(context: &Context) -> Result<()> {
         ensure!(denials.iter().any(|denial| is_of(denial, "runc_t", domain)), "no record of {domain}: {denials:#?}");
     }
     Ok(())
+}
+
+/// What the attacker tries on a folder, and on a process.
+const ON_VOLUMES: [&str; 4] = ["reads", "writes", "makes a file in", "lists"];
+const ON_PROCESSES: [&str; 2] = ["looks into", "signals"];
+
+fn categories_keep_workloads_apart(context: &Context) -> Result<()> {
+    let mut node = context.node_with_probe()?.with_settings("motd = \"probe-engine\"").start()?;
+    node.boots()?;
+    let lines = node.says("probe-engine", "PROBE engine done", within(180))?;
+    let end = |what: &str, whom: &str| {
+        lines.iter().find_map(|line| line.strip_prefix(&format!("PROBE INSIDE {what} {whom}: "))).unwrap_or_default()
+    };
+    for what in ON_VOLUMES {
+        for own in ["mine", "shared"] {
+            ensure!(end(what, own) == "ok", "{what} {own}, so its failures prove nothing: {lines:#?}");
+        }
+        ensure!(end(what, "theirs").contains("Permission denied"), "{what} its neighbour's: {lines:#?}");
+    }
+    for what in ON_PROCESSES {
+        ensure!(end(what, "twin") == "ok", "{what} a process of its own, so its failures prove nothing: {lines:#?}");
+        ensure!(is_refusal(end(what, "victim")), "{what} its neighbour: {lines:#?}");
+    }
+    let denials = node.client()?.denials()?.denials;
+    let told = |class: &str| denials.iter().any(|denial| denial.class == class && denial.domain.as_deref() == Some("container_t"));
+    ensure!(told("dir") && told("process"), "no record: {denials:#?}");
+    Ok(())
+}
+
+/// A process of another's is refused, or there is none to be seen.
+fn is_refusal(end: &str) -> bool {
+    ["Permission denied", "Operation not permitted", "No such file or directory"].iter().any(|refusal| end.contains(refusal))
 }
 
 fn nothing_is_refused_to_a_busy_node(context: &Context) -> Result<()> {

@@ -20,7 +20,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "kernel_settings_that_would_unseal_are_refused",
-        about: "settings that would make the kernel run other programs are refused by key, and nothing of the change has effect",
+        about: "settings that would make the kernel run other programs, or open it to them, are refused by key, and nothing of the change has effect",
         limit: within(300),
         soak: false,
         run: kernel_settings_that_would_unseal_are_refused,
@@ -44,6 +44,8 @@ lockdown = "confidentiality"
 [kernel.sysctl]
 "net.ipv4.tcp_fin_timeout" = "23"
 "vm/max_map_count" = "300000"
+# Stricter than what the image has.
+"kernel.perf_event_paranoid" = "4"
 [kernel.modules.xfs]
 allowed = false
 [kernel.modules.dummy]
@@ -62,6 +64,7 @@ fn kernel_settings_reach_the_kernel(context: &Context) -> Result<()> {
     let lines = report_of(&mut node, "kernel")?;
     says(&lines, "sysctl net/ipv4/tcp_fin_timeout = 23")?;
     says(&lines, "sysctl vm/max_map_count = 300000")?;
+    says(&lines, "sysctl kernel/perf_event_paranoid = 4")?;
     says(&lines, "lockdown none integrity [confidentiality]")?;
     says(&lines, "module xfs stays out")?;
     says(&lines, "module isofs is loaded")?;
@@ -88,6 +91,8 @@ fn kernel_settings_that_would_unseal_are_refused(context: &Context) -> Result<()
     let unsealing = [
         json!({ "kernel": { "sysctl": { "kernel.modprobe": "/var/x" } } }),
         json!({ "kernel": { "sysctl": { "kernel/core_pattern": "|/var/x" } } }),
+        json!({ "kernel": { "sysctl": { "kernel.perf_event_paranoid": "2" } } }),
+        json!({ "kernel": { "sysctl": { "kernel.io_uring_group": "0" } } }),
         json!({ "boot": { "kernel-parameters": { "init": ["/var/x"] } } }),
         json!({ "boot": { "kernel-parameters": { "dm-mod.create": ["x"] } } }),
     ];
