@@ -15,6 +15,7 @@ mod fetcher;
 mod health;
 mod hostd;
 mod identity;
+mod kernel_image;
 mod machine;
 mod places;
 mod prepare;
