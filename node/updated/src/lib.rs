@@ -12,6 +12,7 @@ mod disk;
 mod error;
 mod esp;
 mod fetcher;
+mod fetching;
 mod health;
 mod hostd;
 mod identity;
