@@ -55,5 +55,5 @@ fn kernel_image(path: &Path, root_hash: RootHash, blocks: u64) -> Result<()> {
 
 fn boot_loader(path: &Path, arch: &str) -> Result<()> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    pe::check_for(&bytes, arch).with_context(|| format!("{} is no boot loader for {arch}", path.display()))
+    pe::check_for(&bytes[..], arch).with_context(|| format!("{} is no boot loader for {arch}", path.display()))
 }

@@ -101,6 +101,9 @@ pub enum Outcome {
         kind: Kind,
         /// The reason, for a person.
         message: String,
+        /// Seconds after which the server wants to be asked again, if it said so.
+        #[serde(default, rename = "retry-after", skip_serializing_if = "Option::is_none")]
+        retry_after: Option<u64>,
     },
 }
 
@@ -114,6 +117,10 @@ pub enum Kind {
     NotFound,
     /// The server does not send parts of files.
     NoRanges,
+    /// It sends another part than was asked for, or says that there is none there.
+    OtherRange,
+    /// It has too much to do or is not well, which may pass (408, 429, 5xx).
+    Busy,
     /// The file is longer than was to be taken.
     TooLong,
     /// It took too long.
@@ -191,7 +198,16 @@ impl Outcome {
     pub fn failed(kind: Kind, message: impl Into<String>) -> Self {
         // What a server says may stand in it: a line is a line, and short.
         let message = message.into().chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect();
-        Self::Failed { kind, message }
+        Self::Failed { kind, message, retry_after: None }
+    }
+
+    /// A server that has too much to do, and when it wants to be asked again.
+    #[must_use]
+    pub fn busy(message: impl Into<String>, retry_after: Option<u64>) -> Self {
+        match Self::failed(Kind::Busy, message) {
+            Self::Failed { kind, message, .. } => Self::Failed { kind, message, retry_after },
+            ok @ Self::Ok { .. } => ok,
+        }
     }
 
     /// Reads an outcome.
@@ -217,6 +233,13 @@ pub fn content_range(value: &str) -> Option<Range> {
     let number = |text: &str| text.parse::<u64>().ok().filter(|_| text.bytes().all(|c| c.is_ascii_digit()));
     let (offset, last) = (number(first)?, number(last)?);
     Some(Range { offset, length: last.checked_sub(offset)?.checked_add(1)? })
+}
+
+/// The seconds of `Retry-After` (RFC 9110, section 10.2.3). A date is not taken: it would have to be compared with a clock that may be wrong.
+#[must_use]
+pub fn retry_after(value: &str) -> Option<u64> {
+    let value = value.trim();
+    value.parse().ok().filter(|_| value.bytes().all(|c| c.is_ascii_digit()))
 }
 
 fn check_url(url: &str) -> Result<(), WireError> {
@@ -322,6 +345,17 @@ mod tests {
     }
 
     #[test]
+    fn when_to_ask_again() {
+        assert_eq!((retry_after("0"), retry_after(" 120 ")), (Some(0), Some(120)));
+        for wrong in ["", "-1", "+1", "1.5", "99999999999999999999", "Fri, 31 Dec 1999 23:59:59 GMT"] {
+            assert_eq!(retry_after(wrong), None, "{wrong}");
+        }
+        let busy = Outcome::busy("later", Some(7));
+        assert_eq!(Outcome::parse(&busy.line()).expect("understood"), busy);
+        assert!(matches!(busy, Outcome::Failed { kind: Kind::Busy, retry_after: Some(7), .. }));
+    }
+
+    #[test]
     fn a_failure_is_one_short_line_whatever_a_server_said() {
         let line = Outcome::failed(Kind::Answer, "x\n{\"ok\":{}}\0".repeat(1000)).line();
         assert!(line.len() < MAX_LINE && line.iter().filter(|byte| **byte == b'\n').count() == 1);
@@ -331,7 +365,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_line_is_answered(line in prop::collection::vec(any::<u8>(), 0..200), text in "\\PC{0,60}") {
-            let _ = (Request::parse(&line), Outcome::parse(&line), content_range(&text));
+            let _ = (Request::parse(&line), Outcome::parse(&line), content_range(&text), retry_after(&text));
         }
     }
 }

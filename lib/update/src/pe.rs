@@ -19,11 +19,31 @@ pub(crate) const SECTION: usize = 40;
 const MAX_SECTIONS: usize = 96;
 /// Farthest place of the PE header.
 const MAX_HEADER: usize = 64 * 1024;
+/// Bytes of the PE header before the optional header, which has as many as two bytes can say.
+const FILE_HEADER: usize = 24;
+const MAX_OPTIONAL: usize = u16::MAX as usize;
+/// Bytes at the start of a file in which its headers lie, however long it is.
+pub const MAX_HEAD: usize = MAX_HEADER + FILE_HEADER + MAX_OPTIONAL + MAX_SECTIONS * SECTION;
 
 /// Why firmware would not start it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("firmware would not start it: {0}")]
 pub struct NotAProgram(pub &'static str);
+
+/// The start of a file: the whole of it, or [`MAX_HEAD`] bytes. What is looked at is all in there, so that nobody needs to hold a file that is as large as a node's memory for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head<'a> {
+    /// The first bytes.
+    pub bytes: &'a [u8],
+    /// Bytes of the file.
+    pub length: usize,
+}
+
+impl<'a> From<&'a [u8]> for Head<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self { bytes, length: bytes.len() }
+    }
+}
 
 /// A PE file as far as its table of sections.
 pub(crate) struct Headers<'a> {
@@ -53,22 +73,23 @@ pub(crate) fn headers(bytes: &[u8]) -> Result<Headers<'_>, NotAProgram> {
         0xaa64 => Architecture::Aarch64,
         _ => return Err(NotAProgram("it is for another machine")),
     };
-    let (count, table) = (number(header, 6, 2)?, 24 + number(header, 20, 2)?);
+    let (count, table) = (number(header, 6, 2)?, FILE_HEADER + number(header, 20, 2)?);
     if count > MAX_SECTIONS {
         return Err(NotAProgram("its table of sections has more than 96"));
     }
     let end = table + count * SECTION;
     let sections = header.get(table..end).ok_or(NotAProgram("its table of sections is cut off"))?;
-    Ok(Headers { architecture, optional: &header[24..table], sections, end: at + end })
+    Ok(Headers { architecture, optional: &header[FILE_HEADER..table], sections, end: at + end })
 }
 
 /// Whether firmware loads it.
 ///
 /// # Errors
 /// The first thing that firmware would stumble over.
-pub fn check(bytes: &[u8]) -> Result<(), NotAProgram> {
+pub fn check<'a>(file: impl Into<Head<'a>>) -> Result<(), NotAProgram> {
     let wrong = |reason| Err(NotAProgram(reason));
-    let Headers { optional, sections, end, .. } = headers(bytes)?;
+    let file = file.into();
+    let Headers { optional, sections, end, .. } = headers(file.bytes)?;
     if number(optional, 0, 2)? != usize::from(MAGIC) {
         return wrong("its optional header is of another kind");
     }
@@ -83,19 +104,20 @@ pub fn check(bytes: &[u8]) -> Result<(), NotAProgram> {
         return wrong("its table of sections is empty");
     }
     let (image, headers) = (number(optional, 56, 4)?, number(optional, 60, 4)?);
-    Layout { image, headers, entry: number(optional, 16, 4)?, file: bytes.len() }.check(end, sections)
+    Layout { image, headers, entry: number(optional, 16, 4)?, file: file.length }.check(end, sections)
 }
 
 /// Whether firmware of a machine with this architecture, as manifests name it, loads it.
 ///
 /// # Errors
 /// The first thing that firmware would stumble over.
-pub fn check_for(bytes: &[u8], arch: &str) -> Result<(), NotAProgram> {
-    let its = match headers(bytes)?.architecture {
+pub fn check_for<'a>(file: impl Into<Head<'a>>, arch: &str) -> Result<(), NotAProgram> {
+    let file = file.into();
+    let its = match headers(file.bytes)?.architecture {
         Architecture::X86_64 => "x86_64",
         Architecture::Aarch64 => "aarch64",
     };
-    if its == arch { check(bytes) } else { Err(NotAProgram("it is for another machine")) }
+    if its == arch { check(file) } else { Err(NotAProgram("it is for another machine")) }
 }
 
 /// Sizes in bytes, as the headers have them.

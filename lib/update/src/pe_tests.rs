@@ -38,7 +38,7 @@ fn put(file: &mut [u8], at: usize, number: usize, length: usize) {
 
 #[test]
 fn each_thing_that_firmware_looks_at_is_looked_at() {
-    assert_eq!(check(&program()), Ok(()));
+    assert_eq!(check(&program()[..]), Ok(()));
     for (at, number, length, reason) in [
         (0, 0, 2, "MZ"),
         (0x3c, 0x3000, 4, "signature"),
@@ -63,7 +63,7 @@ fn each_thing_that_firmware_looks_at_is_looked_at() {
     ] {
         let mut file = program();
         put(&mut file, at, number, length);
-        let refused = check(&file).expect_err(reason);
+        let refused = check(&file[..]).expect_err(reason);
         assert!(refused.0.contains(reason), "{at}: {refused}");
     }
 }
@@ -71,14 +71,14 @@ fn each_thing_that_firmware_looks_at_is_looked_at() {
 #[test]
 fn one_for_another_architecture_of_ours_is_refused() {
     let mut file = program();
-    assert_eq!(check_for(&file, "x86_64"), Ok(()));
+    assert_eq!(check_for(&file[..], "x86_64"), Ok(()));
     put(&mut file, PE + 4, 0xaa64, 2);
-    assert_eq!(check_for(&file, "aarch64"), Ok(()));
+    assert_eq!(check_for(&file[..], "aarch64"), Ok(()));
     for (bytes, reason) in [(&file[..], "it is for another machine"), (b"loader", "it does not begin with MZ")] {
         assert_eq!(check_for(bytes, "x86_64"), Err(NotAProgram(reason)));
     }
     put(&mut file, OPTIONAL + 68, 3, 2);
-    assert!(check_for(&file, "aarch64").is_err(), "all else is looked at, too");
+    assert!(check_for(&file[..], "aarch64").is_err(), "all else is looked at, too");
 }
 
 #[test]
@@ -94,6 +94,6 @@ proptest! {
     fn any_bytes_are_answered(changes in prop::collection::vec((0usize..1024, any::<u8>()), 0..40)) {
         let mut file = program();
         changes.iter().for_each(|(at, byte)| file[*at] = *byte);
-        let _ = check(&file);
+        let _ = check(&file[..]);
     }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use ampoule_layout::{Architecture, RootHash, TableError, VerityTable};
 
-use crate::pe::{self, Headers, NotAProgram};
+use crate::pe::{self, Head, Headers, NotAProgram};
 
 /// Longest command line, in bytes: COMMAND_LINE_SIZE on x86, Linux 6.12.
 const MAX_CMDLINE: usize = 2048;
@@ -56,20 +56,54 @@ pub enum UkiError {
     Root(#[from] TableError),
 }
 
+/// Where in an image lies what says what it is: all of it is short but the kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    architecture: Architecture,
+    /// The kernel.
+    pub kernel: Range<usize>,
+    /// Its command line, of at most 2 KiB.
+    pub command_line: Range<usize>,
+    /// The os-release, of at most 16 KiB.
+    pub os_release: Range<usize>,
+}
+
+impl Places {
+    /// Finds them; always inside of the file.
+    ///
+    /// # Errors
+    /// [`UkiError`]; whatever the bytes are, the time is that of reading 96 sections.
+    pub fn of<'a>(image: impl Into<Head<'a>>) -> Result<Self, UkiError> {
+        let image = image.into();
+        let Headers { architecture, sections, .. } = table(image.bytes)?;
+        let find = |name| place(image.length, sections, name);
+        let kernel = find(LINUX)?;
+        if kernel.is_empty() {
+            return Err(UkiError::Section { section: ".linux", reason: "it is empty" });
+        }
+        let command_line = short(find(CMDLINE)?, ".cmdline", MAX_CMDLINE)?;
+        let os_release = short(find(OSREL)?, ".osrel", MAX_OSRELEASE)?;
+        Ok(Self { architecture, kernel, command_line, os_release })
+    }
+}
+
 impl<'a> Uki<'a> {
     /// Reads the image.
     ///
     /// # Errors
-    /// [`UkiError`]; whatever the bytes are, the time is that of reading 96 sections.
+    /// As [`Places::of`] and [`Self::of`].
     pub fn parse(bytes: &'a [u8]) -> Result<Self, UkiError> {
-        let Headers { architecture, sections, .. } = table(bytes)?;
-        let find = |name| find(bytes, sections, name);
-        if find(LINUX)?.is_empty() {
-            return Err(UkiError::Section { section: ".linux", reason: "it is empty" });
-        }
-        let command_line = text(find(CMDLINE)?, ".cmdline", MAX_CMDLINE)?;
-        let os_release = text(find(OSREL)?, ".osrel", MAX_OSRELEASE)?;
-        Ok(Self { architecture, command_line, os_release })
+        let places = Places::of(bytes)?;
+        Self::of(&places, &bytes[places.command_line.clone()], &bytes[places.os_release.clone()])
+    }
+
+    /// Reads what lies at these places of an image.
+    ///
+    /// # Errors
+    /// It is not text.
+    pub fn of(places: &Places, command_line: &'a [u8], os_release: &'a [u8]) -> Result<Self, UkiError> {
+        let (command_line, os_release) = (text(command_line, ".cmdline")?, text(os_release, ".osrel")?);
+        Ok(Self { architecture: places.architecture, command_line, os_release })
     }
 
     /// The root that its kernel verifies. The rest of the command line is the image's own business: a newer version may say more.
@@ -103,8 +137,24 @@ impl<'a> Uki<'a> {
 /// # Errors
 /// It does not.
 pub fn starts(bytes: &[u8]) -> Result<(), UkiError> {
-    pe::check(bytes).map_err(UkiError::Start)?;
-    pe::check(&bytes[kernel(bytes)?]).map_err(UkiError::Kernel)
+    image_starts(bytes)?;
+    kernel_starts(&bytes[kernel(bytes)?])
+}
+
+/// The first half of [`starts`].
+///
+/// # Errors
+/// Firmware does not start it.
+pub fn image_starts<'a>(image: impl Into<Head<'a>>) -> Result<(), UkiError> {
+    pe::check(image).map_err(UkiError::Start)
+}
+
+/// The second, for what lies where [`Places`] says that the kernel is.
+///
+/// # Errors
+/// The stub does not start it.
+pub fn kernel_starts<'a>(kernel: impl Into<Head<'a>>) -> Result<(), UkiError> {
+    pe::check(kernel).map_err(UkiError::Kernel)
 }
 
 /// Where the kernel lies in the image: what a node that has the same kernel need not fetch.
@@ -112,20 +162,15 @@ pub fn starts(bytes: &[u8]) -> Result<(), UkiError> {
 /// # Errors
 /// The bytes are no unified kernel image.
 pub fn kernel(bytes: &[u8]) -> Result<Range<usize>, UkiError> {
-    place(bytes, table(bytes)?.sections, LINUX)
+    place(bytes.len(), table(bytes)?.sections, LINUX)
 }
 
 fn table(bytes: &[u8]) -> Result<Headers<'_>, UkiError> {
     pe::headers(bytes).map_err(|error| UkiError::Pe(error.0))
 }
 
-/// The bytes of the one section with this name.
-fn find<'a>(bytes: &'a [u8], sections: &[u8], name: &'static [u8; 8]) -> Result<&'a [u8], UkiError> {
-    Ok(&bytes[place(bytes, sections, name)?])
-}
-
-/// Where it lies; always inside of the file.
-fn place(bytes: &[u8], sections: &[u8], name: &'static [u8; 8]) -> Result<Range<usize>, UkiError> {
+/// Where the one section with this name lies in a file of this length; always inside of it.
+fn place(length: usize, sections: &[u8], name: &'static [u8; 8]) -> Result<Range<usize>, UkiError> {
     let printed = std::str::from_utf8(name).unwrap_or_default().trim_end_matches('\0');
     let wrong = |reason| UkiError::Section { section: printed, reason };
     let mut found = sections.chunks_exact(pe::SECTION).filter(|section| &section[..8] == name);
@@ -136,16 +181,18 @@ fn place(bytes: &[u8], sections: &[u8], name: &'static [u8; 8]) -> Result<Range<
     // The file may hold more than the section (padding) or less (zeros at its end).
     let field = |at| pe::number(section, at, 4).map_err(|error| UkiError::Pe(error.0));
     let (virtual_size, raw_size, at) = (field(8)?, field(16)?, field(20)?);
-    let length = virtual_size.min(raw_size);
-    at.checked_add(length).filter(|end| *end <= bytes.len()).map(|end| at..end).ok_or(wrong("it lies outside of the file"))
+    let size = virtual_size.min(raw_size);
+    at.checked_add(size).filter(|end| *end <= length).map(|end| at..end).ok_or(wrong("it lies outside of the file"))
+}
+
+/// Checked before anything of it is read.
+fn short(place: Range<usize>, section: &'static str, longest: usize) -> Result<Range<usize>, UkiError> {
+    if place.len() > longest { Err(UkiError::Section { section, reason: "it is too long" }) } else { Ok(place) }
 }
 
 /// A section as text, without zeros and line ends behind it.
-fn text<'a>(bytes: &'a [u8], section: &'static str, longest: usize) -> Result<&'a str, UkiError> {
+fn text<'a>(bytes: &'a [u8], section: &'static str) -> Result<&'a str, UkiError> {
     let wrong = |reason| UkiError::Section { section, reason };
-    if bytes.len() > longest {
-        return Err(wrong("it is too long"));
-    }
     let text = std::str::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8"))?.trim_end_matches(['\0', '\n', ' ']);
     match text.contains('\0') {
         true => Err(wrong("there is a zero in it")),

@@ -72,7 +72,36 @@ fn what_the_stub_could_read_otherwise_is_refused() {
     assert!(Uki::parse(&uki(&"x".repeat(MAX_CMDLINE + 1))).is_err());
 }
 
+/// What a program finds out that holds no more of a file than its head and what lies at the places.
+fn by_parts(file: &[u8]) -> Result<(String, String), UkiError> {
+    let head = Head { bytes: &file[..file.len().min(pe::MAX_HEAD)], length: file.len() };
+    let places = Places::of(head)?;
+    let part = |place: &Range<usize>| file[place.clone()].to_vec();
+    let (command_line, os_release) = (part(&places.command_line), part(&places.os_release));
+    let uki = Uki::of(&places, &command_line, &os_release)?;
+    Ok((uki.command_line.to_owned(), uki.os_release.to_owned()))
+}
+
+#[test]
+fn an_image_of_any_length_is_read_by_a_bounded_part_of_it() {
+    let (line, kernel) = (CommandLine::new(root()).to_string(), vec![7; 31 << 20]);
+    // What is looked for lies behind the kernel, far from the head.
+    let file = pe(&[(LINUX, &kernel), (OSREL, b"ID=a"), (CMDLINE, line.as_bytes())]);
+    assert!(pe::MAX_HEAD < 140 * 1024 && file.len() > 31 << 20);
+    assert_eq!(by_parts(&file), Ok((line, "ID=a".to_owned())));
+    assert!(by_parts(&file[..file.len() - 1]).is_err(), "cut off at its end");
+}
+
 proptest! {
+    #[test]
+    fn a_part_says_what_the_whole_says(at: prop::sample::Index, byte: u8) {
+        let mut file = uki(&CommandLine::new(root()).to_string());
+        let at = at.index(file.len());
+        file[at] = byte;
+        let whole = Uki::parse(&file).map(|uki| (uki.command_line.to_owned(), uki.os_release.to_owned()));
+        prop_assert_eq!(by_parts(&file), whole);
+    }
+
     #[test]
     fn damage_is_survived(at: prop::sample::Index, byte: u8, cut: prop::sample::Index) {
         let mut file = uki(&CommandLine::new(root()).to_string());

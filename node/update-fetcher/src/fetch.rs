@@ -1,7 +1,7 @@
 //! Bytes of a file.
 
 use crate::agents::Agents;
-use ampoule_fetchwire::{Fetch, Kind, Outcome, content_range, is_too_slow};
+use ampoule_fetchwire::{Fetch, Kind, Outcome, content_range, is_too_slow, retry_after};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -41,12 +41,8 @@ fn ask(wanted: &Fetch, agents: &Agents) -> Result<(Option<u64>, Body), Outcome> 
 
 /// What the server says it sends, if that is what was asked for.
 fn check(wanted: &Fetch, response: &Response<Body>) -> Result<Option<u64>, Outcome> {
-    let said = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     let length = response.body().content_length();
     match (response.status(), wanted.range) {
-        (StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE, _) => {
-            Err(Outcome::failed(Kind::NotFound, format!("the server has no such file ({})", response.status())))
-        }
         (StatusCode::OK, None) => match length {
             Some(length) if length > wanted.limit => {
                 Err(Outcome::failed(Kind::TooLong, format!("the file has {length} bytes, at most {} are taken", wanted.limit)))
@@ -55,13 +51,37 @@ fn check(wanted: &Fetch, response: &Response<Body>) -> Result<Option<u64>, Outco
         },
         (StatusCode::OK, Some(_)) => Err(Outcome::failed(Kind::NoRanges, "the server sends whole files only, no ranges of bytes")),
         (StatusCode::PARTIAL_CONTENT, Some(range)) => {
-            let said = said(header::CONTENT_RANGE).unwrap_or_default();
+            let said = said(response, header::CONTENT_RANGE);
             if content_range(said) != Some(range) || length.is_some_and(|length| length != range.length) {
-                return Err(Outcome::failed(Kind::Answer, format!("the server sends another range of bytes than was asked for ({said})")));
+                return Err(Outcome::failed(
+                    Kind::OtherRange,
+                    format!("the server sends another range of bytes than was asked for ({said})"),
+                ));
             }
             Ok(Some(range.length))
         }
-        (status, _) => Err(Outcome::failed(Kind::Answer, format!("the server answered {status}"))),
+        (status, range) => Err(refusal(status, range.is_some(), said(response, header::RETRY_AFTER))),
+    }
+}
+
+fn said(response: &Response<Body>, name: header::HeaderName) -> &str {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// What a status means with which nothing comes.
+fn refusal(status: StatusCode, of_a_range: bool, when: &str) -> Outcome {
+    match status {
+        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => {
+            Outcome::failed(Kind::NotFound, format!("the server has no such file ({status})"))
+        }
+        StatusCode::RANGE_NOT_SATISFIABLE if of_a_range => {
+            Outcome::failed(Kind::OtherRange, format!("the server says that the file has no such range of bytes ({status})"))
+        }
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
+            Outcome::busy(format!("the server answered {status}"), retry_after(when))
+        }
+        _ if status.is_server_error() => Outcome::busy(format!("the server answered {status}"), retry_after(when)),
+        _ => Outcome::failed(Kind::Answer, format!("the server answered {status}")),
     }
 }
 

@@ -208,18 +208,28 @@ fn a_server_that_lies_or_cannot_is_told_apart() {
             while out.write_all(b"X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n").is_ok() {}
         }
         "/away" => reply(out, "302 Found", "Location: ftp://127.0.0.1/x\r\nContent-Length: 0\r\n", b""),
+        "/never" => reply(out, "418 No", "Content-Length: 0\r\n", b""),
+        "/416" => reply(out, "416 No", "Content-Length: 0\r\n", b""),
+        "/429" => reply(out, "429 No", "Content-Length: 0\r\nRetry-After: 17\r\n", b""),
+        "/503" => reply(out, "503 No", "Content-Length: 0\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n", b""),
         _ => reply(out, "500 No", "Content-Length: 0\r\n", b""),
     });
     let url = |path: &str| format!("http://{address}{path}");
     assert_eq!(fetcher.kind(&url("/whole"), Some((0, 4)), 4), Kind::NoRanges);
-    for path in ["/other", "/silent-range", "/longer"] {
-        assert_eq!(fetcher.kind(&url(path), Some((0, 4)), 4), Kind::Answer, "{path}");
+    for path in ["/other", "/silent-range", "/longer", "/416"] {
+        assert_eq!(fetcher.kind(&url(path), Some((0, 4)), 4), Kind::OtherRange, "{path}");
     }
+    // What may pass is told from what will not, with the time that the server wants to be left alone.
+    for (path, when) in [("/429", Some(17)), ("/503", None), ("/500", None)] {
+        let (outcome, _) = fetcher.fetch(&url(path), Some((0, 4)), 4);
+        assert!(matches!(outcome, Outcome::Failed { kind: Kind::Busy, retry_after, .. } if retry_after == when), "{path}: {outcome:?}");
+    }
+    assert_eq!(fetcher.kind(&url("/416"), None, 4), Kind::Answer, "there was no range");
     // What was promised does not come: whoever asked finds the end too early.
     assert_eq!(fetcher.fetch(&url("/short"), None, 100), (ok(100), b"short".to_vec()));
     let (outcome, bytes) = fetcher.fetch(&url("/endless"), None, 50_000);
     assert_eq!((outcome, bytes.len()), (Outcome::Ok { length: None }, 50_001), "one more than may be, so that it shows");
-    for path in ["/noise", "/headers", "/away", "/500"] {
+    for path in ["/noise", "/headers", "/away", "/never"] {
         assert!(matches!(fetcher.kind(&url(path), None, 100), Kind::Answer | Kind::Unreachable), "{path}");
     }
     assert_eq!(fetcher.kind("http://127.0.0.1:1/", None, 100), Kind::Unreachable);

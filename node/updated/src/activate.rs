@@ -127,7 +127,7 @@ impl Updater {
 
     /// Bytes of what a step writes; what is not there is refused when it is opened.
     pub(crate) fn length_of(&self, source: Source) -> u64 {
-        self.staged.open(part(source)).map_or(0, |(_, length)| length)
+        self.staged.open(part(source)).map_or(0, |(_, proof)| proof.length)
     }
 
     fn take_back(&self, update: &Update) {

@@ -2,11 +2,12 @@
 
 use crate::error::UpdateError;
 use crate::esp::BootPartition;
+use crate::kernel_image::{KernelImage, Program};
+use crate::repository::Target;
 use crate::staged::Part;
 use crate::updater::Updater;
 use ampoule_layout::Architecture;
 use ampoule_update::loader::{self, Step};
-use ampoule_update::uki::Uki;
 use ampoule_update::{State, pe};
 use semver::Version;
 
@@ -40,26 +41,28 @@ impl Updater {
 
     /// Whether what is staged came with the version that runs.
     fn is_of_running(&self) -> bool {
-        let root_hash = |bytes: Vec<u8>| Uki::parse(&bytes).and_then(|uki| uki.root_hash()).ok();
-        self.staged.bytes(Part::Image).ok().and_then(root_hash) == Some(self.identity.root_hash)
+        let image = self.staged.open(Part::Image).and_then(|(file, _)| KernelImage::open("what is staged", file));
+        image.is_ok_and(|image| image.root_hash() == Ok(self.identity.root_hash))
     }
 
-    /// The loader that is kept, if firmware of this machine would start it. One that it refuses leaves a machine that starts nothing at all.
-    pub(crate) fn staged_loader(&self, version: &Version) -> Result<Vec<u8>, UpdateError> {
-        let bytes = self.staged.bytes(Part::Loader)?;
+    /// The proof of the loader that is kept, if firmware of this machine would start it. One that it refuses leaves a machine that starts nothing at all.
+    pub(crate) fn staged_loader(&self, version: &Version) -> Result<Target, UpdateError> {
+        let (file, proof) = self.staged.open(Part::Loader)?;
+        let unreadable = |source| UpdateError::Image { name: "loader.efi".to_owned(), source };
+        let loader = Program::open(file).map_err(unreadable)?;
         let wrong = |source| UpdateError::BootLoader { version: version.clone(), source };
-        pe::check_for(&bytes, self.identity.arch).map_err(wrong)?;
-        Ok(bytes)
+        pe::check_for(loader.head(), self.identity.arch).map_err(wrong)?;
+        Ok(proof)
     }
 
     /// Whether another loader took the place of the one that was there.
     fn replace_loader(&self) -> Result<bool, UpdateError> {
         // An updater before this one may have fetched it, which did not look at it.
-        let bytes = self.staged_loader(&self.identity.version)?;
-        if self.loader_is(&Architecture::NATIVE.loader(), &bytes)? {
+        let proof = self.staged_loader(&self.identity.version)?;
+        if self.loader_is(&Architecture::NATIVE.loader(), &proof)? {
             return Ok(false);
         }
-        let replaced = self.write_loader(&bytes);
+        let replaced = self.write_loader(&proof);
         if replaced.is_err() {
             self.drop_draft();
         }
@@ -67,9 +70,9 @@ impl Updater {
     }
 
     /// What is read back comes from the disk: the file system's memory goes with its mount.
-    fn write_loader(&self, bytes: &[u8]) -> Result<(), UpdateError> {
+    fn write_loader(&self, proof: &Target) -> Result<(), UpdateError> {
         self.on_boot_partition(&loader::draft_loader(Architecture::NATIVE))?;
-        match self.loader_is(&loader::loader_draft(Architecture::NATIVE), bytes)? {
+        match self.loader_is(&loader::loader_draft(Architecture::NATIVE), proof)? {
             true => self.on_boot_partition(&loader::use_loader(Architecture::NATIVE)),
             false => Err(UpdateError::NotAsWritten("the boot loader")),
         }
@@ -82,8 +85,8 @@ impl Updater {
         }
     }
 
-    fn loader_is(&self, path: &str, bytes: &[u8]) -> Result<bool, UpdateError> {
-        Ok(BootPartition::open(&self.places, false)?.loader_is(path, bytes))
+    fn loader_is(&self, path: &str, proof: &Target) -> Result<bool, UpdateError> {
+        Ok(BootPartition::open(&self.places, false)?.loader_is(path, proof))
     }
 
     fn on_boot_partition(&self, steps: &[Step]) -> Result<(), UpdateError> {

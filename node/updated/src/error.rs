@@ -47,6 +47,8 @@ pub(crate) enum UpdateError {
     Tree { name: String, source: TreeError },
     #[error("the kernel image of {name} is refused")]
     Uki { name: String, source: UkiError },
+    #[error("{name} cannot be read: is its disk failing?")]
+    Image { name: String, source: io::Error },
     #[error("the kernel image of {name} starts another root than the update has")]
     OtherRoot { name: String },
     #[error("the boot loader of version {version} is refused")]

@@ -1,18 +1,17 @@
 //! The boot partition: what is on it, and the steps of `lib/update` carried out.
 
 use crate::error::UpdateError;
+use crate::kernel_image::KernelImage;
 use crate::places::Places;
 use crate::repository::Target;
 use crate::staged::measure;
 use ampoule_disk::Folder;
 use ampoule_layout::RootHash;
 use ampoule_update::loader::{COPIES, ENTRIES, Esp, IMAGES, Image, Source, Step, bless, parse_image_name};
-use ampoule_update::manifest::MAX_BOOT;
-use ampoule_update::uki::{self, Uki};
 use semver::Version;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 
 /// Folder of the boot loader.
 const LOADERS: &str = "EFI/BOOT";
@@ -48,18 +47,17 @@ impl BootPartition {
 
     /// What a kernel image on it says of itself.
     pub(crate) fn bootable(&self, name: &str) -> Result<Bootable, UpdateError> {
-        let bytes = self.bytes(name)?;
         let version = parse_image_name(name).map(|(version, _)| version);
         let version = version.ok_or_else(|| UpdateError::NotFound(format!("{name} is no kernel image of ours")))?;
-        read_uki(name, &bytes, version)
+        self.image(name)?.bootable(name, version)
     }
 
-    /// The bytes of a version's kernel image.
-    pub(crate) fn image_of(&self, version: &Version) -> Result<Vec<u8>, UpdateError> {
+    /// A version's kernel image.
+    pub(crate) fn image_of(&self, version: &Version) -> Result<KernelImage, UpdateError> {
         let names = self.names()?.images;
         let name = names.iter().find(|name| parse_image_name(name).is_some_and(|(other, _)| other == *version));
         let name = name.ok_or_else(|| UpdateError::NotFound(format!("there is no kernel image of version {version}")))?;
-        self.bytes(name)
+        self.image(name)
     }
 
     /// Whether a version's kernel image is there and is the one that was proven.
@@ -71,11 +69,9 @@ impl BootPartition {
         measure(file).map(|found| found == *proof).map_err(UpdateError::Boot)
     }
 
-    fn bytes(&self, name: &str) -> Result<Vec<u8>, UpdateError> {
-        let mut bytes = Vec::new();
+    fn image(&self, name: &str) -> Result<KernelImage, UpdateError> {
         let file = self.folder.read(&format!("{IMAGES}/{name}")).map_err(UpdateError::Boot)?;
-        file.take(MAX_BOOT).read_to_end(&mut bytes).map_err(UpdateError::Boot)?;
-        Ok(bytes)
+        KernelImage::open(name, file)
     }
 
     /// The image of another version than the one that runs, whatever its counter.
@@ -133,21 +129,10 @@ impl BootPartition {
         }
     }
 
-    /// Whether a file of the loader is there and has this length and these bytes.
-    pub(crate) fn loader_is(&self, path: &str, bytes: &[u8]) -> bool {
-        let mut found = Vec::new();
-        let read = self.folder.read(path).and_then(|file| file.take(MAX_BOOT).read_to_end(&mut found));
-        read.is_ok() && found == bytes
+    /// Whether a file of the loader is there and is the one that was proven.
+    pub(crate) fn loader_is(&self, path: &str, proof: &Target) -> bool {
+        self.folder.read(path).and_then(measure).is_ok_and(|found| found == *proof)
     }
-}
-
-/// What a kernel image says of itself.
-pub(crate) fn read_uki(name: &str, bytes: &[u8], version: Version) -> Result<Bootable, UpdateError> {
-    let wrong = |source| UpdateError::Uki { name: name.to_owned(), source };
-    uki::starts(bytes).map_err(wrong)?;
-    let uki = Uki::parse(bytes).map_err(wrong)?;
-    let root = uki.root().map_err(wrong)?;
-    Ok(Bootable { image: Image { version, order: uki.order() }, root_hash: root.root_hash, blocks: root.blocks })
 }
 
 fn names_of(files: &BTreeMap<String, u64>) -> Esp {

@@ -23,7 +23,7 @@ pub(crate) enum FetchError {
     #[error("the program that fetches updates cannot be reached; `ampctl services` shows how it is (update-fetcher)")]
     Fetcher(#[source] io::Error),
     #[error("{url}: {message}")]
-    Failed { url: String, kind: Kind, message: String },
+    Failed { url: String, kind: Kind, message: String, retry_after: Option<u64> },
     #[error("{url}: the connection ended after {got} of {wanted} bytes")]
     Short { url: String, got: u64, wanted: u64 },
     #[error("{url}: the server sends more than the {limit} bytes that are taken")]
@@ -36,7 +36,20 @@ impl FetchError {
         match self {
             Self::Fetcher(_) | Self::Short { .. } => true,
             Self::TooLong { .. } => false,
-            Self::Failed { kind, .. } => matches!(kind, Kind::TooSlow | Kind::Unreachable),
+            Self::Failed { kind, .. } => matches!(kind, Kind::TooSlow | Kind::Unreachable | Kind::Busy),
+        }
+    }
+
+    /// Whether it is about the part that was asked for, or may be: then the whole may come.
+    pub(crate) fn leaves_whole(&self) -> bool {
+        matches!(self, Self::Failed { kind: Kind::NoRanges | Kind::OtherRange | Kind::Busy | Kind::Answer, .. })
+    }
+
+    /// How long the server wants to be left alone, if it said so.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Failed { retry_after, .. } => retry_after.map(Duration::from_secs),
+            _ => None,
         }
     }
 
@@ -66,7 +79,7 @@ impl Fetcher {
                 let most = length.unwrap_or(limit + 1).min(limit + 1);
                 Ok(Answer { url: url.to_owned(), length, limit, got: 0, bytes: stream.take(most) })
             }
-            Outcome::Failed { kind, message } => Err(FetchError::Failed { url: url.to_owned(), kind, message }),
+            Outcome::Failed { kind, message, retry_after } => Err(FetchError::Failed { url: url.to_owned(), kind, message, retry_after }),
         }
     }
 

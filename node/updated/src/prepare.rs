@@ -2,7 +2,8 @@
 
 use crate::disk::Slots;
 use crate::error::UpdateError;
-use crate::esp::{BootPartition, read_uki};
+use crate::esp::BootPartition;
+use crate::kernel_image::{Kernel, KernelImage};
 use crate::repository::Repository;
 use crate::staged::Part;
 use crate::transfer::{Source, Transfer, read_start};
@@ -13,8 +14,6 @@ use ampoule_update::config::Config;
 use ampoule_update::delta::Index;
 use ampoule_update::loader::{self, Image};
 use ampoule_update::tree::{self, Tree, TreeError};
-use ampoule_update::uki;
-use sha2::{Digest, Sha256};
 use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
@@ -52,20 +51,19 @@ impl Updater {
     }
 
     /// The kernel of the image that runs, if it is that of the update.
-    pub(crate) fn running_kernel(&self, update: &Update) -> Option<Vec<u8>> {
+    pub(crate) fn running_kernel(&self, update: &Update) -> Option<Kernel> {
         let wanted = update.kernel.as_ref()?;
         let image = BootPartition::open(&self.places, false).and_then(|boot| boot.image_of(&self.identity.version));
-        let mut image = image.map_err(|error| log::info!("the kernel is fetched: {}", ampoule_report::chain(&error))).ok()?;
-        let place = uki::kernel(&image).ok()?;
-        image.truncate(place.end);
-        image.drain(..place.start);
-        (image.len() as u64 == wanted.size && ampoule_base::hex(&Sha256::digest(&image)) == wanted.sha256).then_some(image)
+        let image = image.map_err(|error| log::info!("the kernel is fetched: {}", ampoule_report::chain(&error))).ok()?;
+        let kernel = image.into_kernel();
+        (kernel.length() == wanted.size && kernel.sha256().is_ok_and(|hash| hash == wanted.sha256)).then_some(kernel)
     }
 
     /// The kernel image that is kept, if it is that of the update: the one that starts its root.
     pub(crate) fn staged_image(&self, update: &Update) -> Result<Image, UpdateError> {
         let name = update.images.boot.to_string();
-        let bootable = read_uki(&name, &self.staged.bytes(Part::Image)?, update.version.clone())?;
+        let (file, _) = self.staged.open(Part::Image)?;
+        let bootable = KernelImage::open(&name, file)?.bootable(&name, update.version.clone())?;
         match (bootable.root_hash, bootable.blocks) == (update.root_hash, update.root_blocks) {
             true => Ok(bootable.image),
             false => Err(UpdateError::OtherRoot { name }),

@@ -2,6 +2,7 @@
 
 use crate::error::UpdateError;
 use crate::fetcher::Fetcher;
+use crate::kernel_image::Kernel;
 use crate::places::{Places, write_whole};
 use crate::repository::{Repository, Target};
 use ampoule_fetchwire::Range;
@@ -108,7 +109,7 @@ impl Staged {
     /// whole.
     pub(crate) fn put_together(
         &self,
-        kernel: &[u8],
+        kernel: &Kernel,
         update: &Update,
         repository: &Repository,
         fetcher: &Fetcher,
@@ -123,7 +124,7 @@ impl Staged {
         std::fs::create_dir_all(&self.folder).map_err(self.io("make the folder", ""))?;
         let mut file = File::create(self.path(DRAFT)).map_err(self.io("make", DRAFT))?;
         let part = |offset: u64, length: u64, file: &mut File| fetch_part(fetcher, &url, offset, length, file);
-        let put = part(0, place.offset, &mut file).and_then(|()| file.write_all(kernel)).and_then(|()| part(end, length - end, &mut file));
+        let put = part(0, place.offset, &mut file).and_then(|()| kernel.copy(&mut file)).and_then(|()| part(end, length - end, &mut file));
         if let Err(error) = put {
             log::info!("the kernel image is fetched whole: {error}");
             return Ok(false);
@@ -166,25 +167,17 @@ impl Staged {
     }
 
     /// The part, if it is still what was verified.
-    pub(crate) fn open(&self, part: Part) -> Result<(File, u64), UpdateError> {
+    pub(crate) fn open(&self, part: Part) -> Result<(File, Target), UpdateError> {
         let target = self.proven(part).ok_or(UpdateError::Cache(part.name()))?;
         if !self.is(part.name(), &target) {
             return Err(UpdateError::Cache(part.name()));
         }
         let file = File::open(self.path(part.name())).map_err(self.io("open", part.name()))?;
-        Ok((file, target.length))
+        Ok((file, target))
     }
 
     fn is(&self, name: &str, target: &Target) -> bool {
         File::open(self.path(name)).and_then(measure).is_ok_and(|found| found == *target)
-    }
-
-    /// The bytes of the part, if they are still what was verified.
-    pub(crate) fn bytes(&self, part: Part) -> Result<Vec<u8>, UpdateError> {
-        let (file, length) = self.open(part)?;
-        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-        file.take(MAX_BOOT).read_to_end(&mut bytes).map_err(self.io("read", part.name()))?;
-        Ok(bytes)
     }
 
     /// Nothing of it is needed any more. The image goes last: it says of which version the rest is, should power be cut in between.

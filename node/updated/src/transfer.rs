@@ -1,24 +1,17 @@
-//! Blocks on their way into the idle slot: from the running one, by ranges from a server, or the whole file.
+//! Blocks on their way into the idle slot: from the running one, or from a server (`fetching`).
 //!
 //! Every block is hashed and compared with the verified tree before it is written, and the whole slot once more in the end.
 
 use crate::disk::{Disk, DiskError, Extent, Slots};
 use crate::fetcher::{FetchError, Fetcher};
 use crate::progress::Progress;
-use ampoule_fetchwire::{Kind, Range as Bytes};
 use ampoule_layout::BLOCK_SIZE;
-use ampoule_update::delta::{self, Action, Bitmap, Index, Limits, Range, Run};
+use ampoule_update::delta::{self, Action, Bitmap, Index, Limits, Run};
 use ampoule_update::tree::{BLOCK, Tree};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-/// Ranges on their way at once: enough to hide the way to the server and back, few enough for it and for our memory.
-const AT_ONCE: usize = 4;
-/// How often a range is asked for, and the wait after the first time; it doubles.
-const TRIES: u32 = 4;
-const PAUSE: Duration = Duration::from_secs(1);
 /// Blocks after which what is done is made durable and noted: 2 MiB may be done twice after a power cut.
 const NOTE_AFTER: u64 = 512;
 
@@ -74,18 +67,7 @@ impl Transfer<'_> {
         self.copy_what_runs(&running)?;
         // What the running root had is copied or turned out to be wrong: the rest is fetched.
         drop(running);
-        let ranges = delta::plan(self.tree, &Index::default(), &self.done(), Limits::default()).ranges;
-        match self.by_ranges(ranges, source) {
-            Err(TransferError::Fetch(error)) if error.is(Kind::NoRanges) => {
-                log::warn!("{error}; the whole root is fetched instead");
-                self.whole(source)
-            }
-            Err(error @ TransferError::Wrong { .. }) => {
-                log::error!("{error} The whole root is fetched instead");
-                self.whole(source)
-            }
-            other => other,
-        }
+        self.fetch(source)
     }
 
     /// What an earlier run said to be done is looked at again: hashing is cheap, and its disk may have been put into another machine.
@@ -136,87 +118,7 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    fn by_ranges(&self, ranges: Vec<Range>, source: &Source) -> Result<(), TransferError> {
-        let waiting = Mutex::new(ranges.into_iter());
-        let failed: Mutex<Option<TransferError>> = Mutex::new(None);
-        std::thread::scope(|scope| {
-            for _ in 0..AT_ONCE {
-                scope.spawn(|| {
-                    while lock(&failed).is_none() {
-                        let Some(range) = lock(&waiting).next() else { return };
-                        if let Err(error) = self.range_with_patience(range, source) {
-                            lock(&failed).get_or_insert(error);
-                        }
-                    }
-                });
-            }
-        });
-        failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
-    }
-
-    /// What a broken connection brought is not asked for again.
-    fn range_with_patience(&self, range: Range, source: &Source) -> Result<(), TransferError> {
-        let mut pause = PAUSE;
-        for tries in 1.. {
-            let Some(rest) = self.rest(range) else { break };
-            match self.range(rest, source) {
-                Err(TransferError::Fetch(error)) if error.passes() && tries < TRIES => {
-                    log::info!("{error}; tried again in {} s", pause.as_secs());
-                    std::thread::sleep(pause);
-                    pause *= 2;
-                }
-                other => return other,
-            }
-        }
-        Ok(())
-    }
-
-    /// The range from its first to its last missing block.
-    fn rest(&self, range: Range) -> Option<Range> {
-        let done = self.done();
-        let mut missing = (range.start..range.start + range.blocks).filter(|block| !done.contains(u64::from(*block)));
-        let first = missing.next()?;
-        let last = missing.next_back().unwrap_or(first);
-        Some(Range { start: first, blocks: last - first + 1 })
-    }
-
-    fn range(&self, range: Range, source: &Source) -> Result<(), TransferError> {
-        let (offset, length) = range.bytes();
-        let mut answer = source.fetcher.open(&source.url, Some(Bytes { offset, length }), length)?;
-        let mut bytes = [0; BLOCK];
-        for block in u64::from(range.start)..u64::from(range.start + range.blocks) {
-            self.go_on()?;
-            answer.fill(&mut bytes)?;
-            self.progress.add_fetched(BLOCK_SIZE);
-            self.take(block, &bytes, source)?;
-        }
-        Ok(())
-    }
-
-    fn whole(&self, source: &Source) -> Result<(), TransferError> {
-        let blocks = self.tree.data_blocks();
-        let mut answer = source.fetcher.open(&source.url, None, blocks * BLOCK_SIZE)?;
-        let mut bytes = [0; BLOCK];
-        for block in 0..blocks {
-            self.go_on()?;
-            answer.fill(&mut bytes)?;
-            self.progress.add_fetched(BLOCK_SIZE);
-            self.take(block, &bytes, source)?;
-        }
-        Ok(())
-    }
-
-    fn take(&self, block: u64, bytes: &[u8], source: &Source) -> Result<(), TransferError> {
-        if self.done().contains(block) {
-            return Ok(());
-        }
-        match self.tree.matches(block, bytes) {
-            true => self.put(block, bytes),
-            false => Err(TransferError::Wrong { url: source.url.clone(), block }),
-        }
-    }
-
-    fn put(&self, block: u64, bytes: &[u8]) -> Result<(), TransferError> {
+    pub(crate) fn put(&self, block: u64, bytes: &[u8]) -> Result<(), TransferError> {
         self.go_on()?;
         self.disk.write(&self.slots.idle.root, block * BLOCK_SIZE, bytes)?;
         self.done().insert(block);
@@ -252,11 +154,11 @@ impl Transfer<'_> {
         Err(TransferError::ReadBack { count, first })
     }
 
-    fn go_on(&self) -> Result<(), TransferError> {
+    pub(crate) fn go_on(&self) -> Result<(), TransferError> {
         if self.stop.load(Ordering::Relaxed) { Err(TransferError::Stopped) } else { Ok(()) }
     }
 
-    fn done(&self) -> MutexGuard<'_, Bitmap> {
+    pub(crate) fn done(&self) -> MutexGuard<'_, Bitmap> {
         lock(&self.done)
     }
 }
@@ -269,6 +171,6 @@ pub(crate) fn read_start(disk: &Disk, extent: &Extent, length: u64) -> Result<Ve
     Ok(bytes)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -277,7 +277,7 @@ impl Updater {
                 (self.staged.tree(&self.chosen(&config, &repository)?, &repository)?, chosen.size.hash)
             }
         };
-        let kernel = self.running_kernel(chosen).map_or(0, |kernel| kernel.len() as u64);
+        let kernel = self.running_kernel(chosen).map_or(0, |kernel| kernel.length());
         let plan = delta::plan(&tree, &self.index_of_running(), &self.staged.done(chosen), Limits::default());
         Ok(UpdatePlan {
             from: self.identity.version.to_string(),

@@ -27,8 +27,24 @@ pub enum Behaviour {
     NoRanges,
     /// It changes a byte in each block of 4 KiB.
     Lie(&'static str),
-    /// It says that the range is another one than was asked for, and sends that.
-    OtherRange(&'static str),
+    /// To so many requests for a part it says that the part is another one than was asked for, and sends that.
+    OtherRange(&'static str, u64),
+    /// So many requests for a part get this status, with headers behind it, and nothing else.
+    Refuses {
+        /// End of the file's name.
+        end: &'static str,
+        /// Such as `429 Too Many Requests\r\nRetry-After: 3`.
+        status: &'static str,
+        /// How many.
+        times: u64,
+    },
+    /// It knows no parts, and breaks off in the middle so many times when the whole is asked for.
+    CutWhole(&'static str, u64),
+}
+
+impl Behaviour {
+    /// Every request for a file.
+    pub const ALWAYS: u64 = u64::MAX;
 }
 
 /// A server on a port of its own; it ends when this is dropped.
@@ -47,13 +63,19 @@ impl Server {
     pub fn start(folder: &Path, behaviour: Behaviour) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let server = Self { port: listener.local_addr()?.port(), stop: Arc::default(), sent: Arc::default() };
-        let (folder, stop, sent) = (folder.to_owned(), Arc::clone(&server.stop), Arc::clone(&server.sent));
+        let first = Connection {
+            folder: folder.to_owned(),
+            behaviour,
+            stop: Arc::clone(&server.stop),
+            sent: Arc::clone(&server.sent),
+            times: Arc::default(),
+        };
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                if stop.load(Ordering::SeqCst) {
+                if first.stop.load(Ordering::SeqCst) {
                     return;
                 }
-                let one = Connection { folder: folder.clone(), behaviour, stop: Arc::clone(&stop), sent: Arc::clone(&sent) };
+                let one = first.clone();
                 // A client that goes away in the middle is no error of a test.
                 std::thread::spawn(move || one.serve(stream).ok());
             }
@@ -85,11 +107,14 @@ impl Drop for Server {
     }
 }
 
+#[derive(Clone)]
 struct Connection {
     folder: PathBuf,
     behaviour: Behaviour,
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
+    /// Requests that were met with the behaviour, of those that are counted.
+    times: Arc<AtomicU64>,
 }
 
 /// A piece of a file: first byte and the one after the last.
@@ -119,13 +144,24 @@ impl Connection {
                 self.part(&mut stream, &lies, range, whole)
             }
             Behaviour::NoRanges => self.part(&mut stream, &bytes, None, whole),
-            Behaviour::OtherRange(end) if hit(end) && range.is_some() => {
-                let (from, to) = range.unwrap_or(whole);
-                let other = if from >= to - from { (from - (to - from), from) } else { (from, to.min(whole.1).max(from + 1)) };
-                self.part(&mut stream, &bytes, Some(other), whole)
+            Behaviour::OtherRange(end, times) if hit(end) && range.is_some() && self.is_met(times) => {
+                self.part(&mut stream, &bytes, Some(another(range.unwrap_or(whole), whole)), whole)
+            }
+            Behaviour::Refuses { end, status, times } if hit(end) && range.is_some() && self.is_met(times) => {
+                Ok(write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?)
+            }
+            Behaviour::CutWhole(end, times) if hit(end) => {
+                head(&mut stream, None, whole, whole.1)?;
+                let length = if range.is_none() && self.is_met(times) { bytes.len() / 2 } else { bytes.len() };
+                self.send(&mut stream, &bytes[..length])
             }
             _ => self.part(&mut stream, &bytes, range, whole),
         }
+    }
+
+    /// Whether this is one of the first so many.
+    fn is_met(&self, times: u64) -> bool {
+        self.times.fetch_add(1, Ordering::SeqCst) < times
     }
 
     /// Whatever lies in the folder; what would lead out of it does not exist.
@@ -178,6 +214,11 @@ impl Connection {
         self.sent.fetch_add(bytes.len() as u64, Ordering::SeqCst);
         Ok(())
     }
+}
+
+/// A range that is as long, if there is one before it.
+fn another((from, to): Piece, whole: Piece) -> Piece {
+    if from >= to - from { (from - (to - from), from) } else { (from + 1, to.min(whole.1).max(from + 2)) }
 }
 
 fn head(stream: &mut TcpStream, range: Option<Piece>, whole: Piece, length: u64) -> Result<()> {

@@ -1,11 +1,11 @@
 //! A disk that fails where a file says so.
 //!
 //! A line for each fault: `read AT LENGTH` and `write AT LENGTH` fail in this part, in bytes; `flush N` fails at the Nth flush, `flush 0` at each; `lose AT LENGTH` says that all is
-//! well, and what is written there is not kept.
+//! well, and what is written there is not kept. Each write is noted in `disk-writes`, if that is there: `AT LENGTH`.
 
 use ampoule_updated::Blocks;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 /// `EIO` of errno(3): what the kernel says of a disk that fails.
@@ -20,6 +20,13 @@ pub(crate) struct FaultyDisk {
 impl FaultyDisk {
     fn lines(&self) -> String {
         fs::read_to_string(&self.faults).unwrap_or_default()
+    }
+
+    fn note_write(&self, at: u64, length: usize) -> io::Result<()> {
+        match fs::OpenOptions::new().append(true).open(self.faults.with_file_name("disk-writes")) {
+            Ok(mut notes) => notes.write_all(format!("{at} {length}\n").as_bytes()),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Whether a fault of this kind meets the part.
@@ -46,6 +53,7 @@ impl Blocks for FaultyDisk {
     }
 
     fn write_at(&self, piece: &[u8], at: u64) -> io::Result<()> {
+        self.note_write(at, piece.len())?;
         if self.has("write", at, piece.len()) {
             return Err(fails());
         }

@@ -17,7 +17,7 @@ fn a_wrong_block_is_named_and_never_written() {
     assert!(said.contains("wrong bytes for block 170 of http://127.0.0.1:") && said.contains("root.erofs"), "{said}");
     assert_eq!(node.state(), "Available");
     assert!(node.partition("ROOT-B", 180 * BLOCK).0[170 * BLOCK..171 * BLOCK].iter().all(|byte| *byte == 0));
-    assert!(node.log().contains("The whole root is fetched instead"), "{}", node.log());
+    assert!(node.log().contains("the whole root is fetched instead: the server sent wrong bytes"), "{}", node.log());
     // With an honest mirror it goes on where it was.
     node.web.lie.store(-1, Ordering::SeqCst);
     node.run("prepare").expect("prepared");

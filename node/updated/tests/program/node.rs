@@ -46,6 +46,8 @@ pub(crate) struct Node {
     pub(crate) api: Arc<AtomicBool>,
     /// What the API says could not be carried over.
     pub(crate) problems: Arc<Mutex<Vec<Value>>>,
+    /// Bytes of the kernel of each image from now on.
+    pub(crate) kernel: usize,
     /// What versions do to settings, in each image from now on.
     pub(crate) migrations: Vec<Migration>,
     /// What hostd says: name and state.
@@ -89,6 +91,7 @@ impl Node {
             boots: AtomicU32::default(),
             api: Arc::new(AtomicBool::new(true)),
             problems: Arc::default(),
+            kernel: 10_000,
             migrations: Vec::new(),
             workloads: Arc::default(),
             command: Arc::default(),
@@ -113,7 +116,7 @@ impl Node {
     /// Builds a version.
     pub(crate) fn build(&mut self, version: &str, blocks: &[u8]) -> Image {
         let folder = self.root.path().join(format!("image-{version}"));
-        let kernel = vec![version.len() as u8; 10_000];
+        let kernel = vec![version.len() as u8; self.kernel];
         let loader = format!("loader of {version}");
         let tiny = Tiny { version, blocks, kernel: &kernel, loader: loader.as_bytes() };
         let root_hash = tiny_image(&folder, &tiny).expect("an image");
@@ -220,6 +223,13 @@ impl Node {
         self.until("it is known how the boot stands", |node| {
             (node.status()["boot"]["waits-for"] != unknown || node.reboots() > reboots).then_some(())
         });
+    }
+
+    /// The most memory that the updater had since it started, in bytes.
+    pub(crate) fn peak(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.as_ref().expect("it runs").id())).expect("a status");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
     }
 
     pub(crate) fn kill(&mut self) {

@@ -1,0 +1,193 @@
+//! What a slot lacks, from a server: by ranges, several at once; if one of them went wrong, one after the other; and if the server is no good at ranges, the whole file.
+//!
+//! What was verified is in the bitmap and is not written again, whichever way it comes next.
+
+use crate::fetcher::FetchError;
+use crate::transfer::{Source, Transfer, TransferError, lock};
+use ampoule_fetchwire::{Kind, Range as Bytes};
+use ampoule_layout::BLOCK_SIZE;
+use ampoule_update::delta::{self, Index, Limits, Range};
+use ampoule_update::tree::BLOCK;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Ranges on their way at once: enough to hide the way to the server and back, few enough for it and for our memory.
+const AT_ONCE: usize = 4;
+/// How often a range, or the whole, is asked for, and the wait after the first time; it doubles.
+const TRIES: u32 = 4;
+const PAUSE: Duration = Duration::from_secs(1);
+/// Longest wait, whatever a server wants: a person may be waiting for the command, and one that needs longer is as good as gone for now.
+const LONGEST: Duration = Duration::from_secs(60);
+/// How soon a wait notices that the command is to stop.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Tries that are left, and the wait before the next.
+struct Patience {
+    left: u32,
+    pause: Duration,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { left: TRIES - 1, pause: PAUSE }
+    }
+
+    /// How long to wait before the same is tried again; `None`: it is not.
+    fn wait(&mut self, error: &FetchError) -> Option<Duration> {
+        self.left = self.left.checked_sub(1).filter(|_| error.passes())?;
+        let wait = self.pause.max(error.retry_after().unwrap_or_default()).min(LONGEST);
+        self.pause *= 2;
+        Some(wait)
+    }
+}
+
+impl Transfer<'_> {
+    /// Fetches all blocks that are not there.
+    pub(crate) fn fetch(&self, source: &Source) -> Result<(), TransferError> {
+        let fetched = match self.by_ranges(AT_ONCE, source) {
+            Err(error) if error.is_of_a_range() && !error.is_no_ranges() => {
+                log::warn!("what is missing is fetched one range at a time: {error}");
+                self.by_ranges(1, source)
+            }
+            other => other,
+        };
+        match fetched {
+            Err(error) if error.is_of_a_range() => {
+                log::warn!("the whole root is fetched instead: {error}");
+                self.patiently(|| self.whole(source))
+            }
+            other => other,
+        }
+    }
+
+    fn by_ranges(&self, at_once: usize, source: &Source) -> Result<(), TransferError> {
+        let ranges = delta::plan(self.tree, &Index::default(), &self.done(), Limits::default()).ranges;
+        let waiting = Mutex::new(ranges.into_iter());
+        let failed: Mutex<Option<TransferError>> = Mutex::new(None);
+        std::thread::scope(|scope| {
+            for _ in 0..at_once {
+                scope.spawn(|| {
+                    while lock(&failed).is_none() {
+                        let Some(range) = lock(&waiting).next() else { return };
+                        if let Err(error) = self.patiently(|| self.rest_of(range, source)) {
+                            lock(&failed).get_or_insert(error);
+                        }
+                    }
+                });
+            }
+        });
+        failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    }
+
+    /// Tries again what may go well in a moment.
+    fn patiently(&self, attempt: impl Fn() -> Result<(), TransferError>) -> Result<(), TransferError> {
+        let mut patience = Patience::new();
+        loop {
+            let error = match attempt() {
+                Err(TransferError::Fetch(error)) => error,
+                other => return other,
+            };
+            let Some(wait) = patience.wait(&error) else { return Err(error.into()) };
+            log::info!("{error}; tried again in {} s", wait.as_secs());
+            self.sleep(wait)?;
+        }
+    }
+
+    fn sleep(&self, wait: Duration) -> Result<(), TransferError> {
+        let began = Instant::now();
+        while began.elapsed() < wait {
+            self.go_on()?;
+            std::thread::sleep(LOOK.min(wait.saturating_sub(began.elapsed())));
+        }
+        Ok(())
+    }
+
+    /// What a broken connection brought is not asked for again.
+    fn rest_of(&self, range: Range, source: &Source) -> Result<(), TransferError> {
+        self.missing(range).map_or(Ok(()), |rest| self.range(rest, source))
+    }
+
+    /// The range from its first to its last missing block.
+    fn missing(&self, range: Range) -> Option<Range> {
+        let done = self.done();
+        let mut missing = (range.start..range.start + range.blocks).filter(|block| !done.contains(u64::from(*block)));
+        let first = missing.next()?;
+        let last = missing.next_back().unwrap_or(first);
+        Some(Range { start: first, blocks: last - first + 1 })
+    }
+
+    fn range(&self, range: Range, source: &Source) -> Result<(), TransferError> {
+        let (offset, length) = range.bytes();
+        self.take_all(u64::from(range.start)..u64::from(range.start + range.blocks), Some(Bytes { offset, length }), source)
+    }
+
+    /// A server without ranges begins at the first byte each time; what is there is only read past, and behind the last block that is missing nothing is read.
+    fn whole(&self, source: &Source) -> Result<(), TransferError> {
+        let all = Range { start: 0, blocks: u32::try_from(self.tree.data_blocks()).unwrap_or(u32::MAX) };
+        let Some(missing) = self.missing(all) else { return Ok(()) };
+        self.take_all(0..u64::from(missing.start + missing.blocks), None, source)
+    }
+
+    fn take_all(&self, blocks: std::ops::Range<u64>, part: Option<Bytes>, source: &Source) -> Result<(), TransferError> {
+        let limit = part.map_or(self.tree.data_blocks() * BLOCK_SIZE, |part| part.length);
+        let mut answer = source.fetcher.open(&source.url, part, limit)?;
+        let mut bytes = [0; BLOCK];
+        for block in blocks {
+            self.go_on()?;
+            answer.fill(&mut bytes)?;
+            self.progress.add_fetched(BLOCK_SIZE);
+            self.take(block, &bytes, source)?;
+        }
+        Ok(())
+    }
+
+    fn take(&self, block: u64, bytes: &[u8], source: &Source) -> Result<(), TransferError> {
+        if self.done().contains(block) {
+            return Ok(());
+        }
+        match self.tree.matches(block, bytes) {
+            true => self.put(block, bytes),
+            false => Err(TransferError::Wrong { url: source.url.clone(), block }),
+        }
+    }
+}
+
+impl TransferError {
+    /// Whether a server that cannot send a range, or sent a wrong one, may yet send the rest.
+    fn is_of_a_range(&self) -> bool {
+        match self {
+            Self::Wrong { .. } => true,
+            Self::Fetch(error) => error.leaves_whole(),
+            _ => false,
+        }
+    }
+
+    fn is_no_ranges(&self) -> bool {
+        matches!(self, Self::Fetch(error) if error.is(Kind::NoRanges))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(kind: Kind, retry_after: Option<u64>) -> FetchError {
+        FetchError::Failed { url: String::new(), kind, message: String::new(), retry_after }
+    }
+
+    fn waits(error: &FetchError) -> Vec<u64> {
+        let mut patience = Patience::new();
+        std::iter::from_fn(|| patience.wait(error)).take(10).map(|wait| wait.as_secs()).collect()
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_four_times_and_a_server_is_left_alone_as_long_as_it_wants_within_a_bound() {
+        assert_eq!(waits(&failed(Kind::Busy, None)), [1, 2, 4]);
+        assert_eq!(waits(&failed(Kind::Unreachable, None)), [1, 2, 4]);
+        assert_eq!(waits(&failed(Kind::Busy, Some(3))), [3, 3, 4]);
+        assert_eq!(waits(&failed(Kind::Busy, Some(u64::MAX))), [60, 60, 60]);
+        for kind in [Kind::OtherRange, Kind::NoRanges, Kind::Answer, Kind::NotFound] {
+            assert_eq!(waits(&failed(kind, Some(1))), [0; 0], "{kind:?}");
+        }
+    }
+}
