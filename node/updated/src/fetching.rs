@@ -121,11 +121,14 @@ impl Transfer<'_> {
         self.take_all(u64::from(range.start)..u64::from(range.start + range.blocks), Some(Bytes { offset, length }), source)
     }
 
-    /// A server without ranges begins at the first byte each time; what is there is only read past, and behind the last block that is missing nothing is read.
+    /// A server without ranges begins at the first byte each time; what is there is only read past.
     fn whole(&self, source: &Source) -> Result<(), TransferError> {
-        let all = Range { start: 0, blocks: u32::try_from(self.tree.data_blocks()).unwrap_or(u32::MAX) };
-        let Some(missing) = self.missing(all) else { return Ok(()) };
-        self.take_all(0..u64::from(missing.start + missing.blocks), None, source)
+        let blocks = self.tree.data_blocks();
+        // It may have broken off behind the last block that was missing.
+        if self.done().count() == blocks {
+            return Ok(());
+        }
+        self.take_all(0..blocks, None, source)
     }
 
     fn take_all(&self, blocks: std::ops::Range<u64>, part: Option<Bytes>, source: &Source) -> Result<(), TransferError> {
