@@ -23,6 +23,7 @@ mod provision;
 mod pulling;
 mod remote;
 mod settings;
+mod settings_cuts;
 mod software;
 mod time;
 mod update_checks;
@@ -58,6 +59,7 @@ pub(crate) fn all() -> Vec<Case> {
         bad_releases::CASES,
         update_checks::CASES,
         power_cuts::CASES,
+        settings_cuts::CASES,
         deltas::CASES,
         power::CASES,
         settings::CASES,
