@@ -2,6 +2,7 @@
 
 mod boot_choice;
 mod disk;
+mod host_tool;
 mod node;
 mod plan;
 mod wait;
@@ -9,6 +10,7 @@ pub(crate) mod wire;
 mod write_log;
 
 pub(crate) use boot_choice::{Known, boot_choice, partition};
+pub(crate) use host_tool::HostTool;
 pub(crate) use node::{Node, NodeFailure};
 pub(crate) use plan::NodePlan;
 pub(crate) use wait::{eventually, within};
