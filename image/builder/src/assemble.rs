@@ -72,6 +72,7 @@ impl Plan<'_> {
         filesystem::seed(&tree.join("usr/lib/ampoule/seed.ext4"), scratch.path(), stage)?;
         let root = Root { executables: rules::examine(&tree)?, modules: modules(&tree)?, contents: root::contents(&tree)? };
         filesystem::erofs(&tree, &selinux::file_contexts(self.repo), &out.join("root.erofs"), stage)?;
+        rules::examine_size(out.join("root.erofs").metadata()?.len())?;
         Ok(root)
     }
 

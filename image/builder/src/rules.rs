@@ -33,6 +33,19 @@ const UNWANTED: &[&str] = &[
     "unshare",
 ];
 
+/// Longest root file system, in bytes: a node fetches, verifies and keeps it in memory as a whole, and it was promised to be small.
+const MAX_ROOT: u64 = 50 << 20;
+
+/// Refuses a root file system that has grown too large.
+pub(crate) fn examine_size(root: u64) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        root <= MAX_ROOT,
+        "the root file system has {root} bytes, {} more than the {MAX_ROOT} it may have; `./ampoule inspect` of the image before shows what takes them",
+        root - MAX_ROOT
+    );
+    Ok(())
+}
+
 /// Looks at every file of `root`; gives the executables, or an error that names every broken rule.
 pub(crate) fn examine(root: &Path) -> anyhow::Result<Vec<Executable>> {
     let mut executables = Vec::new();
@@ -129,6 +142,13 @@ mod tests {
         let program = std::fs::read(std::env::current_exe().expect("a path")).expect("read");
         assert!(examine_one("usr/bin/x", &program, 0o755).contains("needs a loader"));
         assert!(examine_one("usr/lib/x", &program, 0o755).contains("outside /usr/bin"));
+    }
+
+    #[test]
+    fn a_root_has_fifty_mebibytes_at_most() {
+        examine_size(52_428_800).expect("as large as it may be");
+        let error = examine_size(52_428_801).expect_err("refused").to_string();
+        assert!(error.contains("52428801 bytes, 1 more than"), "{error}");
     }
 
     #[test]

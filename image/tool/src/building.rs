@@ -1,9 +1,9 @@
 //! `build`, and building as a step of other commands.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use ampoule_builder::{BuildRequest, BuiltImage, build};
-use anyhow::{Result, bail};
+use ampoule_builder::{BuildRequest, BuiltImage, build, inspect};
+use anyhow::{Context, Result, bail};
 
 use crate::{cli::BuildArgs, figures, paths, show::Show};
 
@@ -31,6 +31,12 @@ pub(crate) fn command(args: &BuildArgs) -> Result<()> {
 /// Builds the image of `variant` into `out`, by default `out/VARIANT` of the checkout.
 pub(crate) fn image(show: &Show, variant: &str, out: Option<PathBuf>) -> Result<BuiltImage> {
     build(&request(variant, out)?, show)
+}
+
+/// The image that lies built in `folder`.
+pub(crate) fn there(folder: &Path) -> Result<BuiltImage> {
+    let manifest = inspect(folder).with_context(|| format!("there is no built image in {}", folder.display()))?;
+    Ok(BuiltImage { dir: folder.canonicalize().context("the folder of the image")?, manifest })
 }
 
 fn request(variant: &str, out: Option<PathBuf>) -> Result<BuildRequest> {

@@ -83,12 +83,15 @@ pub(crate) struct RunArgs {
     /// Lead a port of this machine to the container, as HOST:NODE[:CONTAINER]; may be repeated
     #[arg(long, short, value_name = "HOST:NODE", value_parser = crate::local::publish::parse)]
     pub(crate) publish: Vec<crate::local::publish::Publish>,
-    /// User data for the node's first boot, as Bottlerocket's TOML
+    /// User data for the node's first boot, as Bottlerocket's TOML, plain or gzip
     #[arg(long, value_name = "FILE")]
     pub(crate) user_data: Option<PathBuf>,
     /// Which image, from the folder variants/
     #[arg(long, default_value = "standalone")]
     pub(crate) variant: String,
+    /// Boot the image that lies built in this folder instead of building that of this checkout
+    #[arg(long, value_name = "FOLDER", conflicts_with = "variant")]
+    pub(crate) image_dir: Option<PathBuf>,
     /// Memory of the node in MiB
     #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(192..=1 << 20))]
     pub(crate) memory: u32,

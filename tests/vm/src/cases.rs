@@ -11,6 +11,7 @@ mod demo;
 mod disk;
 mod escapes;
 mod hardening;
+mod host_tool;
 mod integrity;
 mod isolation;
 mod kernel;
@@ -23,6 +24,7 @@ mod provision;
 mod pulling;
 mod remote;
 mod settings;
+mod settings_cuts;
 mod software;
 mod taken_over;
 mod time;
@@ -46,6 +48,9 @@ pub(crate) const WAITING: [&str; 8] = [
     "name_servers_that_lead_nowhere_return",
 ];
 
+/// Cases that try the host tool beside the images, so that they have passed only with the very same one.
+pub(crate) const OF_THE_HOST_TOOL: [&str; 1] = ["a_person_runs_a_node"];
+
 /// All cases, long ones first where it matters: the last to start should be short.
 pub(crate) fn all() -> Vec<Case> {
     [
@@ -60,6 +65,8 @@ pub(crate) fn all() -> Vec<Case> {
         bad_releases::CASES,
         update_checks::CASES,
         power_cuts::CASES,
+        host_tool::CASES,
+        settings_cuts::CASES,
         deltas::CASES,
         power::CASES,
         settings::CASES,

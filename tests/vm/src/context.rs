@@ -14,7 +14,7 @@ use ampoule_machine::free_port;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::{
-    framework::NodePlan,
+    framework::{HostTool, NodePlan},
     passed::Passed,
     software::{InstanceMetadata, Registry},
 };
@@ -24,6 +24,7 @@ pub(crate) struct Places {
     image: PathBuf,
     probe_image: PathBuf,
     demo: Option<PathBuf>,
+    tool: PathBuf,
     logs: PathBuf,
     cache: PathBuf,
     recipes: PathBuf,
@@ -34,7 +35,7 @@ const READ: [&str; 7] = ["tests/images", "tests/fixtures", "tests/escape", "imag
 
 impl Places {
     /// Makes the paths absolute and checks what every run needs.
-    pub(crate) fn find(image: &Path, probe_image: Option<&Path>, demo: Option<&Path>, logs: &Path) -> Result<Self> {
+    pub(crate) fn find(image: &Path, probe_image: Option<&Path>, demo: Option<&Path>, tool: Option<PathBuf>, logs: &Path) -> Result<Self> {
         let image = image.canonicalize().with_context(|| format!("no image in {}: build one with ./ampoule build", image.display()))?;
         ensure!(image.join("manifest.json").is_file(), "{} holds no built image", image.display());
         let beside = image.with_file_name("test");
@@ -42,6 +43,7 @@ impl Places {
         Ok(Self {
             probe_image: probe_image.map_or(beside, Path::to_owned),
             demo: demo.map(Path::to_owned),
+            tool: tool.map_or_else(|| Ok(env::current_exe()?.with_file_name("ampoule-tool")), std::path::absolute)?,
             logs: logs.canonicalize()?,
             cache: cache()?,
             recipes: Path::new(env!("CARGO_MANIFEST_DIR")).join("../images").canonicalize()?,
@@ -56,7 +58,9 @@ impl Places {
         let read = READ.map(|path| repo.join(path));
         let images = [&self.image, &self.probe_image].map(PathBuf::as_path);
         let own = fs::read(env::current_exe()?)?;
-        Passed::open(folder, &[&own, &emulator], &images, &read.each_ref().map(PathBuf::as_path))
+        let passed = Passed::open(folder, &[&own, &emulator], &images, &read.each_ref().map(PathBuf::as_path))?;
+        // Without one its cases fail and nothing is noted.
+        Ok(passed.with_tool(&fs::read(&self.tool).unwrap_or_default()))
     }
 }
 
@@ -174,6 +178,18 @@ impl Context {
         let demo = build_static("demo", "ampoule-demo", &self.shared.places.cache)?;
         *slot = Some(demo.clone());
         Ok(demo)
+    }
+
+    /// The host tool, with this case's folder for its state.
+    pub(crate) fn host_tool(&self) -> Result<HostTool> {
+        let places = &self.shared.places;
+        ensure!(
+            places.tool.is_file(),
+            "no host tool at {}: build it with `cargo build --profile host -p ampoule-tool`, or name it with --tool",
+            places.tool.display()
+        );
+        let repo = places.recipes.join("../..").canonicalize()?;
+        HostTool::new(places.tool.clone(), repo, places.cache.clone(), &self.folder)
     }
 
     /// The program that attacks a node from inside a workload.

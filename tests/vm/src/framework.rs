@@ -2,13 +2,15 @@
 
 mod boot_choice;
 mod disk;
+mod host_tool;
 mod node;
 mod plan;
 mod wait;
 pub(crate) mod wire;
 mod write_log;
 
-pub(crate) use boot_choice::{Known, boot_choice, boot_partition};
+pub(crate) use boot_choice::{Known, boot_choice, partition};
+pub(crate) use host_tool::HostTool;
 pub(crate) use node::{Node, NodeFailure};
 pub(crate) use plan::NodePlan;
 pub(crate) use wait::{eventually, within};

@@ -29,6 +29,9 @@ struct Arguments {
     /// The demo workload's program (static) [default: built with cargo when a case needs it]
     #[arg(long)]
     demo: Option<PathBuf>,
+    /// The host tool [default: `ampoule-tool` beside this program]
+    #[arg(long)]
+    tool: Option<PathBuf>,
     /// Cases at once [default: what memory and processors allow, at most 2 under emulation,
     /// and one more of those that mostly wait]
     #[arg(long)]
@@ -74,7 +77,8 @@ fn run(arguments: Arguments) -> Result<bool> {
         return Ok(true);
     }
     ensure!(!cases.is_empty(), "no case has {:?} in its name; see --list", arguments.filter);
-    let places = Places::find(&arguments.image_dir, arguments.probe_image_dir.as_deref(), arguments.demo.as_deref(), &arguments.logs)?;
+    let (probe, demo) = (arguments.probe_image_dir.as_deref(), arguments.demo.as_deref());
+    let places = Places::find(&arguments.image_dir, probe, demo, arguments.tool, &arguments.logs)?;
     let passed = arguments.passed.as_deref().map(|folder| places.passed(folder));
     let passed = passed.and_then(|known| known.inspect_err(|error| println!("     what passed before is not known: {error:#}")).ok());
     let jobs = arguments.jobs.unwrap_or_else(runner::default_jobs);

@@ -10,12 +10,18 @@ use std::{
 use anyhow::{Context as _, Result};
 use sha2::{Digest, Sha256};
 
+use crate::cases::OF_THE_HOST_TOOL;
+
 /// What the builder leaves beside an image: the hash of all that it is made from.
 const MADE_FROM: &str = "made-from";
 
 /// Cases that passed, by name, with one set of things.
 #[derive(Debug)]
-pub(crate) struct Passed(PathBuf);
+pub(crate) struct Passed {
+    folder: PathBuf,
+    /// Hash of the host tool, which only its own cases use.
+    tool: String,
+}
 
 impl Passed {
     /// The ones in `folder` that passed with these images and programs (this one, the emulator; their bytes or versions), and what is read at run time in `read`.
@@ -39,17 +45,28 @@ impl Passed {
         }
         let folder = folder.join(ampoule_base::hex(&hash.finalize()[..16]));
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        Ok(Self(folder))
+        Ok(Self { folder, tool: String::new() })
+    }
+
+    /// The same, of which the cases of the host tool passed with this one.
+    pub(crate) fn with_tool(mut self, tool: &[u8]) -> Self {
+        self.tool = ampoule_base::hex(&Sha256::digest(tool)[..16]);
+        self
     }
 
     /// Whether a case did.
     pub(crate) fn has(&self, case: &str) -> bool {
-        self.0.join(case).is_file()
+        self.note(case).is_file()
     }
 
     /// A case has passed.
     pub(crate) fn add(&self, case: &str) -> io::Result<()> {
-        File::create(self.0.join(case)).map(drop)
+        File::create(self.note(case)).map(drop)
+    }
+
+    fn note(&self, case: &str) -> PathBuf {
+        let of_the_tool = OF_THE_HOST_TOOL.contains(&case);
+        self.folder.join(if of_the_tool { format!("{case}-{}", self.tool) } else { case.to_owned() })
     }
 }
 
@@ -82,5 +99,17 @@ mod tests {
             assert!(!passed.has("a"));
             passed.add("a").expect("noted");
         }
+    }
+
+    #[test]
+    fn another_host_tool_counts_for_its_own_cases_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let with = |tool: &[u8]| Passed::open(folder.path(), &[], &[], &[]).expect("opened").with_tool(tool);
+        let of_it = OF_THE_HOST_TOOL[0];
+        for case in [of_it, "another"] {
+            with(b"one").add(case).expect("noted");
+        }
+        assert!(with(b"one").has(of_it) && !with(b"two").has(of_it));
+        assert!(with(b"two").has("another"));
     }
 }

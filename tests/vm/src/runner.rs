@@ -259,6 +259,7 @@ mod tests {
         let all = cases::all();
         let waiting = |case: &Case| cases::WAITING.contains(&case.name);
         assert_eq!(all.iter().filter(|case| waiting(case)).count(), cases::WAITING.len(), "a name in the list is no case");
+        assert!(cases::OF_THE_HOST_TOOL.iter().all(|name| all.iter().any(|case| case.name == *name)), "a name in the list is no case");
         let mut queue = Queue::new(all.clone());
         assert!(queue.take(true).is_some_and(|case| waiting(&case)));
         let rest: Vec<Case> = std::iter::from_fn(|| queue.take(false)).collect();

@@ -83,7 +83,7 @@ fn tell(page: &str, name: Option<&str>) -> Result<()> {
 /// The image in the folder that was given, else that of this checkout.
 fn built(show: &Show, given: Option<&Path>) -> Result<BuiltImage> {
     match given {
-        Some(folder) => Ok(BuiltImage { dir: folder.to_owned(), manifest: ampoule_builder::inspect(folder)? }),
+        Some(folder) => building::there(folder),
         None => building::image(show, "standalone", None),
     }
 }

@@ -19,7 +19,7 @@ use crate::{
         Conditions, measure,
         table::{Sample, Size},
     },
-    local::{folder::client_of, workload},
+    local::{folder::client_of, user_data::UserData},
     show::Show,
 };
 
@@ -55,7 +55,7 @@ pub(super) fn prepare_with(
 ) -> Result<Prepared> {
     show.stage("ampoule", "first boot: pulls the container's image", || {
         let identity = LocalIdentity::create(&work.join("identity"))?;
-        let user_data = identity.user_data(&workload::user_data(message, settings(registry))?)?;
+        let user_data = identity.user_data(&UserData::of(message)?.with(&settings(registry))?)?;
         let cmdline = fs::read_to_string(built.dir.join("cmdline")).context("cannot read the image's cmdline")?;
         let boot = |disk: PathBuf| Boot::Custom { disk, kernel: built.dir.join("vmlinuz"), initrd: None, cmdline: cmdline.clone() };
         let sizes = &built.manifest.sizes;

@@ -24,7 +24,7 @@ use crate::{
         tell,
     },
     demo,
-    local::{folder::client_of, workload},
+    local::{folder::client_of, user_data::UserData},
     show::Show,
 };
 
@@ -85,7 +85,7 @@ fn ours(built: &BuiltImage, registry: u16, firmware: Firmware, conditions: Condi
     let mut config = conditions.machine(Boot::Image(built.dir.clone()), work.to_owned());
     config.firmware = firmware;
     config.disk_size = Some(4 << 30);
-    config.user_data = Some(identity.user_data(&workload::user_data("", settings)?)?);
+    config.user_data = Some(identity.user_data(&UserData::of("")?.with(&settings)?)?);
     let (mut machine, port, api) = start(config)?;
     let node = &client_of(&identity, api)?.with_timeout(Duration::from_secs(20));
     (0..runs)

@@ -20,7 +20,7 @@ use crate::{
     show::print,
 };
 use report::Report;
-use user_data::Defaults;
+pub(crate) use user_data::{Defaults, all};
 
 /// `./ampoule check …`. The exit code is 1 if anything is wrong.
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode> {
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode> {
 fn check_user_data(args: &UserDataArgs) -> Result<ExitCode> {
     let defaults = Defaults::of_variant(&paths::repo()?, &args.variant)?;
     let bytes = read(&args.file)?;
-    let report = Report::new(args, &user_data::check(&defaults, &bytes));
+    let report = Report::new(args, &defaults.plan(&bytes));
     match args.output {
         OutputFormat::Table => print(&report.text())?,
         OutputFormat::Json => print(&(serde_json::to_string_pretty(&report).context("the report")? + "\n"))?,
@@ -41,7 +41,7 @@ fn check_user_data(args: &UserDataArgs) -> Result<ExitCode> {
 }
 
 /// A file, or standard input for `-`; no more than what a node reads, and the one byte that shows there was more.
-fn read(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     let source: Box<dyn Read> = match path.to_str() {
         Some("-") => Box::new(io::stdin()),
         _ => Box::new(File::open(path).with_context(|| format!("cannot read {}", path.display()))?),

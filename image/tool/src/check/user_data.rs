@@ -26,20 +26,29 @@ impl Defaults {
         // The authorities an image trusts are in its package, which need not be built; they are content of a file, never a reason.
         Ok(Self { model, image: Image { services: variant.services.into_iter().collect(), certificates: Vec::new() }, state })
     }
+
+    /// Of an image of which nothing is known: every setting there is, none with a value.
+    pub(crate) fn unknown() -> Self {
+        let image = Image { services: Default::default(), certificates: Vec::new() };
+        Self { model: Model::complete(), image, state: State::default() }
+    }
+
+    /// What `bytes` choose; else all that is wrong with single keys, by place.
+    pub(crate) fn parse(&self, bytes: &[u8]) -> Result<Fragment, Vec<SettingError>> {
+        parse_user_data(&self.model, bytes).map_err(as_setting_errors).map_err(in_order)
+    }
+
+    /// What a node would do with `bytes` at its first boot; else all that is wrong, by place.
+    pub(crate) fn plan(&self, bytes: &[u8]) -> Result<Plan, Vec<SettingError>> {
+        let placed = |errors: Vec<SettingError>| in_order(errors.into_iter().map(|error| error.located_in(bytes)).collect());
+        let state = together(&self.state.whole, self.parse(bytes)?).map_err(placed)?;
+        Ok(Plan::between(&self.image, Some(&self.state), &state))
+    }
 }
 
-fn all(errors: &[SettingError]) -> anyhow::Error {
+/// In one line.
+pub(crate) fn all(errors: &[SettingError]) -> anyhow::Error {
     anyhow!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-}
-
-/// What a node would do with `bytes` at its first boot; else all that is wrong, by place.
-pub(crate) fn check(defaults: &Defaults, bytes: &[u8]) -> Result<Plan, Vec<SettingError>> {
-    let placed = |errors: Vec<SettingError>| errors.into_iter().map(|error| error.located_in(bytes)).collect();
-    let state = parse_user_data(&defaults.model, bytes)
-        .map_err(as_setting_errors)
-        .and_then(|chosen| together(&defaults.state.whole, chosen).map_err(placed))
-        .map_err(in_order)?;
-    Ok(Plan::between(&defaults.image, Some(&defaults.state), &state))
 }
 
 fn together(defaults: &Fragment, chosen: Fragment) -> Result<State, Vec<SettingError>> {
@@ -73,7 +82,7 @@ mod tests {
         namespaces = [\"motd\", \"network\", \"workloads\", \"container-registry\", \"api\"]\n[settings]\nmotd = \"default\"\n";
 
     fn of(text: &str) -> Result<Plan, Vec<SettingError>> {
-        check(&Defaults::read(VARIANT).unwrap(), text.as_bytes())
+        Defaults::read(VARIANT).unwrap().plan(text.as_bytes())
     }
 
     #[test]
@@ -101,7 +110,7 @@ mod tests {
     fn what_is_no_text_at_all_is_told_like_the_rest() {
         let defaults = Defaults::read(VARIANT).unwrap();
         for bytes in [&[0xff, 0xfe][..], &[0x1f, 0x8b, 0], &[b'#'; 64 * 1024 + 1]] {
-            let errors = check(&defaults, bytes).unwrap_err();
+            let errors = defaults.plan(bytes).unwrap_err();
             assert!(errors.len() == 1 && !errors[0].hint.is_empty(), "{errors:?}");
         }
     }

@@ -7,5 +7,6 @@ pub(crate) mod publish;
 pub(crate) mod run;
 pub(crate) mod session;
 pub(crate) mod stop;
+pub(crate) mod user_data;
 pub(crate) mod waiting;
 pub(crate) mod workload;

@@ -5,19 +5,14 @@ use std::time::{Duration, Instant};
 use ampoule_builder::BuiltImage;
 use ampoule_machine::{Accelerator, Exit};
 use anyhow::{Result, bail};
+use serde_json::json;
 
 use crate::{
     building,
     cli::RunArgs,
     figures,
     interrupt::Interrupt,
-    local::{
-        detach, facts,
-        folder::NodeFolder,
-        session::{self, Session},
-        waiting,
-        workload::{Workload, names_workloads},
-    },
+    local::{detach, facts, folder::NodeFolder, session::Session, user_data::UserData, waiting, workload::Workload},
     show::Show,
 };
 
@@ -32,8 +27,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     let begun = Instant::now();
     let interrupt = Interrupt::watch()?;
     let show = Show::new();
-    let named = before_the_build(args)?;
-    let built = interrupt.unless_asked(building::image(&show, &args.variant, None))?;
+    let (named, theirs) = before_the_build(args)?;
+    let built = interrupt.unless_asked(image(&show, args))?;
     let what = match named {
         Named::Workload(what) => Some(what),
         Named::InUserData => None,
@@ -41,7 +36,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     };
     show.say(&format!("  engine: {}", Accelerator::detect()));
     let power_on = Instant::now();
-    let mut session = Session::start(&show, args, &built, what.as_ref())?;
+    let mut session = Session::start(&show, args, &theirs, &built, what.as_ref())?;
     match bring_up(&show, args, &built, &mut session, what.as_ref(), &interrupt, power_on) {
         Ok(text) => show.say(&format!("{text}\n\nReady after {}.", figures::duration(begun.elapsed()))),
         Err(error) if interrupt.asked() => {
@@ -66,17 +61,28 @@ enum Named {
     Nothing,
 }
 
+/// The image in the folder that was named, else that of this checkout.
+fn image(show: &Show, args: &RunArgs) -> Result<BuiltImage> {
+    match &args.image_dir {
+        Some(folder) => building::there(folder),
+        None => building::image(show, &args.variant, None),
+    }
+}
+
 /// What can be refused without an image of the node is refused before one is made, which may take minutes.
-fn before_the_build(args: &RunArgs) -> Result<Named> {
+fn before_the_build(args: &RunArgs) -> Result<(Named, UserData)> {
     if NodeFolder::named(&args.node.name).running()?.is_some() {
         bail!("this node already runs; `./ampoule stop` ends it, `--name OTHER` starts another beside it");
     }
-    let user_data = session::read_user_data(args)?;
-    Ok(match &args.image {
+    let theirs = UserData::read(args)?;
+    let named = match &args.image {
         Some(image) => Named::Workload(Workload::named(image, &args.publish)?),
-        None if names_workloads(&user_data) => Named::InUserData,
+        None if theirs.names_workloads() => Named::InUserData,
         None => Named::Nothing,
-    })
+    };
+    // Any port does: which one our registry gets is not known yet.
+    theirs.must_fit(args, &if let Named::Workload(what) = &named { what.settings(1) } else { json!({}) })?;
+    Ok((named, theirs))
 }
 
 /// From power-on to serving; the text to show then.
@@ -143,7 +149,8 @@ fn attend(show: &Show, mut session: Session, interrupt: &Interrupt, args: &RunAr
         None => {
             show.clear_echo();
             session.stop(show)?;
-            show.say(&format!("Stopped. `./ampoule run{}` continues where it was.", name_option(args)));
+            let image = args.image_dir.as_ref().map(|folder| format!(" --image-dir {}", folder.display())).unwrap_or_default();
+            show.say(&format!("Stopped. `./ampoule run{}{image}` continues where it was.", name_option(args)));
             Ok(())
         }
         Some(Exit::PowerOff) => {

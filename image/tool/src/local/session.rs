@@ -6,14 +6,15 @@ use ampoule_api_client::Client;
 use ampoule_builder::BuiltImage;
 use ampoule_machine::{Exit, Forward, LocalIdentity, Loopback, Machine, MachineConfig, OnReboot, free_port};
 use ampoule_registry::Registry;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::{
     cli::RunArgs,
     interrupt::Interrupt,
     local::{
         folder::{DiskState, NodeFolder, NodeLock, Record},
-        workload::{self, Workload},
+        user_data::{self, UserData},
+        workload::Workload,
     },
     show::Show,
 };
@@ -37,7 +38,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// Prepares the folder, starts registry and machine.
-    pub(crate) fn start(show: &Show, args: &RunArgs, built: &BuiltImage, what: Option<&Workload>) -> Result<Self> {
+    pub(crate) fn start(show: &Show, args: &RunArgs, theirs: &UserData, built: &BuiltImage, what: Option<&Workload>) -> Result<Self> {
         let folder = NodeFolder::named(&args.node.name);
         folder.make()?;
         let Some(lock) = folder.lock()? else {
@@ -51,7 +52,9 @@ impl Session {
             registry_port: registry.as_ref().map_or(0, Registry::port),
             ready: false,
         };
-        let config = configure(args, built, what, &folder, &record)?;
+        let ours = what.map_or_else(|| serde_json::json!({}), |what| what.settings(record.registry_port));
+        let user_data = user_data::packed(folder.identity()?.user_data(&theirs.with(&ours)?)?)?;
+        let config = MachineConfig { user_data: Some(user_data), ..configure(args, built, what, &folder, &record)? };
         let machine = Machine::start(config)?;
         folder.write_record(&record)?;
         Ok(Self { folder, machine, registry, record, had_state, _lock: lock })
@@ -132,7 +135,6 @@ fn configure(args: &RunArgs, built: &BuiltImage, what: Option<&Workload>, folder
     config.disk_size = Some(DISK_SIZE);
     config.keep_disk = true;
     config.on_reboot = OnReboot::Restart;
-    config.user_data = Some(user_data(args, what, folder, record)?);
     config.forwards = vec![Forward { host: record.api_port, guest: LocalIdentity::API_PORT }];
     let publish = what.map_or(args.publish.as_slice(), |what| what.publish.as_slice());
     for publish in publish {
@@ -143,18 +145,4 @@ fn configure(args: &RunArgs, built: &BuiltImage, what: Option<&Workload>, folder
     }
     let _ = fs::remove_file(&config.serial_log);
     Ok(config)
-}
-
-fn user_data(args: &RunArgs, what: Option<&Workload>, folder: &NodeFolder, record: &Record) -> Result<Vec<u8>> {
-    let text = read_user_data(args)?;
-    let ours = what.map_or_else(|| serde_json::json!({}), |what| what.settings(record.registry_port));
-    folder.identity()?.user_data(&workload::user_data(&text, ours)?)
-}
-
-/// The person's file, or nothing.
-pub(crate) fn read_user_data(args: &RunArgs) -> Result<String> {
-    match &args.user_data {
-        Some(path) => fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display())),
-        None => Ok(String::new()),
-    }
 }

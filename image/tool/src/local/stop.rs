@@ -31,6 +31,6 @@ pub(crate) fn run(name: &str) -> Result<()> {
         }
         thread::sleep(Duration::from_millis(200));
     }
-    println!("Stopped. `./ampoule run` continues where it was.");
+    println!("Stopped. The same `./ampoule run` continues where it was.");
     Ok(())
 }

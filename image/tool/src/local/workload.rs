@@ -4,8 +4,8 @@ use std::path::Path;
 
 use ampoule_machine::HOST_SEEN_FROM_GUEST;
 use ampoule_registry::Image;
-use anyhow::{Context, Result, bail};
-use serde_json::{Map, Value, json};
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
 
 use crate::{demo, local::publish::Publish, show::Show};
 
@@ -121,34 +121,6 @@ fn full_reference(text: &str) -> Result<String> {
     Ok(format!("{host}/{rest}{tag}"))
 }
 
-/// `over` on top of `base`, table by table.
-pub(crate) fn merge(base: &mut Value, over: Value) {
-    match (base, over) {
-        (Value::Object(base), Value::Object(over)) => {
-            for (key, value) in over {
-                merge(base.entry(key).or_insert(Value::Object(Map::new())), value);
-            }
-        }
-        (base, over) => *base = over,
-    }
-}
-
-/// The person's user data (may be empty) with our settings laid over it, as TOML.
-pub(crate) fn user_data(text: &str, ours: Value) -> Result<String> {
-    let theirs: toml::Table = text.parse().context("the user data is not TOML")?;
-    let mut document = serde_json::to_value(theirs).context("the user data")?;
-    let mut defaults = json!({ "settings": { "network": { "hostname": HOST_NAME } } });
-    merge(&mut defaults, std::mem::take(&mut document));
-    merge(&mut defaults, json!({ "settings": ours }));
-    toml::to_string(&defaults).context("the user data cannot be written as TOML")
-}
-
-/// Whether user data says itself what shall run.
-pub(crate) fn names_workloads(text: &str) -> bool {
-    let table: toml::Table = text.parse().unwrap_or_default();
-    table.get("settings").and_then(|settings| settings.get("workloads")).is_some()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,17 +138,5 @@ mod tests {
     fn file_names_become_repositories() {
         assert_eq!(repository(Path::new("/a/My_Image v2.tar")), "my-image-v2");
         assert_eq!(repository(Path::new("/a/___")), "image");
-    }
-
-    #[test]
-    fn a_person_s_user_data_stays_beneath_ours() {
-        let theirs = "[settings]\nmotd = \"hi\"\n[settings.network]\nhostname = \"mine\"\n";
-        let merged = user_data(theirs, json!({ "workloads": { "demo": { "image": "x" } } })).unwrap();
-        let table: toml::Table = merged.parse().unwrap();
-        assert_eq!(table["settings"]["motd"].as_str(), Some("hi"));
-        assert_eq!(table["settings"]["network"]["hostname"].as_str(), Some("mine"));
-        assert_eq!(table["settings"]["workloads"]["demo"]["image"].as_str(), Some("x"));
-        assert!(names_workloads(&merged));
-        assert!(!names_workloads(theirs));
     }
 }

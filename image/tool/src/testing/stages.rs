@@ -100,10 +100,30 @@ pub(crate) fn unit(show: &Show, args: &TestArgs, tally: &mut Tally) {
         command.env("AMPOULE_FUZZ_SECONDS", if args.soak { FUZZ_SECONDS.1 } else { FUZZ_SECONDS.0 });
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         command.env("RUST_TEST_THREADS", (TESTS_AT_ONCE * processors).to_string());
-        command.args(args.filter.iter().flat_map(|filter| ["--", filter]));
+        command.arg("--").args(&args.filter);
+        with_namespaces(command, may_make_namespaces(), std::env::var_os("CI").is_some(), tally);
     }
     let must_run = args.filter.is_none();
     tests(show, tally, "unit", "running the workspace's tests", command, must_run);
+}
+
+/// Whether tests may make network and mount namespaces here, which takes root.
+fn may_make_namespaces() -> bool {
+    let quiet = |command: &mut Command| command.stderr(std::process::Stdio::null()).status().is_ok_and(|status| status.success());
+    quiet(Command::new("unshare").args(["--net", "--mount", "true"]))
+}
+
+/// Tests that need namespaces and cannot have them pass without having looked at anything. Where they can, they must; elsewhere they are counted, and a failure in CI.
+fn with_namespaces(command: &mut Command, allowed: bool, is_ci: bool, tally: &mut Tally) {
+    if allowed {
+        command.env("AMPOULE_REQUIRE_KERNEL", "1");
+        return;
+    }
+    // Else what a test says is shown only if it fails.
+    command.arg("--show-output");
+    if is_ci {
+        tally.fail("namespaces", "tests that need namespaces of their own cannot run, and CI is set, so none may be left out: run as root");
+    }
 }
 
 /// The API server against its document, by requests that nobody wrote; Python's package for it is kept in the cache.
@@ -131,12 +151,18 @@ pub(crate) fn prepare_machines(show: &Show, args: &TestArgs, tally: &mut Tally) 
 
 /// Whole nodes in virtual machines: of the image under test, and of one that attacks itself.
 pub(crate) fn virtual_machines(show: &Show, args: &TestArgs, built: &BuiltImage, probe: Option<&BuiltImage>, tally: &mut Tally) {
-    let command = machine_tests(args).map(|mut command| {
-        command.arg("--image-dir").arg(&built.dir).arg("--logs").arg(paths::logs().join("machines"));
+    let command = machine_tests(args).and_then(|mut command| {
+        command
+            .arg("--tool")
+            .arg(std::env::current_exe()?)
+            .arg("--image-dir")
+            .arg(&built.dir)
+            .arg("--logs")
+            .arg(paths::logs().join("machines"));
         if let Some(probe) = probe {
             command.arg("--probe-image-dir").arg(&probe.dir);
         }
-        command
+        Ok(command)
     });
     // Nothing to run is an answer as well, when all passed before.
     tests(show, tally, "vm", "running nodes in machines", command, is_again(args));
@@ -224,6 +250,17 @@ fn in_repo(mut command: Command) -> Result<Command> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tests_in_namespaces_must_run_where_they_can_and_fail_ci_where_not() {
+        for (allowed, is_ci) in [(true, true), (true, false), (false, true), (false, false)] {
+            let (mut command, mut tally) = (Command::new("cargo"), Tally::default());
+            with_namespaces(&mut command, allowed, is_ci, &mut tally);
+            assert_eq!(command.get_envs().any(|(name, _)| name == "AMPOULE_REQUIRE_KERNEL"), allowed);
+            assert_eq!(command.get_args().any(|argument| argument == "--show-output"), !allowed);
+            assert_eq!(tally.failed(), u64::from(!allowed && is_ci));
+        }
+    }
 
     #[test]
     fn lines_of_both_runners_are_understood() {

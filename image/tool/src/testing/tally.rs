@@ -5,6 +5,7 @@
 pub(crate) struct Tally {
     passed: u64,
     failed: u64,
+    skipped: u64,
     failures: Vec<String>,
 }
 
@@ -15,6 +16,11 @@ impl Tally {
 
     pub(crate) fn failed(&self) -> u64 {
         self.failed
+    }
+
+    /// Of those that passed, how many looked at nothing because this machine does not let them.
+    pub(crate) fn skipped(&self) -> u64 {
+        self.skipped
     }
 
     /// What failed, a line each.
@@ -37,6 +43,7 @@ impl Tally {
     pub(crate) fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.skipped += other.skipped;
         self.failures.extend(other.failures);
     }
 
@@ -48,6 +55,7 @@ impl Tally {
         let (passed, failed) = totals(output);
         self.passed += passed;
         self.failed += failed;
+        self.skipped += skipped(output);
         self.failures.extend(failed_names(output).into_iter().map(|test| format!("{name}: {test}")));
         if !success && failed == 0 {
             self.fail(name, "ended with an error; see its log");
@@ -55,6 +63,11 @@ impl Tally {
             self.fail(name, "ran no test");
         }
     }
+}
+
+/// Tests that say so, in lines like `skipped: no network namespace: …`.
+fn skipped(output: &str) -> u64 {
+    output.lines().filter(|line| line.starts_with("skipped: ")).count() as u64
 }
 
 /// Sums over all lines that hold both numbers.
@@ -103,6 +116,16 @@ mod tests {
         tally.add(other);
         assert_eq!((tally.passed(), tally.failed()), (9, 2));
         assert_eq!(tally.failures(), ["unit: c", "contract: broken"]);
+    }
+
+    #[test]
+    fn tests_that_left_themselves_out_are_counted() {
+        let mut tally = Tally::default();
+        let said = "\nsuccesses:\n\n---- a stdout ----\nskipped: no network namespace: EPERM\n\ntest result: ok. 2 passed; 0 failed\n";
+        tally.take("unit", said, true, true);
+        let mut all = Tally::default();
+        all.add(tally);
+        assert_eq!((all.passed(), all.skipped(), all.failed()), (2, 1, 0));
     }
 
     #[test]

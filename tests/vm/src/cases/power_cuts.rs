@@ -8,7 +8,7 @@ use serde_json::json;
 use super::updates::{installs, is_good, offered, takes_its_loader, version};
 use crate::{
     context::Context,
-    framework::{Crashed, Known, WriteLog, boot_choice, boot_partition, within},
+    framework::{Crashed, Known, WriteLog, boot_choice, partition, within},
     runner::Case,
     software::Change,
 };
@@ -57,7 +57,7 @@ fn survives(context: &Context, disks: usize, boots: usize) -> Result<()> {
     let part = run.between(before..after);
     ensure!(part.len() > 100, "only {} operations were recorded", part.len());
     let mut sample = Sample { every: step(disks / boots), seen: 0, booted: 0, started: Instant::now() };
-    let cuts = run.cuts(part, disks, boot_partition(&old.join("disk.raw"))?);
+    let cuts = run.cuts(part, disks, partition(&old.join("disk.raw"), "ESP")?);
     let (chosen, loaders) = judge(&run, &cuts, &known, |cut, disk| sample.take(context, &old, cut, disk, &known))?;
     ensure!(chosen.iter().all(|count| *count > disks / 50), "the cuts are all on one side of the change: {chosen:?}");
     ensure!(loaders.iter().all(|count| *count > 0), "no cut was before or none was after the boot loader's change: {loaders:?}");
@@ -117,7 +117,8 @@ impl Sample {
     }
 }
 
-fn make(path: &Path, old: &Path, disk: &Crashed<'_>) -> Result<()> {
+/// The whole disk in a file, for a machine. `old` is the image that it was made from.
+pub(super) fn make(path: &Path, old: &Path, disk: &Crashed<'_>) -> Result<()> {
     let copy = Command::new("cp").arg("--sparse=always").arg(old.join("disk.raw")).arg(path).status()?;
     ensure!(copy.success(), "the disk cannot be copied");
     let file = File::options().write(true).open(path)?;
@@ -127,7 +128,7 @@ fn make(path: &Path, old: &Path, disk: &Crashed<'_>) -> Result<()> {
 
 /// The node boots, is one of the two versions, and knows what was set.
 fn boots_as_one_of_two(context: &Context, disk: &Path, identity: &Path, known: &[Known; 2]) -> Result<String> {
-    let mut node = context.node_with_probe()?.booting_from(disk.to_owned(), identity.to_owned()).start()?;
+    let mut node = context.node_with_probe()?.through_firmware().beginning_with(disk.to_owned(), identity.to_owned()).start()?;
     node.boots()?;
     let version = version(&node)?;
     ensure!(known.iter().any(|known| known.version().to_string() == version), "it runs {version}");

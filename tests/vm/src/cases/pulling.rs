@@ -2,19 +2,29 @@
 
 use ampoule_api_types::v1::WorkloadState;
 use anyhow::{Result, ensure};
+use serde_json::json;
 
 use crate::{context::Context, framework::within, runner::Case, software::FlakyRoad};
 
 /// Large enough that a pull is caught in the middle, also on a fast machine.
 const IMAGE_MEBIBYTES: u64 = 200;
 
-pub(super) const CASES: &[Case] = &[Case {
-    name: "pull_survives_a_dying_registry",
-    about: "the registry dies half-way through a 200 MiB image: the state says so, and the pull ends well once it is back",
-    limit: within(900),
-    soak: false,
-    run: pull_survives_a_dying_registry,
-}];
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "pull_survives_a_dying_registry",
+        about: "the registry dies half-way through a 200 MiB image: the state says so, and the pull ends well once it is back",
+        limit: within(900),
+        soak: false,
+        run: pull_survives_a_dying_registry,
+    },
+    Case {
+        name: "plain_http_is_refused_unless_allowed",
+        about: "nothing is pulled from a registry without TLS, and the state says why, until a setting names it; then the workload runs",
+        limit: within(480),
+        soak: false,
+        run: plain_http_is_refused,
+    },
+];
 
 fn pull_survives_a_dying_registry(context: &Context) -> Result<()> {
     let registry = context.registry()?;
@@ -44,4 +54,22 @@ fn pull_survives_a_dying_registry(context: &Context) -> Result<()> {
 
     road.mend();
     node.workload_gets("large", WorkloadState::Running, within(400)).map(drop)
+}
+
+fn plain_http_is_refused(context: &Context) -> Result<()> {
+    let registry = context.registry()?;
+    let image = registry.image("shell")?;
+    let settings = format!("[workloads.app]\nimage = \"{image}\"\ncommand = [\"/bin/sleep\", \"infinity\"]\n");
+    let mut node = context.node().with_settings(&settings).start()?;
+    node.boots()?;
+    let told = node.eventually("the refusal is told", within(180), |node| {
+        let facts = node.workload("app")?;
+        ensure!([WorkloadState::BackingOff, WorkloadState::Failed].contains(&facts.state), "{facts:?}");
+        Ok(facts)
+    })?;
+    ensure!(told.message.contains("HTTP response to HTTPS client"), "without the reason: {told:?}");
+    ensure!(told.pid.is_none(), "it runs all the same: {told:?}");
+
+    node.set(json!({ "container-registry": { "plain-http": [registry.address()] } }))?;
+    node.runs("app").map(drop)
 }

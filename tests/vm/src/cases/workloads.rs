@@ -27,7 +27,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "limits_hold",
-        about: "a workload that takes more memory than it may is ended, and the node does not notice",
+        about: "a workload that takes more memory than it may is ended, and the node does not notice; one with `cpus` gets that share of a processor from the kernel",
         limit: within(480),
         soak: false,
         run: limits_hold,
@@ -100,7 +100,9 @@ fn limits_hold(context: &Context) -> Result<()> {
     let mut node = node_with(
         context,
         "[workloads.greedy]\nimage = \"{image}\"\nmemory = \"32MiB\"\nrestart = \"never\"\n\
-         command = [\"/bin/sh\", \"-c\", \"tail /dev/zero\"]\n",
+         command = [\"/bin/sh\", \"-c\", \"tail /dev/zero\"]\n\
+         [workloads.half]\nimage = \"{image}\"\ncpus = 0.5\n\
+         command = [\"/bin/sh\", \"-c\", \"head -n 1 /sys/fs/cgroup/cpu.max; exec sleep infinity\"]\n",
     )?;
     let greedy = node.eventually("the greedy workload is ended", within(300), |node| {
         let facts = node.workload("greedy")?;
@@ -109,5 +111,7 @@ fn limits_hold(context: &Context) -> Result<()> {
         Ok(facts)
     })?;
     ensure!(greedy.exit_code != Some(0), "{greedy:?}");
+    // Microseconds of each 100 000 (Documentation/admin-guide/cgroup-v2.rst).
+    node.says("workload/half", "50000 100000", within(120))?;
     node.boots().map(drop)
 }

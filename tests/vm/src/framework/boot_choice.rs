@@ -100,11 +100,11 @@ fn rename(esp: &mut Esp, entry: &Entry) {
     }
 }
 
-/// Where the boot partition of a built disk lies, in bytes.
-pub(crate) fn boot_partition(disk: &Path) -> Result<Range<u64>> {
+/// Where a partition of a built disk lies, in bytes.
+pub(crate) fn partition(disk: &Path, name: &str) -> Result<Range<u64>> {
     let table = gpt::GptConfig::new().writable(false).open(disk).context("no table of partitions")?;
-    let esp = table.partitions().values().find(|p| p.name == "ESP").context("no boot partition")?;
-    Ok(esp.first_lba * SECTOR..(esp.last_lba + 1) * SECTOR)
+    let found = table.partitions().values().find(|p| p.name == name).with_context(|| format!("no partition {name}"))?;
+    Ok(found.first_lba * SECTOR..(found.last_lba + 1) * SECTOR)
 }
 
 /// Partitions by their GUID, and the boot partition: offset and size in bytes.

@@ -1,9 +1,9 @@
 //! What a node shall be, before it is started.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use ampoule_machine::{Boot, Firmware, Forward, LocalIdentity, MachineConfig, free_port};
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use toml::{Table, Value};
 
 use super::Node;
@@ -109,16 +109,16 @@ impl NodePlan {
         self
     }
 
-    /// Begins with this disk, which a node with the certificates in `identity` left; through firmware alone.
-    pub(crate) fn booting_from(mut self, disk: PathBuf, identity: PathBuf) -> Self {
+    /// Begins with this disk, which a node with the certificates in `identity` left.
+    pub(crate) fn beginning_with(mut self, disk: PathBuf, identity: PathBuf) -> Self {
         (self.disk, self.identity) = (Some(disk), identity);
-        self.through_firmware()
+        self
     }
 
     /// Switches it on.
     pub(crate) fn start(self) -> Result<Node> {
         let identity = LocalIdentity::open_or_create(&self.identity)?;
-        let mut config = MachineConfig::with_boot(self.boot(), &self.folder);
+        let mut config = MachineConfig::with_boot(self.boot()?, &self.folder);
         config.firmware = self.firmware;
         config.memory_mib = self.memory_mib;
         config.disk_size = Some(DISK_SIZE);
@@ -133,12 +133,14 @@ impl NodePlan {
         Node::start(config, identity)
     }
 
-    fn boot(&self) -> Boot {
-        match &self.disk {
-            None => Boot::Image(self.image.clone()),
-            // Firmware finds the kernel on the disk.
-            Some(disk) => Boot::Custom { disk: disk.clone(), kernel: self.image.join("vmlinuz"), initrd: None, cmdline: String::new() },
-        }
+    fn boot(&self) -> Result<Boot> {
+        let Some(disk) = &self.disk else { return Ok(Boot::Image(self.image.clone())) };
+        // Firmware finds kernel and command line on the disk.
+        let cmdline = match self.firmware {
+            Firmware::Direct => fs::read_to_string(self.image.join("cmdline")).context("the image's command line")?,
+            Firmware::Uefi => String::new(),
+        };
+        Ok(Boot::Custom { disk: disk.clone(), kernel: self.image.join("vmlinuz"), initrd: None, cmdline })
     }
 
     fn user_data(&self) -> String {

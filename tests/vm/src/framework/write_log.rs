@@ -27,12 +27,22 @@ struct Operation {
 }
 
 /// What lies in a sector that was written.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
     /// Offset in the log.
     Log(u64),
     /// Given back; reads as zeros.
     Nothing,
+}
+
+impl Source {
+    /// The same so many sectors on.
+    fn after(self, count: u64) -> Self {
+        match self {
+            Self::Log(from) => Self::Log(from + count * SECTOR),
+            Self::Nothing => Self::Nothing,
+        }
+    }
 }
 
 impl Operation {
@@ -141,6 +151,18 @@ fn sectors(operations: &[Operation]) -> Sectors {
     each.collect()
 }
 
+/// Neighbours whose content lies together: the first, how many, and where the content of the first lies.
+fn stretches<'a>(sectors: impl Iterator<Item = (&'a u64, &'a Source)>) -> Vec<(u64, u64, Source)> {
+    let mut stretches: Vec<(u64, u64, Source)> = Vec::new();
+    for (&number, &source) in sectors {
+        match stretches.last_mut() {
+            Some((first, count, start)) if number == *first + *count && source == start.after(*count) => *count += 1,
+            _ => stretches.push((number, 1, source)),
+        }
+    }
+    stretches
+}
+
 /// A disk as a power cut left it.
 #[derive(Debug)]
 pub(crate) struct Crashed<'a> {
@@ -176,13 +198,18 @@ impl Crashed<'_> {
 
     /// Writes the disk over a copy of the one that the machine began with, for a machine that boots from it.
     pub(crate) fn write_onto(&self, copy: &File) -> io::Result<()> {
-        let mut sector = [0; SECTOR as usize];
-        for (number, source) in self.durable.iter().chain(&self.late) {
-            match source {
-                Source::Log(from) => self.run.log.read_exact_at(&mut sector, *from)?,
-                Source::Nothing => sector.fill(0),
+        self.write_part_onto(0..u64::MAX, copy)
+    }
+
+    /// The same with a part of the disk, in bytes, and a copy of that part.
+    pub(crate) fn write_part_onto(&self, part: Range<u64>, copy: &File) -> io::Result<()> {
+        let numbers = part.start / SECTOR..part.end / SECTOR;
+        for (first, count, source) in [self.durable, &self.late].into_iter().flat_map(|layer| stretches(layer.range(numbers.clone()))) {
+            let mut bytes = vec![0; usize::try_from(count * SECTOR).map_err(io::Error::other)?];
+            if let Source::Log(from) = source {
+                self.run.log.read_exact_at(&mut bytes, from)?;
             }
-            copy.write_all_at(&sector, number * SECTOR)?;
+            copy.write_all_at(&bytes, first * SECTOR - part.start)?;
         }
         Ok(())
     }
@@ -297,5 +324,23 @@ mod tests {
         let run = run(folder.path());
         assert_eq!(run.between(0..SECTOR), 0..0);
         assert_eq!(run.between(3 * SECTOR..u64::MAX), 1..4);
+    }
+
+    #[test]
+    fn a_part_of_a_disk_is_what_the_disk_has_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = run(folder.path());
+        let part = 2 * SECTOR..3 * SECTOR;
+        let copy = File::options().read(true).write(true).create_new(true).open(folder.path().join("part")).expect("made");
+        run.crashes(&[4], |_, disk| {
+            copy.set_len(0)?;
+            disk.write_part_onto(part.clone(), &copy)?;
+            let (mut whole, mut own) = ([0; SECTOR as usize], [0; SECTOR as usize]);
+            disk.read_at(&mut whole, part.start)?;
+            copy.read_exact_at(&mut own, 0)?;
+            ensure!(whole == own && copy.metadata()?.len() == SECTOR);
+            Ok(())
+        })
+        .expect("the same");
     }
 }
