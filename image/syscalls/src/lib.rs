@@ -203,7 +203,12 @@ mod tests {
         let dir = folder(&[("base", BASE), ("x", text)]);
         let list = List::read(dir.path(), "x").expect("a list");
         assert!(list.allows("read", &[]) && list.allows("socket", &[16, 2, 15]) && list.allows("mmap", &[0, 0, 3]));
-        assert!(!list.allows("write", &[]) && !list.allows("socket", &[16, 2, 0]) && !list.allows("socket", &[]) && !list.allows("mmap", &[0, 0, 7]));
+        assert!(
+            !list.allows("write", &[])
+                && !list.allows("socket", &[16, 2, 0])
+                && !list.allows("socket", &[])
+                && !list.allows("mmap", &[0, 0, 7])
+        );
     }
 
     #[test]

@@ -100,8 +100,15 @@ const LAST_PROCESS: i32 = 1500;
 const MADE: &str = "taken";
 
 /// A kind of attempts, by the name that the test gives it.
-const KINDS: [(&str, fn()); 7] =
-    [("files", files), ("sockets", sockets), ("signals", signals), ("network", network), ("mount", mounts), ("clock", clock), ("module", modules)];
+const KINDS: [(&str, fn()); 7] = [
+    ("files", files),
+    ("sockets", sockets),
+    ("signals", signals),
+    ("network", network),
+    ("mount", mounts),
+    ("clock", clock),
+    ("module", modules),
+];
 
 pub(crate) fn run(kinds: &str) {
     let wanted = |name: &str| kinds.split(',').any(|kind| kind == name);

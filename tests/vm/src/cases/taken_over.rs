@@ -155,7 +155,8 @@ fn attackers(text: &str, command: &[String], all: &[String]) -> Result<String> {
         // The place is taken, by the daemon itself.
         directories.remove("links");
     }
-    let more: Table = toml::from_str("description = \"Plays a daemon that was taken over\"\nreadiness = \"started\"\nrestart.policy = \"never\"")?;
+    let more: Table =
+        toml::from_str("description = \"Plays a daemon that was taken over\"\nreadiness = \"started\"\nrestart.policy = \"never\"")?;
     file.extend(more);
     file.insert("command".to_owned(), Value::try_from(command)?);
     file.insert("after".to_owned(), Value::try_from(all)?);
