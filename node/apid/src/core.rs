@@ -1,6 +1,7 @@
 //! The settings in force and their generations. No request, no socket, no other program: what an apply decides and writes is done here.
 
 use crate::clock::Clock;
+use crate::fitting::{first_that_fits, state_of};
 use crate::generated::{self, Found, Values};
 use crate::migration::{self, Carried, Kept, Started};
 use crate::transactions::{ChangeError, MAX_SETTINGS, Transactions};
@@ -302,7 +303,8 @@ impl Core {
         let Some(generation) = self.store.as_ref().and_then(Store::in_force) else { return };
         let Carried { content, problems } = self.carried(generation).unwrap_or_default();
         let (kept, aside) = (migration::values(&content.generated), content.aside.clone());
-        let layers = self.layers_of(content);
+        let mut layers = self.layers_of(content);
+        migration::leave_out_misfits(&mut layers).iter().for_each(|e| log::error!("Some of the confirmed settings have no effect: {e}"));
         match state_of(&layers) {
             Ok(state) => {
                 (self.layers, self.kept, self.state) = (layers, kept, state);
@@ -323,21 +325,4 @@ impl Core {
         let chosen = crate::generation::readable(&self.model, content.chosen);
         Layers { defaults: self.layers.defaults.clone(), generated, chosen }
     }
-}
-
-/// Without generated values, and then without chosen ones, if they do not fit together; the image's defaults alone must.
-fn first_that_fits(layers: Layers) -> Result<(Layers, State), Vec<SettingError>> {
-    let bare = Layers { generated: Fragment::default(), ..layers.clone() };
-    let barest = Layers { chosen: Fragment::default(), ..bare.clone() };
-    for (layers, whose) in [(layers, "Generated values"), (bare, "Stored settings")] {
-        match state_of(&layers) {
-            Ok(state) => return Ok((layers, state)),
-            Err(errors) => errors.iter().for_each(|e| log::error!("{whose} have no effect: {e}")),
-        }
-    }
-    state_of(&barest).map(|state| (barest, state))
-}
-
-fn state_of(layers: &Layers) -> Result<State, Vec<SettingError>> {
-    Ok(State { whole: layers.whole(), settings: layers.settings()? })
 }

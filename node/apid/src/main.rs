@@ -11,6 +11,7 @@ mod core;
 mod engine;
 mod events;
 mod first_boot;
+mod fitting;
 mod generated;
 mod generation;
 mod health;

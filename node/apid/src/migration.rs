@@ -170,15 +170,22 @@ fn fitting(ground: Ground, found: Carried) -> Started {
     let kept = values(&generated);
     let made = ground.weak.clone().merge(generated::fragment(ground.model, &kept));
     let mut layers = Layers { defaults: ground.defaults.clone(), generated: made, chosen: readable(ground.model, tree) };
+    problems.extend(leave_out_misfits(&mut layers).into_iter().map(named));
+    Started { chosen: layers.chosen, kept, aside, problems }
+}
+
+/// Takes what was chosen and does not fit together out of `layers`, as far as that helps. The errors that led to something.
+pub(crate) fn leave_out_misfits(layers: &mut Layers) -> Vec<SettingError> {
+    let mut all = Vec::new();
     for _ in 0..MOST_ROUNDS {
         let Err(errors) = layers.settings() else { break };
         let left_out = leave_out(&mut layers.chosen, errors);
         if left_out.is_empty() {
             break;
         }
-        problems.extend(left_out.into_iter().map(named));
+        all.extend(left_out);
     }
-    Started { chosen: layers.chosen, kept, aside, problems }
+    all
 }
 
 /// Takes out the keys that errors name, with all below them; if nobody chose those, the groups that lack them. The errors that led to something.

@@ -54,7 +54,7 @@ impl Transfer<'_> {
         match fetched {
             Err(error) if error.is_of_a_range() => {
                 log::warn!("the whole root is fetched instead: {error}");
-                self.patiently(|| self.whole(source))
+                self.patiently(|| false, || self.whole(source))
             }
             other => other,
         }
@@ -69,7 +69,8 @@ impl Transfer<'_> {
                 scope.spawn(|| {
                     while lock(&failed).is_none() {
                         let Some(range) = lock(&waiting).next() else { return };
-                        if let Err(error) = self.patiently(|| self.rest_of(range, source)) {
+                        let in_vain = || lock(&failed).is_some();
+                        if let Err(error) = self.patiently(in_vain, || self.rest_of(range, source)) {
                             lock(&failed).get_or_insert(error);
                         }
                     }
@@ -79,8 +80,8 @@ impl Transfer<'_> {
         failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
     }
 
-    /// Tries again what may go well in a moment.
-    fn patiently(&self, attempt: impl Fn() -> Result<(), TransferError>) -> Result<(), TransferError> {
+    /// Tries again what may go well in a moment, unless that has become of no use.
+    fn patiently(&self, in_vain: impl Fn() -> bool, attempt: impl Fn() -> Result<(), TransferError>) -> Result<(), TransferError> {
         let mut patience = Patience::new();
         loop {
             let error = match attempt() {
@@ -89,13 +90,16 @@ impl Transfer<'_> {
             };
             let Some(wait) = patience.wait(&error) else { return Err(error.into()) };
             log::info!("{error}; tried again in {} s", wait.as_secs());
-            self.sleep(wait)?;
+            self.sleep(wait, &in_vain)?;
+            if in_vain() {
+                return Err(error.into());
+            }
         }
     }
 
-    fn sleep(&self, wait: Duration) -> Result<(), TransferError> {
+    fn sleep(&self, wait: Duration, in_vain: &impl Fn() -> bool) -> Result<(), TransferError> {
         let began = Instant::now();
-        while began.elapsed() < wait {
+        while began.elapsed() < wait && !in_vain() {
             self.go_on()?;
             std::thread::sleep(LOOK.min(wait.saturating_sub(began.elapsed())));
         }

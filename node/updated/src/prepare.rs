@@ -45,7 +45,7 @@ impl Updater {
     /// A kernel that stays is nearly all of a kernel image, and the node has it.
     fn fetch_image(&self, update: &Update, repository: &Repository, config: &Config) -> Result<(), UpdateError> {
         if let Some(kernel) = self.running_kernel(update) {
-            self.staged.put_together(&kernel, update, repository, &self.fetcher(config))?;
+            self.staged.put_together(kernel, update, repository, &self.fetcher(config))?;
         }
         self.staged.fetch(Part::Image, update, repository)
     }

@@ -14,7 +14,7 @@ use ampoule_update::manifest::{MAX_BOOT, MAX_HASH, Update};
 use ampoule_update::tree::Tree;
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 const TREE: &str = "tree";
@@ -109,7 +109,7 @@ impl Staged {
     /// whole.
     pub(crate) fn put_together(
         &self,
-        kernel: &Kernel,
+        kernel: Kernel,
         update: &Update,
         repository: &Repository,
         fetcher: &Fetcher,
@@ -123,9 +123,14 @@ impl Staged {
         let (url, end) = (repository.address(name)?, place.offset + place.size);
         std::fs::create_dir_all(&self.folder).map_err(self.io("make the folder", ""))?;
         let mut file = File::create(self.path(DRAFT)).map_err(self.io("make", DRAFT))?;
-        let part = |offset: u64, length: u64, file: &mut File| fetch_part(fetcher, &url, offset, length, file);
-        let put = part(0, place.offset, &mut file).and_then(|()| kernel.copy(&mut file)).and_then(|()| part(end, length - end, &mut file));
-        if let Err(error) = put {
+        // The kernel first: as long as it is open, nobody else mounts the boot partition to write, and a server may be slow.
+        let kernel_is_there = file.seek(SeekFrom::Start(place.offset)).and_then(|_| kernel.copy(&mut file));
+        drop(kernel);
+        let mut part = |offset: u64, length: u64| {
+            file.seek(SeekFrom::Start(offset))?;
+            fetch_part(fetcher, &url, offset, length, &mut file)
+        };
+        if let Err(error) = kernel_is_there.and_then(|()| part(0, place.offset)).and_then(|()| part(end, length - end)) {
             log::info!("the kernel image is fetched whole: {error}");
             return Ok(false);
         }

@@ -199,11 +199,15 @@ fn signals() {
 fn network() {
     reached("raw packets", socket(AddressFamily::INET, SocketType::RAW, Some(ipproto::ICMP)));
     if let Ok(udp) = socket(AddressFamily::INET, SocketType::DGRAM, None) {
-        // The gateway of the test's machine. Nothing is sent: there is a way to it or there is none.
-        reached("the network", connect(&udp, &SocketAddrV4::new(Ipv4Addr::new(10, 0, 2, 2), 53)));
+        // Nothing is sent: there is a way or there is none, and a network of one's own has none even to itself.
+        reached("the network", connect(&udp, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 53)));
     }
     if let Ok(tcp) = socket(AddressFamily::INET, SocketType::STREAM, None) {
-        reached("ports below 1024", bind(&tcp, &SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 81)));
+        // Who has the right is told that another attacker was first.
+        match bind(&tcp, &SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 81)) {
+            Ok(()) | Err(rustix::io::Errno::ADDRINUSE) => reach("ports below 1024"),
+            Err(_) => {}
+        }
     }
 }
 

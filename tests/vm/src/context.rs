@@ -31,7 +31,7 @@ pub(crate) struct Places {
 }
 
 /// What cases read when they run, from the top of the repository: images, fixtures, and the sources of the programs that [`build_static`] makes.
-const READ: [&str; 7] = ["tests/images", "tests/fixtures", "tests/escape", "image/demo", "lib", "Cargo.toml", "Cargo.lock"];
+const READ: [&str; 8] = ["tests/images", "tests/fixtures", "tests/escape", "image/demo", "lib", "policy", "Cargo.toml", "Cargo.lock"];
 
 impl Places {
     /// Makes the paths absolute and checks what every run needs.

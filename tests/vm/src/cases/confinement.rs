@@ -134,10 +134,13 @@ fn categories_keep_workloads_apart(context: &Context) -> Result<()> {
         ensure!(end(what, "twin") == "ok", "{what} a process of its own, so its failures prove nothing: {lines:#?}");
         ensure!(is_refusal(end(what, "victim")), "{what} its neighbour: {lines:#?}");
     }
-    let denials = node.client()?.denials()?.denials;
-    let told = |class: &str| denials.iter().any(|denial| denial.class == class && denial.domain.as_deref() == Some("container_t"));
-    ensure!(told("dir") && told("process"), "no record: {denials:#?}");
-    Ok(())
+    // The kernel's log comes on another way than the engine's words.
+    node.eventually("both are on record", within(60), |node| {
+        let denials = node.client()?.denials()?.denials;
+        let told = |class: &str| denials.iter().any(|denial| denial.class == class && denial.domain.as_deref() == Some("container_t"));
+        ensure!(told("dir") && told("process"), "no record: {denials:#?}");
+        Ok(())
+    })
 }
 
 /// A process of another's is refused, or there is none to be seen.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use ampoule_builder::{Silent, unpack, with_root};
-use ampoule_supervise::service::ServiceFile;
+use ampoule_supervise::service::{Readiness, ServiceFile};
 use ampoule_syscalls::List;
 use anyhow::{Context as _, Result, ensure};
 use toml::{Table, Value};
@@ -62,21 +62,22 @@ fn taken_over_daemons_reach_what_is_listed(context: &Context) -> Result<()> {
     }
     wrong.extend(listed.keys().filter(|name| !image.daemons.contains(*name)).map(|name| format!("{name} is listed and no daemon")));
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
-    node.stops_at_the_power_button()
+    node.stops_at_the_power_button()?;
+    Ok(fs::remove_dir_all(&image.folder)?)
 }
 
-/// What a daemon's attacker told, with the names of services in the place of the numbers of their processes.
+/// What a daemon's attacker told, with the names of services in the place of the numbers of their processes. Those that are no service's are left out: the engine's helpers come and go.
 fn reached(node: &mut Node, daemon: &str) -> Result<BTreeSet<String>> {
     let lines = node.says(&name(daemon), "PROBE intruder done", within(240))?;
     let services = node.client()?.services()?.services;
-    let named = |what: &str| {
-        let (words, number) = what.rsplit_once(' ')?;
-        let pid: u32 = number.parse().ok().filter(|_| ["signal", "memory of"].contains(&words))?;
-        let service = services.iter().find(|service| service.pid == Some(pid)).map_or("others", |service| &service.name);
-        Some(format!("{words} {service}"))
+    let named = |what: &str| match what.rsplit_once(' ') {
+        Some((words @ ("signal" | "memory of"), number)) => {
+            let service = services.iter().find(|service| service.pid.is_some_and(|pid| pid.to_string() == number))?;
+            Some(format!("{words} {}", service.name))
+        }
+        _ => Some(what.to_owned()),
     };
-    let reached = lines.iter().filter_map(|line| line.strip_prefix("PROBE reach "));
-    Ok(reached.map(|what| named(what).unwrap_or_else(|| what.to_owned())).collect())
+    Ok(lines.iter().filter_map(|line| named(line.strip_prefix("PROBE reach ")?)).collect())
 }
 
 /// The attacker's service.
@@ -113,13 +114,15 @@ impl Besieged {
     }
 }
 
+/// The services of the image, without its own attackers.
 fn daemons(tree: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(tree.join(SERVICES))? {
         let path = entry?.path();
         let name = path.file_stem().context("a file without a name")?.to_string_lossy().into_owned();
-        if !PROBES.contains(&name.as_str()) {
-            names.push(name);
+        match PROBES.contains(&name.as_str()) {
+            true => fs::remove_file(path)?,
+            false => names.push(name),
         }
     }
     names.sort();
@@ -134,7 +137,7 @@ fn besiege(tree: &Path, daemon: &str, labels: &str, all: &[String]) -> Result<St
     let program = format!("usr/bin/{}", name(daemon));
     fs::copy(tree.join("usr/bin/probe"), tree.join(&program))?;
     let command = [format!("/{program}"), "intruder".to_owned(), kinds(&real)?.join(",")];
-    fs::write(tree.join(SERVICES).join(name(daemon)).with_extension("toml"), attackers(&text, &command, all)?)?;
+    fs::write(tree.join(SERVICES).join(name(daemon)).with_extension("toml"), attackers(tree, &text, &command, all)?)?;
     let of_daemon = labels.lines().find(|line| line.split_whitespace().next() == Some(&real.command[0]));
     let label = of_daemon.and_then(|line| line.split_whitespace().last()).with_context(|| format!("{} has no label", real.command[0]))?;
     Ok(format!("/{program} -- {label}\n"))
@@ -147,8 +150,8 @@ fn kinds(real: &ServiceFile) -> Result<Vec<&'static str>> {
     Ok(KINDS.iter().filter(|(_, calls)| allowed(calls)).map(|(kind, _)| *kind).collect())
 }
 
-/// The daemon's service file with another program, which starts after all others and once.
-fn attackers(text: &str, command: &[String], all: &[String]) -> Result<String> {
+/// The daemon's service file with another program, which starts once, when all daemons are ready.
+fn attackers(tree: &Path, text: &str, command: &[String], all: &[String]) -> Result<String> {
     let mut file: Table = text.parse()?;
     WORK.iter().for_each(|key| drop(file.remove(*key)));
     if let Some(Value::Table(directories)) = file.get_mut("directories") {
@@ -160,5 +163,18 @@ fn attackers(text: &str, command: &[String], all: &[String]) -> Result<String> {
     file.extend(more);
     file.insert("command".to_owned(), Value::try_from(command)?);
     file.insert("after".to_owned(), Value::try_from(all)?);
+    file.insert("requires".to_owned(), Value::try_from(telling(tree, all)?)?);
     Ok(toml::to_string(&file)?)
+}
+
+/// Daemons that say when they are ready: what they offer is there by then.
+fn telling<'a>(tree: &Path, all: &'a [String]) -> Result<Vec<&'a String>> {
+    let mut telling = Vec::new();
+    for daemon in all {
+        let text = fs::read_to_string(tree.join(SERVICES).join(daemon).with_extension("toml"))?;
+        if ServiceFile::parse(&text).map_err(anyhow::Error::msg)?.readiness == Readiness::Notify {
+            telling.push(daemon);
+        }
+    }
+    Ok(telling)
 }
