@@ -8,7 +8,7 @@ use std::{
     io::{self, Read as _},
     net::{Ipv4Addr, SocketAddrV4},
     os::unix::{fs::OpenOptionsExt, process::CommandExt},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
 };
 
@@ -96,8 +96,6 @@ const SOCKETS: [&str; 14] = [
 
 /// More processes than the node has had by then.
 const LAST_PROCESS: i32 = 1500;
-/// What it makes where it may.
-const MADE: &str = "taken";
 
 /// A kind of attempts, by the name that the test gives it.
 const KINDS: [(&str, fn()); 7] = [
@@ -113,17 +111,16 @@ const KINDS: [(&str, fn()); 7] = [
 pub(crate) fn run(kinds: &str) {
     let wanted = |name: &str| kinds.split(',').any(|kind| kind == name);
     KINDS.iter().filter(|(name, _)| wanted(name)).for_each(|(_, attempt)| attempt());
-    let own = env::args().next().unwrap_or_default();
     if wanted("copies") {
-        copies(&own);
+        copies();
     }
-    become_of(Path::new(&own));
+    become_of(Path::new(&own()));
     done();
 }
 
 /// What it says when something of its own was started in its place.
 pub(crate) fn was_executed() {
-    reach(&format!("execute {}", env::args().next().unwrap_or_default()));
+    reach(&format!("execute {}", own()));
     done();
 }
 
@@ -156,7 +153,16 @@ fn files() {
 }
 
 fn make(folder: &Path) -> io::Result<File> {
-    File::options().write(true).create(true).truncate(true).mode(0o755).open(folder.join(MADE))
+    File::options().write(true).create(true).truncate(true).mode(0o755).open(made_in(folder))
+}
+
+/// What it makes where it may: each attacker another file, for some may write what others made.
+fn made_in(folder: &Path) -> PathBuf {
+    folder.join(Path::new(&own()).file_name().unwrap_or_default())
+}
+
+fn own() -> String {
+    env::args().next().unwrap_or_default()
 }
 
 /// Other processes: each number that is not known to be a thread of one.
@@ -223,7 +229,7 @@ fn clock() {
 
 /// No module: whoever may load one is told that this is none.
 fn modules() {
-    let own = Path::new("/state/modload").join(MADE);
+    let own = made_in(Path::new("/state/modload"));
     // The kernel does not look at an empty one.
     let _refused = make(Path::new("/state/modload")).and_then(|mut file| io::Write::write_all(&mut file, b"no module"));
     for place in [Path::new("/usr/bin/init"), &own] {
@@ -237,12 +243,12 @@ fn modules() {
 }
 
 /// Copies of this program that it wrote itself, wherever it may.
-fn copies(own: &str) {
-    let bytes = std::fs::read(own).unwrap_or_default();
+fn copies() {
+    let bytes = std::fs::read(own()).unwrap_or_default();
     for folder in FOLDERS {
         let copied = make(Path::new(folder)).and_then(|mut file| io::Write::write_all(&mut file, &bytes));
         if copied.is_ok() {
-            become_of(&Path::new(folder).join(MADE));
+            become_of(&made_in(Path::new(folder)));
         }
     }
 }
