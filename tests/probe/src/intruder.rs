@@ -156,9 +156,9 @@ fn make(folder: &Path) -> io::Result<File> {
     File::options().write(true).create(true).truncate(true).mode(0o755).open(made_in(folder))
 }
 
-/// What it makes where it may: each attacker another file, for some may write what others made.
+/// What it makes where it may: each attacker another file, for some may write what others made, and none with the name of a service, which is that of a folder of logd's.
 fn made_in(folder: &Path) -> PathBuf {
-    folder.join(Path::new(&own()).file_name().unwrap_or_default())
+    folder.join(Path::new(&own()).with_extension("made").file_name().unwrap_or_default())
 }
 
 fn own() -> String {
