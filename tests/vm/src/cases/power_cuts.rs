@@ -42,6 +42,11 @@ fn survives(context: &Context, disks: usize, boots: usize) -> Result<()> {
     node.boots()?;
     is_good(&mut node)?;
     node.set(json!({ "motd": MOTD }))?;
+    // Before that, two boots that do not last take it back.
+    node.eventually("it is no longer on trial", within(60), |node| {
+        ensure!(node.client()?.generations()?.standing.trial.is_none(), "it is");
+        Ok(())
+    })?;
 
     let before = fs::metadata(&log)?.len();
     installs(&mut node, &release.version)?;
