@@ -23,7 +23,7 @@ pub(crate) struct UserData(Value);
 impl UserData {
     /// The file that was named, plain or gzip; nothing without one.
     pub(crate) fn read(args: &RunArgs) -> Result<Self> {
-        let Some(path) = &args.user_data else { return Ok(Self(json!({}))) };
+        let Some(path) = &args.user_data else { return Ok(Self::none()) };
         let bytes = check::read(path)?;
         Self::parse(&defaults(args)?, &bytes).with_context(|| format!("a node would take nothing of {}", path.display()))
     }
@@ -32,8 +32,16 @@ impl UserData {
         Ok(Self(defaults.parse(bytes).map_err(|errors| check::all(&errors))?.to_json()))
     }
 
-    /// Text of our own.
+    /// No settings.
+    fn none() -> Self {
+        Self(json!({}))
+    }
+
+    /// Text of our own, which may be none at all.
     pub(crate) fn of(text: &str) -> Result<Self> {
+        if text.is_empty() {
+            return Ok(Self::none());
+        }
         Self::parse(&Defaults::unknown(), text.as_bytes())
     }
 
@@ -139,6 +147,14 @@ mod tests {
         }
         let own = given(file.path(), b"[settings.workloads.web]\nimage = \"x/y:1\"\n");
         assert!(UserData::read(&own).unwrap().names_workloads());
+    }
+
+    /// As measurements begin with.
+    #[test]
+    fn no_text_of_our_own_is_no_settings() {
+        let table: toml::Table = UserData::of("").unwrap().with(&json!({ "motd": "x" })).unwrap().parse().unwrap();
+        assert_eq!(table["settings"]["motd"].as_str(), Some("x"));
+        assert!(UserData::of("motd = 1").is_err());
     }
 
     #[test]
