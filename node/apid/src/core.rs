@@ -1,7 +1,7 @@
 //! The settings in force and their generations. No request, no socket, no other program: what an apply decides and writes is done here.
 
 use crate::clock::Clock;
-use crate::fitting::{first_that_fits, state_of};
+use crate::fitting::{first_that_fits, leave_out_misfits, state_of};
 use crate::generated::{self, Found, Values};
 use crate::migration::{self, Carried, Kept, Started};
 use crate::transactions::{ChangeError, MAX_SETTINGS, Transactions};
@@ -304,7 +304,7 @@ impl Core {
         let Carried { content, problems } = self.carried(generation).unwrap_or_default();
         let (kept, aside) = (migration::values(&content.generated), content.aside.clone());
         let mut layers = self.layers_of(content);
-        migration::leave_out_misfits(&mut layers).iter().for_each(|e| log::error!("Some of the confirmed settings have no effect: {e}"));
+        leave_out_misfits(&mut layers).iter().for_each(|e| log::error!("Some of the confirmed settings have no effect: {e}"));
         match state_of(&layers) {
             Ok(state) => {
                 (self.layers, self.kept, self.state) = (layers, kept, state);

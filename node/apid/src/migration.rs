@@ -1,6 +1,7 @@
 //! Settings of another form than this image's (`lib/migrate`): carried over at the start, and prepared for the images before.
 
 use crate::clock::Clock;
+use crate::fitting::leave_out_misfits;
 use crate::generated::{self, Values};
 use crate::generation::readable;
 use ampoule_confirm::Trial;
@@ -18,8 +19,6 @@ const AUTHOR: &str = "node";
 const MOST_EARLIER: usize = 16;
 /// Most bytes of settings for earlier forms in one generation, a quarter of what one may have.
 const MOST_EARLIER_BYTES: usize = 1024 * 1024;
-/// Rounds of leaving out what does not fit together. One mends nearly all; each costs a look at everything.
-const MOST_ROUNDS: usize = 8;
 
 /// What is kept aside for other forms, by step and change.
 pub(crate) type Kept = BTreeMap<String, Aside>;
@@ -172,38 +171,6 @@ fn fitting(ground: Ground, found: Carried) -> Started {
     let mut layers = Layers { defaults: ground.defaults.clone(), generated: made, chosen: readable(ground.model, tree) };
     problems.extend(leave_out_misfits(&mut layers).into_iter().map(named));
     Started { chosen: layers.chosen, kept, aside, problems }
-}
-
-/// Takes what was chosen and does not fit together out of `layers`, as far as that helps. The errors that led to something.
-pub(crate) fn leave_out_misfits(layers: &mut Layers) -> Vec<SettingError> {
-    let mut all = Vec::new();
-    for _ in 0..MOST_ROUNDS {
-        let Err(errors) = layers.settings() else { break };
-        let left_out = leave_out(&mut layers.chosen, errors);
-        if left_out.is_empty() {
-            break;
-        }
-        all.extend(left_out);
-    }
-    all
-}
-
-/// Takes out the keys that errors name, with all below them; if nobody chose those, the groups that lack them. The errors that led to something.
-fn leave_out(chosen: &mut Fragment, errors: Vec<SettingError>) -> Vec<SettingError> {
-    let group = |key: &str| {
-        let segments = path::split(key);
-        path::join(segments.iter().take(segments.len().saturating_sub(1)))
-    };
-    let places: [&dyn Fn(&str) -> String; 2] = [&str::to_owned, &group];
-    for place in places {
-        let there = |error: &&SettingError| chosen.keys().any(|key| path::covers(&place(&error.key), key));
-        let named: Vec<_> = errors.iter().filter(there).cloned().collect();
-        if !named.is_empty() {
-            chosen.remove(|key| named.iter().any(|error| path::covers(&place(&error.key), key)));
-            return named;
-        }
-    }
-    Vec::new()
 }
 
 /// The generation that holds the settings of another one in the form of this image.
