@@ -2,8 +2,7 @@
 
 use crate::cache::Cache;
 use crate::compare::REPRODUCIBLE;
-use crate::disk::{self, Parts};
-use crate::esp;
+use crate::disk;
 use crate::filesystem;
 use crate::hardening;
 use crate::hash;
@@ -100,12 +99,8 @@ impl Plan<'_> {
     }
 
     fn disk(&self, out: &Path, root_hash: RootHash, stage: &Stage) -> anyhow::Result<()> {
-        let loader = std::fs::read(out.join("loader.efi"))?;
-        let uki = std::fs::read(out.join("ampoule.efi"))?;
-        let boot = esp::Contents { loader: &loader, uki: &uki, version: &self.identity.version };
-        let raw = out.join("disk.raw");
-        disk::write(&raw, &Parts { root: &out.join("root.erofs"), verity: &out.join("root.verity"), root_hash, boot })?;
-        Tool::new("qemu-img").args(["convert", "-f", "raw", "-O", "qcow2"]).arg(&raw).arg(out.join("disk.qcow2")).run(stage)
+        disk::of(out, root_hash, &self.identity.version)?;
+        Tool::new("qemu-img").args(["convert", "-f", "raw", "-O", "qcow2"]).arg(out.join("disk.raw")).arg(out.join("disk.qcow2")).run(stage)
     }
 
     /// A file that one of the packages provides for booting.

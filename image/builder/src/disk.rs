@@ -9,11 +9,11 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// What goes onto the disk.
-pub(crate) struct Parts<'a> {
-    pub(crate) root: &'a Path,
-    pub(crate) verity: &'a Path,
-    pub(crate) root_hash: RootHash,
-    pub(crate) boot: esp::Contents<'a>,
+struct Parts<'a> {
+    root: &'a Path,
+    verity: &'a Path,
+    root_hash: RootHash,
+    boot: esp::Contents<'a>,
 }
 
 const SECTOR: u64 = 512;
@@ -33,7 +33,7 @@ fn disk_size() -> u64 {
 }
 
 /// Writes the disk to a new, sparse file.
-pub(crate) fn write(path: &Path, parts: &Parts) -> anyhow::Result<()> {
+fn write(path: &Path, parts: &Parts) -> anyhow::Result<()> {
     let mut disk = File::options().read(true).write(true).create_new(true).open(path)?;
     disk.set_len(disk_size())?;
     write_table(&disk, parts.root_hash)?;
@@ -84,6 +84,15 @@ fn entry(index: usize, partition: &ampoule_layout::Partition, root_hash: RootHas
         flags: 0,
         name: partition.name.to_owned(),
     })
+}
+
+/// Writes `disk.raw` from the files of an image that lie in `folder` already.
+pub(crate) fn of(folder: &Path, root_hash: RootHash, version: &str) -> anyhow::Result<()> {
+    let read = |name: &str| std::fs::read(folder.join(name)).with_context(|| format!("no {name} in {}", folder.display()));
+    let (loader, uki) = (read("loader.efi")?, read("ampoule.efi")?);
+    let boot = esp::Contents { loader: &loader, uki: &uki, version };
+    let (root, verity) = (folder.join("root.erofs"), folder.join("root.verity"));
+    write(&folder.join("disk.raw"), &Parts { root: &root, verity: &verity, root_hash, boot })
 }
 
 /// Copies a file into the disk at `offset`; refuses one that does not fit its partition.

@@ -1,8 +1,7 @@
 //! A tree of files as the root of an image, and back, without building one: for measurements and tests.
 
 use crate::cache::Cache;
-use crate::disk::{self, Parts};
-use crate::esp;
+use crate::disk;
 use crate::filesystem;
 use crate::manifest::inspect;
 use crate::progress::Progress;
@@ -39,12 +38,10 @@ fn lay_out_labelled(labels: &Path, tree: &Path, out: &Path, cache: &Path, progre
 /// A tool fails or is missing, `image` is not whole, or `out` cannot be written.
 pub fn with_root(image: &Path, tree: &Path, labels: &Path, out: &Path, cache: &Path, progress: &dyn Progress) -> anyhow::Result<()> {
     let (root_hash, blocks) = lay_out_labelled(labels, tree, out, cache, progress)?;
-    let read = |name: &str| std::fs::read(image.join(name)).with_context(|| format!("no {name} in {}", image.display()));
-    let (loader, uki, manifest) = (read("loader.efi")?, read("ampoule.efi")?, inspect(image)?);
-    let boot = esp::Contents { loader: &loader, uki: &uki, version: &manifest.version };
-    let (root, verity) = (out.join("root.erofs"), out.join("root.verity"));
-    disk::write(&out.join("disk.raw"), &Parts { root: &root, verity: &verity, root_hash, boot })?;
-    std::fs::write(out.join("vmlinuz"), read("vmlinuz")?)?;
+    for name in ["loader.efi", "ampoule.efi", "vmlinuz"] {
+        std::fs::copy(image.join(name), out.join(name)).with_context(|| format!("no {name} in {}", image.display()))?;
+    }
+    disk::of(out, root_hash, &inspect(image)?.version)?;
     Ok(std::fs::write(out.join("cmdline"), CommandLine::new(VerityTable::for_image(root_hash, blocks)).to_string())?)
 }
 
