@@ -54,7 +54,7 @@ impl Places {
     /// The cases that passed before with what lies here.
     pub(crate) fn passed(&self, folder: &Path) -> Result<Passed> {
         let emulator = Command::new("qemu-system-x86_64").arg("--version").output().context("qemu-system-x86_64")?.stdout;
-        let repo = self.recipes.join("../..").canonicalize()?;
+        let repo = checkout()?;
         let read = READ.map(|path| repo.join(path));
         let images = [&self.image, &self.probe_image].map(PathBuf::as_path);
         let own = fs::read(env::current_exe()?)?;
@@ -62,6 +62,11 @@ impl Places {
         // Without one its cases fail and nothing is noted.
         Ok(passed.with_tool(&fs::read(&self.tool).unwrap_or_default()))
     }
+}
+
+/// The checkout that these tests are of.
+pub(crate) fn checkout() -> Result<PathBuf> {
+    Ok(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?)
 }
 
 /// The same cache as the builder's.
@@ -188,7 +193,7 @@ impl Context {
             "no host tool at {}: build it with `cargo build --profile host -p ampoule-tool`, or name it with --tool",
             places.tool.display()
         );
-        let repo = places.recipes.join("../..").canonicalize()?;
+        let repo = checkout()?;
         HostTool::new(places.tool.clone(), repo, places.cache.clone(), &self.folder)
     }
 
@@ -225,7 +230,7 @@ fn build_static(program: &str, package: &str, cache: &Path) -> Result<PathBuf> {
         .args(["--target", "x86_64-unknown-linux-gnu", "--target-dir"])
         .arg(&target)
         .env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=pie")
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+        .current_dir(checkout()?)
         .status()
         .context("cargo cannot be started")?;
     ensure!(status.success(), "building {program} failed");

@@ -9,7 +9,11 @@ use ampoule_builder::{Manifest, Silent, lay_out, unpack};
 use ampoule_publish::{BLOCK, DeltaReport, Parts, Root, delta_between};
 use anyhow::{Result, ensure};
 
-use crate::{context::Context, framework::within, runner::Case};
+use crate::{
+    context::{Context, checkout},
+    framework::within,
+    runner::Case,
+};
 
 pub(super) const CASES: &[Case] = &[Case {
     name: "a_release_costs_what_changed",
@@ -76,8 +80,7 @@ impl<'a> Running<'a> {
     fn fetches(&self, name: &str, changed: &[&str], boot: &Path) -> Result<DeltaReport> {
         let out = self.context.folder().join(name.replace(' ', "-"));
         fs::create_dir_all(&out)?;
-        let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
-        let (root_hash, blocks) = lay_out(&repo, &self.tree, &out, self.context.cache(), &Silent)?;
+        let (root_hash, blocks) = lay_out(&checkout()?, &self.tree, &out, self.context.cache(), &Silent)?;
         let laid = Parts { boot: boot.to_owned(), loader: self.image.loader.clone(), ..Parts::built(&out) };
         let report = delta_between((&self.image, self.root), (&laid, Root { root_hash, blocks }))?;
         let ours = report.files.iter().filter(|file| changed.iter().any(|path| file.path.starts_with(path)));

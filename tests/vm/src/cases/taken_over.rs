@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, ensure};
 use toml::{Table, Value};
 
 use crate::{
-    context::Context,
+    context::{Context, checkout},
     framework::{Node, within},
     runner::Case,
 };
@@ -87,10 +87,6 @@ fn name(daemon: &str) -> String {
     format!("taken-{daemon}")
 }
 
-fn checkout() -> Result<PathBuf> {
-    Ok(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?)
-}
-
 /// The image of the variant `test` with an attacker beside each daemon.
 struct Besieged {
     folder: PathBuf,
@@ -112,36 +108,45 @@ impl Besieged {
         fs::create_dir(&folder)?;
         with_root(&from, &tree, &place, &folder, context.cache(), &Silent)?;
         fs::remove_dir_all(&tree)?;
-        Ok(Self { folder, daemons })
+        Ok(Self { folder, daemons: daemons.into_iter().map(|daemon| daemon.name).collect() })
     }
+}
+
+/// A service of the node.
+struct Daemon {
+    name: String,
+    text: String,
+    file: ServiceFile,
 }
 
 /// The services of the image, without its own attackers.
-fn daemons(tree: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
+fn daemons(tree: &Path) -> Result<Vec<Daemon>> {
+    let mut daemons = Vec::new();
     for entry in fs::read_dir(tree.join(SERVICES))? {
         let path = entry?.path();
         let name = path.file_stem().context("a file without a name")?.to_string_lossy().into_owned();
-        match PROBES.contains(&name.as_str()) {
-            true => fs::remove_file(path)?,
-            false => names.push(name),
+        if PROBES.contains(&name.as_str()) {
+            fs::remove_file(path)?;
+            continue;
         }
+        let text = fs::read_to_string(path)?;
+        let file = ServiceFile::parse(&text).map_err(anyhow::Error::msg)?;
+        daemons.push(Daemon { name, text, file });
     }
-    names.sort();
-    ensure!(names.len() > 10, "only {names:?} are services");
-    Ok(names)
+    daemons.sort_by(|one, other| one.name.cmp(&other.name));
+    ensure!(daemons.len() > 10, "only {} services", daemons.len());
+    Ok(daemons)
 }
 
 /// Puts the attacker of one daemon into the tree; the label of its program.
-fn besiege(tree: &Path, daemon: &str, labels: &str, all: &[String]) -> Result<String> {
-    let text = fs::read_to_string(tree.join(SERVICES).join(daemon).with_extension("toml"))?;
-    let real = ServiceFile::parse(&text).map_err(anyhow::Error::msg)?;
-    let program = format!("usr/bin/{}", name(daemon));
+fn besiege(tree: &Path, daemon: &Daemon, labels: &str, all: &[Daemon]) -> Result<String> {
+    let (name, real) = (name(&daemon.name), &daemon.file.command[0]);
+    let program = format!("usr/bin/{name}");
     fs::copy(tree.join("usr/bin/probe"), tree.join(&program))?;
-    let command = [format!("/{program}"), "intruder".to_owned(), kinds(&real)?.join(",")];
-    fs::write(tree.join(SERVICES).join(name(daemon)).with_extension("toml"), attackers(tree, &text, &command, all)?)?;
-    let of_daemon = labels.lines().find(|line| line.split_whitespace().next() == Some(&real.command[0]));
-    let label = of_daemon.and_then(|line| line.split_whitespace().last()).with_context(|| format!("{} has no label", real.command[0]))?;
+    let command = [format!("/{program}"), "intruder".to_owned(), kinds(&daemon.file)?.join(",")];
+    fs::write(tree.join(SERVICES).join(name).with_extension("toml"), attackers(&daemon.text, &command, all)?)?;
+    let of_daemon = labels.lines().find(|line| line.split_whitespace().next() == Some(real));
+    let label = of_daemon.and_then(|line| line.split_whitespace().last()).with_context(|| format!("{real} has no label"))?;
     Ok(format!("/{program} -- {label}\n"))
 }
 
@@ -153,7 +158,7 @@ fn kinds(real: &ServiceFile) -> Result<Vec<&'static str>> {
 }
 
 /// The daemon's service file with another program, which starts once, when all daemons are ready.
-fn attackers(tree: &Path, text: &str, command: &[String], all: &[String]) -> Result<String> {
+fn attackers(text: &str, command: &[String], all: &[Daemon]) -> Result<String> {
     let mut file: Table = text.parse()?;
     WORK.iter().for_each(|key| drop(file.remove(*key)));
     if let Some(Value::Table(directories)) = file.get_mut("directories") {
@@ -163,20 +168,10 @@ fn attackers(tree: &Path, text: &str, command: &[String], all: &[String]) -> Res
     let more: Table =
         toml::from_str("description = \"Plays a daemon that was taken over\"\nreadiness = \"started\"\nrestart.policy = \"never\"")?;
     file.extend(more);
+    let names = |which: fn(&&Daemon) -> bool| all.iter().filter(which).map(|daemon| daemon.name.as_str()).collect::<Vec<_>>();
     file.insert("command".to_owned(), Value::try_from(command)?);
-    file.insert("after".to_owned(), Value::try_from(all)?);
-    file.insert("requires".to_owned(), Value::try_from(telling(tree, all)?)?);
+    file.insert("after".to_owned(), Value::try_from(names(|_| true))?);
+    // Those that say when they are ready: what they offer is there by then.
+    file.insert("requires".to_owned(), Value::try_from(names(|daemon| daemon.file.readiness == Readiness::Notify))?);
     Ok(toml::to_string(&file)?)
-}
-
-/// Daemons that say when they are ready: what they offer is there by then.
-fn telling<'a>(tree: &Path, all: &'a [String]) -> Result<Vec<&'a String>> {
-    let mut telling = Vec::new();
-    for daemon in all {
-        let text = fs::read_to_string(tree.join(SERVICES).join(daemon).with_extension("toml"))?;
-        if ServiceFile::parse(&text).map_err(anyhow::Error::msg)?.readiness == Readiness::Notify {
-            telling.push(daemon);
-        }
-    }
-    Ok(telling)
 }
