@@ -108,10 +108,24 @@ impl Standing {
         }
     }
 
-    /// Before `generation` is written: it will be on trial, in this boot first.
+    /// The boots that count for a change made now when `asked` is asked for, the present one last.
+    ///
+    /// A change contains what is on trial below it, so it was tried in those boots too. Otherwise whatever changes something in each boot, as the node does itself with what
+    /// it works out, would keep a change alive that ends every boot. A person who asks for a window of their own gets a whole trial.
     #[must_use]
-    pub fn announced(&self, generation: u64, trial: Trial, boot: &BootId) -> Self {
-        let next = Open { generation, trial, boots: vec![boot.clone()], began_ms: None };
+    pub fn boots_of_change(&self, asked: Trial, boot: &BootId) -> Vec<BootId> {
+        let below = self.open.as_ref().filter(|_| asked.kind == Kind::Probation).map(|open| open.boots.clone());
+        let mut boots = below.unwrap_or_default();
+        if boots.last() != Some(boot) {
+            boots.push(boot.clone());
+        }
+        boots
+    }
+
+    /// Before `generation` is written: it will be on trial, and counts as tried in `boots` (see [`Standing::boots_of_change`]).
+    #[must_use]
+    pub fn announced(&self, generation: u64, trial: Trial, boots: Vec<BootId>) -> Self {
+        let next = Open { generation, trial, boots, began_ms: None };
         Self { next: Some(next), ..self.clone() }
     }
 

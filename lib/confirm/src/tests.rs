@@ -13,7 +13,7 @@ fn newest(number: u64, trial: Option<Trial>) -> Option<Newest> {
 
 /// Generation 2 on trial over a confirmed 1, made in boot 1, in effect at 1000 ms.
 fn on_trial(trial: Trial) -> Standing {
-    Standing::settled(1).announced(2, trial, &boot(1)).written(2).in_effect(1000)
+    Standing::settled(1).announced(2, trial, vec![boot(1)]).written(2).in_effect(1000)
 }
 
 fn failed() -> Health {
@@ -52,7 +52,7 @@ fn what_a_person_should_confirm_is_never_confirmed_by_the_node() {
 
 #[test]
 fn a_window_does_not_run_before_the_change_took_effect() {
-    let standing = Standing::settled(1).announced(2, MINUTE, &boot(1)).written(2);
+    let standing = Standing::settled(1).announced(2, MINUTE, vec![boot(1)]).written(2);
     assert_eq!(standing.tick(u64::MAX, &Health::Ready, SETTLE_MS), Verdict::Wait);
 }
 
@@ -71,7 +71,7 @@ fn a_change_on_top_of_one_to_be_confirmed_takes_over_what_is_left() {
     let standing = on_trial(MINUTE);
     let trial = standing.trial_of_change(Trial::PROBATION, 31_000);
     assert_eq!(trial, Trial { kind: Kind::Confirm, window_ms: 30_000 });
-    let standing = standing.announced(3, trial, &boot(1)).written(3).in_effect(31_000);
+    let standing = standing.announced(3, trial, vec![boot(1)]).written(3).in_effect(31_000);
     assert_eq!(standing.confirmed, 1);
     assert!(matches!(standing.tick(61_000, &Health::Ready, SETTLE_MS), Verdict::RollBack(_)));
     assert!(standing.confirm(2).is_err() && standing.confirm(3).is_ok());
@@ -79,7 +79,7 @@ fn a_change_on_top_of_one_to_be_confirmed_takes_over_what_is_left() {
 
 #[test]
 fn a_change_that_was_announced_and_not_written_leaves_the_trial_before_it_open() {
-    let standing = on_trial(MINUTE).announced(3, Trial::PROBATION, &boot(1));
+    let standing = on_trial(MINUTE).announced(3, Trial::PROBATION, vec![boot(1)]);
     let Decision::Try(after) = at_boot(newest(2, Some(MINUTE)), Some(&standing), &boot(1), 2000) else { panic!("on trial") };
     assert_eq!(after, on_trial(MINUTE));
 }
@@ -104,9 +104,22 @@ fn a_change_is_tried_in_one_more_boot_and_then_taken_back() {
     assert_eq!((standing.confirmed, reason), (1, Reason::Boots { tried: 2 }));
 }
 
+/// The node works something out in each boot and changes that, before the boot ends.
+#[test]
+fn changes_that_the_node_makes_itself_do_not_prolong_a_trial() {
+    let boots = |standing: &Standing, asked, n| standing.boots_of_change(asked, &boot(n));
+    let Decision::Try(second) = at_boot(newest(2, Some(MINUTE)), Some(&on_trial(MINUTE)), &boot(2), 5) else { panic!("one more boot") };
+    let trial = second.trial_of_change(Trial::PROBATION, 10);
+    let third = second.announced(3, trial, boots(&second, Trial::PROBATION, 2)).written(3).in_effect(10);
+    let newest = newest(3, Some(trial));
+    assert!(matches!(at_boot(newest, Some(&third), &boot(3), 5), Decision::RollBack { reason: Reason::Boots { tried: 2 }, .. }));
+    assert_eq!(boots(&second, MINUTE, 2), [boot(2)], "a person's own window is a whole one");
+    assert_eq!(boots(&Standing::settled(1), Trial::PROBATION, 2), [boot(2)]);
+}
+
 #[test]
 fn dying_of_it_before_it_took_effect_ends_the_window_too() {
-    let standing = Standing::settled(1).announced(2, Trial::PROBATION, &boot(1)).written(2);
+    let standing = Standing::settled(1).announced(2, Trial::PROBATION, vec![boot(1)]).written(2);
     let newest = newest(2, Some(Trial::PROBATION));
     let Decision::Try(standing) = at_boot(newest, Some(&standing), &boot(1), 1000) else { panic!("on trial") };
     assert!(matches!(at_boot(newest, Some(&standing), &boot(1), 1000 + PROBATION_MS), Decision::RollBack { .. }));
@@ -207,10 +220,19 @@ impl Node {
     fn commit(&mut self, asked: Trial) {
         let above = self.standing.open.as_ref().map(|o| self.made[o.generation as usize - 1].needs_a_person);
         let trial = self.standing.trial_of_change(asked, self.now);
+        let boots = self.standing.boots_of_change(asked, &boot(self.boot));
         let needs_a_person = above == Some(true) || asked.kind == Kind::Confirm;
-        self.made.push(Made { trial: Some(trial), needs_a_person, boots: [self.boot].into() });
+        // What is on trial below a change without a window of its own is tried with it.
+        let below = self
+            .standing
+            .open
+            .as_ref()
+            .filter(|_| asked.kind == Kind::Probation)
+            .map(|o| self.made[o.generation as usize - 1].boots.clone());
+        let tried = below.into_iter().flatten().chain([self.boot]).collect();
+        self.made.push(Made { trial: Some(trial), needs_a_person, boots: tried });
         let n = self.newest();
-        self.standing = self.standing.announced(n, trial, &boot(self.boot)).written(n).in_effect(self.now);
+        self.standing = self.standing.announced(n, trial, boots).written(n).in_effect(self.now);
     }
 
     fn tick(&mut self, health: &Health) {

@@ -3,7 +3,7 @@
 use crate::generation::{Draft, Form, Generation, Now, Origin, Summary};
 use crate::seal::seal;
 use crate::{ConfirmError, MAX_BYTES, RollBackError, STANDING, Store, StoreError, at, name_of};
-use ampoule_confirm::{NotOpen, Reason, Standing};
+use ampoule_confirm::{BootId, NotOpen, Reason, Standing};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -18,10 +18,11 @@ impl Store {
     /// It could not be written, a full disk for one; then everything is as it was.
     pub fn commit(&mut self, draft: Draft, now: &Now) -> Result<&Generation, StoreError> {
         // A trial that was ended and could not be written down has nothing to hand on.
-        let trial =
-            if self.owes_roll_back() { draft.trial } else { draft.trial.map(|asked| self.standing.trial_of_change(asked, now.boot_ms)) };
+        let before = if self.owes_roll_back() { Standing::settled(self.standing.confirmed) } else { self.standing.clone() };
+        let boots = draft.trial.map(|asked| before.boots_of_change(asked, &now.boot));
+        let trial = draft.trial.map(|asked| before.trial_of_change(asked, now.boot_ms));
         let generation = self.numbered(Draft { trial, ..draft }, now);
-        self.add(generation, now)
+        self.add(generation, boots.unwrap_or_default())
     }
 
     /// The generation on trial has taken effect: its window begins.
@@ -66,7 +67,7 @@ impl Store {
         let draft = taking_back(of, &target, reason);
         let generation = self.numbered(draft, now);
         self.instead = Some(target);
-        match self.add_or_make_room(generation, now) {
+        match self.add_or_make_room(generation) {
             Ok(()) => Ok(self.newest.get_or_insert_with(nothing_chosen)),
             Err(error) => Err(RollBackError::Store(error)),
         }
@@ -79,24 +80,26 @@ impl Store {
         Generation { number, parent, base, author, time_ms, message, origin, trial, chosen, generated, form, digest }
     }
 
-    fn add_or_make_room(&mut self, generation: Generation, now: &Now) -> Result<(), StoreError> {
-        match self.add(generation.clone(), now) {
+    /// A generation without a trial.
+    fn add_or_make_room(&mut self, generation: Generation) -> Result<(), StoreError> {
+        match self.add(generation.clone(), Vec::new()) {
             Err(error) if error.is_full() => {
                 self.make_room();
-                self.add(generation, now).map(drop)
+                self.add(generation, Vec::new()).map(drop)
             }
             done => done.map(drop),
         }
     }
 
-    fn add(&mut self, mut generation: Generation, now: &Now) -> Result<&Generation, StoreError> {
+    /// `boots`: those that count for its trial.
+    fn add(&mut self, mut generation: Generation, boots: Vec<BootId>) -> Result<&Generation, StoreError> {
         let (bytes, digest) = seal(&generation);
         if bytes.len() as u64 > MAX_BYTES {
             return Err(StoreError::TooLarge { bytes: bytes.len(), most: MAX_BYTES });
         }
         generation.digest = digest;
         if let Some(trial) = generation.trial {
-            let announced = self.standing.announced(generation.number, trial, &now.boot);
+            let announced = self.standing.announced(generation.number, trial, boots);
             self.write_standing(&announced)?;
             self.standing = announced;
         }

@@ -125,6 +125,14 @@ impl Core {
         self.store.as_ref().and_then(Store::in_force).map_or(0, |g| g.number)
     }
 
+    /// The generations above `number` that were taken back.
+    pub(crate) fn taken_back_since(&self, number: u64) -> Vec<Generation> {
+        let Some(store) = self.store.as_ref() else { return Vec::new() };
+        let get = |number| store.get(number).ok().flatten();
+        let origins = (number + 1..=self.generation()).filter_map(get).map(|generation| generation.origin);
+        origins.filter_map(|origin| if let Origin::Rollback { of, .. } = origin { get(of) } else { None }).collect()
+    }
+
     /// The generations, if they are kept.
     pub(crate) fn store(&mut self) -> Option<&mut Store> {
         self.store.as_mut()

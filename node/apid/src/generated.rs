@@ -1,10 +1,12 @@
 //! Values that the node made for keys that nobody set: what `provision` left (docs/architecture/contracts.md, section 5).
 
 use crate::Shared;
+use crate::core::Core;
 use crate::engine::{self, What, Wish};
 use crate::role::Caller;
+use ampoule_confirm::Kind;
 use ampoule_settings::{Fragment, Model, path};
-use ampoule_store::{Generated, Origin, Strength};
+use ampoule_store::{Generated, Generation, Origin, Strength};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
@@ -66,17 +68,23 @@ pub(crate) fn kept(before: &Values, found: &Values, chosen: &Fragment) -> Values
     all
 }
 
-/// Takes over what `provision` writes later, as a change like any other.
+/// Takes over what `provision` writes later, as a change like any other; again if it went with a change of somebody else that was taken back.
 pub(crate) async fn follow(node: Arc<Shared>) {
-    let (mut seen, started) = (None, tokio::time::Instant::now());
+    let (mut seen, started) = ((None, node.core.lock().await.generation()), tokio::time::Instant::now());
     loop {
-        let now = written_at(&node.options.generated);
-        if now != seen {
-            seen = now;
+        let now = (written_at(&node.options.generated), node.core.lock().await.generation());
+        if now.0 != seen.0 || went_with_another(&*node.core.lock().await, seen.1) {
             take_over(&node).await;
         }
+        seen = now;
         tokio::time::sleep(if started.elapsed() < AT_FIRST { PAUSE } else { LONG_PAUSE }).await;
     }
+}
+
+/// Whether settings were taken back since that generation for no fault of generated values: those that did harm themselves are not tried again before they are written anew.
+fn went_with_another(core: &Core, since: u64) -> bool {
+    let was_alone = |one: &Generation| one.origin == Origin::Generated && one.trial.is_none_or(|trial| trial.kind == Kind::Probation);
+    core.taken_back_since(since).iter().any(|generation| !was_alone(generation))
 }
 
 async fn take_over(node: &Arc<Shared>) {

@@ -1,5 +1,6 @@
 //! `test`: everything that can tell whether this checkout is sound, and one total.
 
+mod reasons;
 mod reproducible;
 mod stages;
 mod tally;

@@ -14,7 +14,7 @@ use crate::{
     paths,
     programs::{self, Finished},
     show::Show,
-    testing::tally::Tally,
+    testing::{reasons::reasons, tally::Tally},
 };
 
 /// What is looked at without running it: format, lints, licences of dependencies.
@@ -229,6 +229,9 @@ fn end(show: &Show, name: &str, finished: &Finished) {
         show.stage_done(name, false);
     } else {
         show.stage_failed(name);
+        for reason in reasons(&finished.output) {
+            show.say(&reason);
+        }
         show.say(&format!("  its whole output is in {}", finished.log.display()));
     }
 }

@@ -41,7 +41,12 @@ impl Model {
         let inherited = self.open.as_ref().filter(|o| o.kind == Kind::Confirm && asked.kind == Kind::Probation).map(left);
         let (kind, window) = inherited.map_or((asked.kind, asked.window_ms), |left| (Kind::Confirm, left));
         self.add(format!("content {}", self.newest + 1));
-        self.open = Some(OpenModel { kind, window, boots: vec![boot], began: None });
+        // Whoever asks for no window of their own goes on with the tries of what they build on.
+        let mut boots = self.open.take().filter(|_| asked.kind == Kind::Probation).map(|o| o.boots).unwrap_or_default();
+        if boots.last() != Some(&boot) {
+            boots.push(boot);
+        }
+        self.open = Some(OpenModel { kind, window, boots, began: None });
     }
 
     fn confirm(&mut self) {

@@ -3,6 +3,7 @@
 use std::fs;
 
 use ampoule_api_types::v1::{GenerationDetail, GenerationOrigin};
+use ampoule_supervise::message::Phase;
 use serde_json::{Value, json};
 
 use crate::{
@@ -76,4 +77,55 @@ fn a_document_that_is_wrong_costs_only_what_is_wrong_in_it() {
     apid.kill();
     fs::write(place.path("generated.json"), "rubbish").expect("written");
     assert_eq!(place.start().settings(), json!({ "motd": "by default" }));
+}
+
+/// A change that is made while another is on trial goes with that one; the node's own name must not.
+#[test]
+fn a_value_made_on_trial_stays_when_the_trial_is_taken_back() {
+    let place = Place::new();
+    let _init = neighbours::init(&place.path("init.sock"));
+    let apid = place.start();
+    let wish = json!({ "settings": { "motd": "nobody confirms" }, "confirm-seconds": 4 });
+    let report = apid.send(ampoule_api_client::Method::Post, "/v1/apply", Some(&wish));
+    assert_eq!(report.status, 200, "{}", report.text());
+    made(&place, "made-on-trial", "strong");
+    eventually("the name came with the trial", || hostname(&apid.settings()) == Some("made-on-trial"));
+    assert_eq!(apid.settings()["motd"], json!("nobody confirms"), "{}", apid.log());
+    eventually("the trial is over", || apid.settings()["motd"] == json!("by default"));
+    eventually("the name is back", || hostname(&apid.settings()) == Some("made-on-trial"));
+    assert_eq!(apid.settings()["motd"], json!("by default"));
+}
+
+#[test]
+fn a_value_that_does_harm_is_not_tried_again() {
+    let place = Place::new();
+    let init = neighbours::init(&place.path("init.sock"));
+    let apid = place.start();
+    init.when_told("netd", &[Phase::BackingOff]);
+    made(&place, "harmful", "strong");
+    eventually("it is taken back", || apid.log().contains("is taken back"));
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert_eq!(apid.log().matches("is taken back").count(), 1, "{}", apid.log());
+    assert_eq!(hostname(&apid.settings()), None);
+}
+
+/// Else a change that ends every boot would be tried for ever: the node works its name out anew in each.
+#[test]
+fn a_value_made_in_the_last_boot_of_a_trial_does_not_prolong_it() {
+    let place = Place::new();
+    let init = neighbours::init(&place.path("init.sock"));
+    let apid = place.start();
+    let wish = json!({ "settings": { "motd": "nobody confirms" }, "confirm-seconds": 600 });
+    assert_eq!(apid.send(ampoule_api_client::Method::Post, "/v1/apply", Some(&wish)).status, 200);
+    apid.kill();
+    place.boot("second");
+    let apid = place.start();
+    made(&place, "worked-out", "strong");
+    eventually("the name came with the trial", || hostname(&apid.settings()) == Some("worked-out"));
+    apid.kill();
+    place.boot("third");
+    let apid = place.start();
+    assert_eq!(apid.settings()["motd"], json!("by default"), "{}", apid.log());
+    eventually("the name is back", || hostname(&apid.settings()) == Some("worked-out"));
+    drop(init);
 }
