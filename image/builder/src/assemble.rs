@@ -19,6 +19,7 @@ use crate::uki::{self, Section};
 use crate::variant::Variant;
 use ampoule_layout::{CommandLine, RootHash, VerityTable};
 use anyhow::Context;
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +54,12 @@ impl Plan<'_> {
         let manifest = self.manifest(out, root_hash, root)?;
         std::fs::write(out.join("manifest.json"), serde_json::to_vec_pretty(&manifest)?)?;
         Ok(manifest)
+    }
+
+    /// Inputs that are not the locked ones, each once: packages share what the toolchain adds.
+    pub(crate) fn differs_from_lock(&self) -> Vec<String> {
+        let all: BTreeSet<&String> = self.packages.iter().flat_map(|built| &built.differs).collect();
+        all.into_iter().cloned().collect()
     }
 
     fn stage<T>(&self, name: &str, detail: &str, work: impl FnOnce(&Stage) -> anyhow::Result<T>) -> anyhow::Result<T> {
@@ -127,7 +134,7 @@ impl Plan<'_> {
             modules: root.modules,
             packages: self.packages.iter().map(|b| b.package.clone()).collect(),
             migrations: ampoule_migrate::Steps::compiled().migrations(),
-            differs_from_lock: self.packages.iter().flat_map(|b| b.differs.clone()).collect(),
+            differs_from_lock: self.differs_from_lock(),
             // The disk is the others and a table; hashing its holes would take longer than building it.
             files: REPRODUCIBLE.iter().filter(|n| **n != "disk.raw").map(hashed).collect::<anyhow::Result<_>>()?,
         })

@@ -5,14 +5,15 @@ use crate::cache::Cache;
 use crate::compare::REPRODUCIBLE;
 use crate::doctor::REQUIREMENTS;
 use crate::hash::Facts;
-use crate::lock::Lock;
+use crate::host::{Host, Part};
+use crate::lock::{DIFFERS, Lock};
 use crate::manifest::{Manifest, inspect};
-use crate::package::{Built, Workshop};
+use crate::package::{self, Built, Workshop};
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::request::{BuildRequest, BuiltImage};
 use crate::root::{self, Identity, Release};
-use crate::stage::Stage;
+use crate::stage::{Made, Stage};
 use crate::variant::Variant;
 use anyhow::Context;
 use std::path::Path;
@@ -30,8 +31,10 @@ pub fn build(request: &BuildRequest, progress: &dyn Progress) -> anyhow::Result<
     let lock = Lock::read(&repo)?;
     let release = Release::read(&repo)?;
     let version = &release.version;
-    let workshop = Workshop { repo: &repo, cache: &cache, lock: &lock, locked: request.locked, version };
-    let packages = packages(&workshop, &variant, progress)?;
+    let recipes = recipes(&repo, &variant)?;
+    let host = host(&recipes, &lock, &cache, request.locked, progress)?;
+    let workshop = Workshop { repo: &repo, cache: &cache, lock: &lock, host: &host, locked: request.locked, version };
+    let packages = packages(&workshop, &recipes, progress)?;
     let services = root::services(&repo, &variant)?;
     let trusted = root::update_root(&repo, &variant, request.update_root.as_deref())?;
     let update_root = trusted.as_deref();
@@ -56,7 +59,7 @@ fn publish(plan: &Plan, out: &Path) -> anyhow::Result<BuiltImage> {
     let name = out.file_name().with_context(|| format!("{} cannot be an output directory", out.display()))?.to_string_lossy();
     let held = plan.cache.hold(&format!("out-{name}"))?;
     remove_unfinished(parent, &name);
-    let stamp = made_from(plan.identity)?;
+    let stamp = made_from(plan.identity, &plan.differs_from_lock())?;
     if let Some(manifest) = whole(out, &stamp) {
         plan.progress.stage_started("image", "it is there already");
         plan.progress.stage_done("image", true);
@@ -78,9 +81,11 @@ fn publish(plan: &Plan, out: &Path) -> anyhow::Result<BuiltImage> {
 /// Beside the image, and no part of it.
 const MADE_FROM: &str = "made-from";
 
-/// What decides how an image looks: what its root is made from, this program, and the tools that write file systems and disks.
-fn made_from(identity: &Identity) -> anyhow::Result<String> {
+/// What decides how an image looks: what its root is made from, this program, and the tools that write file systems and disks; and what it
+/// says of itself, which is another thing when the lock has moved.
+fn made_from(identity: &Identity, differs_from_lock: &[String]) -> anyhow::Result<String> {
     let mut facts = Facts::default();
+    facts.add("differs-from-lock", differs_from_lock.join("\n"));
     facts.add("build-id", &identity.build_id).add("version", &identity.version);
     facts.add_file("builder", &std::env::current_exe().context("cannot find this program")?)?;
     let tools = REQUIREMENTS.iter().filter(|need| ["mkfs.erofs", "mkfs.ext4", "secilc", "veritysetup", "qemu-img"].contains(&need.program));
@@ -107,12 +112,24 @@ fn remove_unfinished(parent: &Path, name: &str) {
     }
 }
 
-fn packages(workshop: &Workshop, variant: &Variant, progress: &dyn Progress) -> anyhow::Result<Vec<Built>> {
-    let one = |name: &String| {
-        let recipe = Recipe::read(&workshop.repo.join("image/packages"), name)?;
-        Stage::run(progress, workshop.cache, name, &recipe.body.summary, |stage| workshop.obtain(&recipe, stage))
-    };
-    variant.node.packages.iter().map(one).collect()
+fn recipes(repo: &Path, variant: &Variant) -> anyhow::Result<Vec<Recipe>> {
+    variant.node.packages.iter().map(|name| Recipe::read(&repo.join("image/packages"), name)).collect()
+}
+
+/// What this machine's toolchain puts into programs, compared with the lock before anything is made.
+fn host(recipes: &[Recipe], lock: &Lock, cache: &Cache, locked: bool, progress: &dyn Progress) -> anyhow::Result<Host> {
+    let parts = recipes.iter().flat_map(|recipe| package::parts(&recipe.body.build)).copied().collect();
+    Stage::run(progress, cache, "toolchain", "what compilers of this machine link into programs", |stage| {
+        let host = Host::examine(lock, &parts, locked)?;
+        host.differences(&Part::ALL).for_each(|one| stage.notice(&format!("{DIFFERS}: {one}")));
+        Ok(Made::now(host))
+    })
+}
+
+fn packages(workshop: &Workshop, recipes: &[Recipe], progress: &dyn Progress) -> anyhow::Result<Vec<Built>> {
+    let one =
+        |recipe: &Recipe| Stage::run(progress, workshop.cache, &recipe.name, &recipe.body.summary, |stage| workshop.obtain(recipe, stage));
+    recipes.iter().map(one).collect()
 }
 
 #[cfg(test)]
@@ -121,13 +138,15 @@ mod tests {
 
     #[test]
     fn what_an_image_is_made_from_is_told_by_its_identity() {
-        let of = |build_id: &str| {
+        let of = |build_id: &str, differs: &[String]| {
             let words = ["1", "2000-01-01", build_id, "v"].map(str::to_owned);
             let [version, release_date, build_id, variant] = words;
-            made_from(&Identity { version, release_date, build_id, variant }).expect("all tools are here")
+            made_from(&Identity { version, release_date, build_id, variant }, differs).expect("all tools are here")
         };
-        assert_eq!(of("a"), of("a"));
-        assert_ne!(of("a"), of("b"));
+        let first = of("a", &[]);
+        assert_eq!(of("a", &[]), first);
+        assert_ne!(of("b", &[]), first);
+        assert_ne!(of("a", &["glibc is another".to_owned()]), first, "its manifest says so");
     }
 
     #[test]

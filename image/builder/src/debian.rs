@@ -46,7 +46,7 @@ pub(crate) fn fetch(wanted: Wanted, cache: &Cache, locked: bool, stage: &Stage) 
     let version = substitute(wanted, &offered, locked)?;
     let (path, sha256) = download(wanted.name, &version, &downloads, cache, stage)?;
     let differs = format!("{} is {version}, not the locked {}, which Debian no longer has", wanted.name, wanted.version);
-    stage.notice(&format!("THIS IMAGE DIFFERS FROM THE LOCKED ONE: {differs}"));
+    stage.notice(&format!("{}: {differs}", lock::DIFFERS));
     Ok(Fetched { input: input(wanted.name, &version, &sha256), path, differs: Some(differs) })
 }
 

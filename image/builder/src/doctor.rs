@@ -30,6 +30,7 @@ pub const REQUIREMENTS: &[Requirement] = &[
     need("bison", "bison", "builds the kernel's configuration"),
     need("bc", "bc", "builds the kernel"),
     need("perl", "perl", "builds the kernel"),
+    need("awk", "mawk", "builds the kernel"),
     need("zstd", "zstd", "compresses the kernel"),
     need("openssl", "openssl", "makes the key that signs kernel modules"),
     need("/usr/include/openssl/ssl.h", "libssl-dev", "signs kernel modules"),

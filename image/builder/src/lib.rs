@@ -16,6 +16,7 @@ mod esp;
 mod filesystem;
 mod hardening;
 mod hash;
+mod host;
 mod lay_out;
 mod licence;
 mod lock;

@@ -37,18 +37,24 @@ pub(crate) enum Locked {
         /// Of `Cargo.lock` beside the recipe, which in turn pins every crate.
         sha256: String,
     },
+    /// A part of the host's toolchain that is linked into programs (`host/part.rs`).
+    Host {
+        version: String,
+        /// Over the names and hashes of its files.
+        sha256: String,
+    },
 }
 
 impl Locked {
     pub(crate) fn version(&self) -> &str {
         match self {
-            Self::Debian { version, .. } | Self::Go { version, .. } | Self::Crate { version, .. } => version,
+            Self::Debian { version, .. } | Self::Go { version, .. } | Self::Crate { version, .. } | Self::Host { version, .. } => version,
         }
     }
 
     pub(crate) fn sha256(&self) -> &str {
         match self {
-            Self::Debian { sha256, .. } | Self::Go { sha256, .. } | Self::Crate { sha256, .. } => sha256,
+            Self::Debian { sha256, .. } | Self::Go { sha256, .. } | Self::Crate { sha256, .. } | Self::Host { sha256, .. } => sha256,
         }
     }
 }
@@ -71,6 +77,9 @@ impl Lock {
         self.entries.keys().map(String::as_str)
     }
 }
+
+/// How a notice begins that says which input is another.
+pub(crate) const DIFFERS: &str = "THIS IMAGE DIFFERS FROM THE LOCKED ONE";
 
 /// Refuses an input whose bytes are not the pinned ones.
 pub(crate) fn check(name: &str, locked: &str, found: &str) -> anyhow::Result<()> {

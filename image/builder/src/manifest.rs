@@ -98,11 +98,11 @@ pub struct Package {
     pub summary: String,
     /// Cache key: hash of recipe, inputs and tools.
     pub key: String,
-    /// Inputs from outside.
+    /// Inputs from outside, and what the toolchain of the machine that built it puts into programs.
     pub inputs: Vec<Input>,
 }
 
-/// A file from outside that a package was made from.
+/// Something from outside that a package was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Input {
@@ -110,7 +110,7 @@ pub struct Input {
     pub name: String,
     /// Version that was used.
     pub version: String,
-    /// SHA-256 of the file that was used.
+    /// SHA-256 of the file that was used; of a part of the toolchain, over the names and hashes of its files.
     pub sha256: String,
 }
 

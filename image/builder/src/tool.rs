@@ -66,6 +66,11 @@ impl Tool {
         self
     }
 
+    pub(crate) fn envs(mut self, variables: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
+        self.command.envs(variables);
+        self
+    }
+
     pub(crate) fn dir(mut self, dir: &Path) -> Self {
         self.command.current_dir(dir);
         self
@@ -108,4 +113,10 @@ impl Tool {
     fn not_started(&self) -> String {
         format!("cannot start {}: `./ampoule doctor` names the package that has it", self.name)
     }
+}
+
+/// First line of what a tool says about its version that is not blank.
+pub(crate) fn version_of(tool: &'static str, args: &[&str]) -> anyhow::Result<String> {
+    let text = Tool::new(tool).args(args).output()?;
+    Ok(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned())
 }

@@ -3,7 +3,9 @@
 use crate::cache::Cache;
 use crate::debian;
 use crate::hash;
+use crate::host::Part;
 use crate::lock::{self, Lock, Locked};
+use crate::manifest::Input;
 use crate::package;
 use crate::progress::Progress;
 use crate::stage::{Made, Stage};
@@ -23,7 +25,8 @@ pub struct LockChange {
     pub new: String,
 }
 
-/// Moves the lock of the input `name` (or of `all`) to the newest of its series and writes `image/lock.toml`.
+/// Moves the lock of the input `name` (or of `all`) to the newest of its series (a part of the toolchain: to what this machine has) and
+/// writes `image/lock.toml`.
 /// Inputs that are the newest already are not in the answer.
 ///
 /// # Errors
@@ -60,9 +63,12 @@ struct Newest {
 }
 
 fn newest(repo: &Path, lock: &Lock, name: &str, locked: &Locked, cache: &Cache, stage: &Stage) -> anyhow::Result<Newest> {
-    if let Some(wanted) = package::wanted(lock, name)? {
-        let input = debian::newest(wanted, cache, stage)?;
-        return Ok(Newest::of(input.version, input.sha256));
+    let input = match locked {
+        Locked::Host { .. } => Some(Part::named(name)?.examine()?),
+        _ => package::wanted(lock, name)?.map(|wanted| debian::newest(wanted, cache, stage)).transpose()?,
+    };
+    if let Some(Input { version, sha256, .. }) = input {
+        return Ok(Newest::of(version, sha256));
     }
     let recipe = recipe_with(repo, name)?;
     let scratch = cache.scratch("lock")?;
@@ -71,7 +77,7 @@ fn newest(repo: &Path, lock: &Lock, name: &str, locked: &Locked, cache: &Cache, 
     match locked {
         Locked::Go { module, .. } => newest_module(copy, module, stage)?.pinned_by(&["go.mod", "go.sum"], copy, &recipe),
         Locked::Crate { .. } => newest_crate(copy, name, stage)?.pinned_by(&["Cargo.lock"], copy, &recipe),
-        Locked::Debian { .. } => anyhow::bail!("{name} is a Debian package without a version"),
+        Locked::Debian { .. } | Locked::Host { .. } => anyhow::bail!("{name} has no recipe that pins it"),
     }
 }
 
@@ -198,6 +204,19 @@ mod tests {
         let error = format!("{:#}", update(repo.path()).expect_err("no such crate"));
         assert!(error.contains("must have one crate own"), "{error}");
         assert_eq!(files(repo.path()), before);
+    }
+
+    #[test]
+    fn a_part_of_the_toolchain_moves_to_what_this_machine_has() {
+        let repo = tempfile::tempdir().expect("a directory");
+        let lock = repo.path().join("image/lock.toml");
+        std::fs::create_dir(repo.path().join("image")).expect("made");
+        std::fs::write(&lock, "[libgcc]\nfrom = \"host\"\nversion = \"1\"\nsha256 = \"1111\"\n").expect("written");
+        let change = lock_update(repo.path(), &repo.path().join("cache"), "libgcc", &Silent).expect("moved").remove(0);
+        let found = Part::CompilerRuntime.examine().expect("gcc is here");
+        assert_eq!((change.old, change.new), ("1 1111".to_owned(), format!("{} {}", found.version, found.sha256)));
+        let moved = Lock::read(repo.path()).expect("a lock");
+        assert_eq!(moved.get("libgcc").expect("there").sha256(), found.sha256);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{Workshop, cargo, make_parent};
 use crate::hash::Facts;
+use crate::host::Part;
 use crate::licence::Component;
 use crate::stage::Stage;
 use crate::tool::Tool;
@@ -9,6 +10,9 @@ use anyhow::Context;
 use std::path::{Path, PathBuf};
 
 const TARGET: &str = "x86_64-unknown-uefi";
+
+/// What is linked into it beside its crates.
+pub(super) const PARTS: &[Part] = &[Part::FirmwareLibrary];
 
 /// No time of the build in the file (lld's `/Brepro`), and no number that names its debug information, which differs with the folder it was built in.
 const FLAGS: &[&str] = &["-Clink-arg=/Brepro", "-Clink-arg=/DEBUG:NONE"];
@@ -27,7 +31,7 @@ pub(super) fn facts(repo: &Path, sources: &[PathBuf], facts: &mut Facts) -> anyh
 
 /// Builds the program with the file `carried` in it.
 pub(super) fn make(workshop: &Workshop, program: &str, carried: &Path, loader: &Path, stage: &Stage) -> anyhow::Result<()> {
-    let target = cargo::target_dir(workshop)?;
+    let target = cargo::target_dir(workshop, PARTS)?;
     let _held = workshop.cache.hold(&target.file_name().unwrap_or_default().to_string_lossy())?;
     compile(workshop.repo, program, carried, &target, stage)?;
     let built = target.join(TARGET).join("release").join(format!("{program}.efi"));
@@ -51,7 +55,9 @@ fn compile(repo: &Path, program: &str, carried: &Path, target: &Path, stage: &St
         })
 }
 
-/// The crates compiled into it.
-pub(super) fn components(repo: &Path, program: &str) -> anyhow::Result<Vec<Component>> {
-    cargo::crates_for(TARGET, repo, &[program.to_owned()])
+/// What is in it: crates and the standard library.
+pub(super) fn components(workshop: &Workshop, program: &str) -> anyhow::Result<Vec<Component>> {
+    let mut components = cargo::crates_for(TARGET, workshop.repo, &[program.to_owned()])?;
+    components.extend(workshop.host.components(PARTS)?);
+    Ok(components)
 }

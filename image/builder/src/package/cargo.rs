@@ -2,14 +2,18 @@
 
 use super::Workshop;
 use crate::hash::Facts;
+use crate::host::Part;
 use crate::licence::{self, Component};
 use crate::stage::Stage;
-use crate::tool::Tool;
+use crate::tool::{Tool, version_of};
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub(super) const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// What is linked into every program beside its crates.
+pub(super) const PARTS: &[Part] = &[Part::RustLibrary, Part::CLibrary, Part::CompilerRuntime];
 
 /// Equal functions are there once, and the list of what to relocate is packed: a tenth less to read, to verify and to fetch.
 const FLAGS: &[&str] = &[
@@ -22,12 +26,13 @@ const FLAGS: &[&str] = &[
 /// For what is C in our programs, which the compiler does not guard by itself; the C library that is linked in has it from its packagers. Stable Rust has no stack protector: it checks bounds, and guards
 /// the end of the stack.
 pub(super) const C_FLAGS: &str = "-fstack-protector-strong -fstack-clash-protection";
-/// Where build scripts of crates look for them.
-pub(super) const C_FLAGS_VARIABLE: &str = "CFLAGS_x86_64_unknown_linux_gnu";
+/// Where build scripts of crates look for the compiler and for these flags.
+pub(super) const C_COMPILER: [(&str, &str); 2] = [("CC_x86_64_unknown_linux_gnu", "gcc"), ("CFLAGS_x86_64_unknown_linux_gnu", C_FLAGS)];
 
-/// What else the result depends on: compiler, linker, flags and every source file.
+/// What else the result depends on: compilers, linker, flags and every source file.
 pub(super) fn facts(repo: &Path, sources: &[PathBuf], facts: &mut Facts) -> anyhow::Result<()> {
     toolchain(facts)?;
+    facts.add("protoc", version_of("protoc", &["--version"])?);
     add_sources(repo, sources, facts)
 }
 
@@ -43,10 +48,10 @@ pub(super) fn add_sources(repo: &Path, sources: &[PathBuf], facts: &mut Facts) -
     Ok(())
 }
 
-/// Compiler, linker, flags and the C library that is linked in.
+/// Compilers, linker (it comes with Rust, as long as no other is asked for by name) and flags. What they link in is an input.
 pub(super) fn toolchain(facts: &mut Facts) -> anyhow::Result<()> {
-    facts.add("rustc", rustc()?).add("gcc", super::version_of("gcc", "--version")?);
-    facts.add("flags", FLAGS.join(" ")).add("C flags", C_FLAGS).add("libc", super::c_library()?.version);
+    facts.add("rustc", rustc()?).add("gcc", version_of("gcc", &["--version"])?).add("as", version_of("as", &["--version"])?);
+    facts.add("flags", FLAGS.join(" ")).add("C flags", C_FLAGS);
     Ok(())
 }
 
@@ -70,7 +75,7 @@ pub(super) fn make(
 ) -> anyhow::Result<()> {
     let bin = out.join("root/usr/bin");
     std::fs::create_dir_all(&bin)?;
-    let target = target_dir(workshop)?;
+    let target = target_dir(workshop, PARTS)?;
     // Cargo leaves what another build is making in the same directory half done for us.
     let _held = workshop.cache.hold(&target.file_name().unwrap_or_default().to_string_lossy())?;
     compile(workshop.repo, programs, &target, stage)?;
@@ -81,13 +86,16 @@ pub(super) fn make(
     for (link, program) in links {
         std::os::unix::fs::symlink(program, bin.join(link))?;
     }
-    licence::write(&out.join("components.json"), components(workshop.repo, programs)?)
+    licence::write(&out.join("components.json"), components(workshop, workshop.repo, programs)?)
 }
 
-/// Cargo's own directory, one for each compiler, so that a small change is a small build.
-pub(super) fn target_dir(workshop: &Workshop) -> anyhow::Result<PathBuf> {
-    let key = Facts::default().add("rustc", rustc()?).add("repo", workshop.repo.as_os_str().as_encoded_bytes()).finish();
-    workshop.cache.shared(&format!("cargo-{}", &key[..16]))
+/// Cargo's own directory, one for each toolchain, so that a small change is a small build. Cargo does not see when the C library changes and
+/// would give the program that has the old one in it.
+pub(super) fn target_dir(workshop: &Workshop, parts: &[Part]) -> anyhow::Result<PathBuf> {
+    let mut facts = Facts::default();
+    facts.add("rustc", rustc()?).add("repo", workshop.repo.as_os_str().as_encoded_bytes());
+    workshop.host.add_to(&mut facts, parts)?;
+    workshop.cache.shared(&format!("cargo-{}", &facts.finish()[..16]))
 }
 
 fn compile(repo: &Path, programs: &[String], target: &Path, stage: &Stage) -> anyhow::Result<()> {
@@ -99,7 +107,7 @@ fn compile(repo: &Path, programs: &[String], target: &Path, stage: &Stage) -> an
         .args(packages)
         .env("CARGO_TARGET_DIR", target)
         .env("CARGO_ENCODED_RUSTFLAGS", flags(repo, target)?.join("\x1f"))
-        .env(C_FLAGS_VARIABLE, C_FLAGS)
+        .envs(C_COMPILER)
         .run_with(stage, |line| {
             done += u64::from(line.trim_start().starts_with("Compiling "));
             stage.step(done, done.max(200));
@@ -127,10 +135,10 @@ pub(super) fn fixed_names(repo: &Path, target: &Path) -> anyhow::Result<Vec<Stri
     Ok(names.into_iter().map(|(dir, name)| format!("--remap-path-prefix={}={name}", dir.display())).collect())
 }
 
-/// The crates compiled into the programs; without programs, those below the one manifest in `repo`.
-pub(super) fn components(repo: &Path, programs: &[String]) -> anyhow::Result<Vec<Component>> {
-    let mut components = crates_for(TARGET, repo, programs)?;
-    components.push(super::c_library()?);
+/// What is in the programs: crates (without programs, those below the one manifest in `dir`) and the toolchain's libraries.
+pub(super) fn components(workshop: &Workshop, dir: &Path, programs: &[String]) -> anyhow::Result<Vec<Component>> {
+    let mut components = crates_for(TARGET, dir, programs)?;
+    components.extend(workshop.host.components(PARTS)?);
     Ok(components)
 }
 
@@ -165,6 +173,28 @@ fn crates(tree: &str) -> Vec<Component> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PROGRAM: &str = "use std::net::ToSocketAddrs;
+fn main() {
+    let number = std::env::args().count() as f64;
+    let thread = std::thread::spawn(|| (\"localhost\", 1).to_socket_addrs().map(|found| found.count()));
+    println!(\"{} {:?}\", number.sin().powf(number), thread.join());
+}
+";
+
+    /// The linker says what it took.
+    #[test]
+    fn all_that_is_linked_into_a_program_is_in_the_lock() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let own = dir.path().canonicalize().expect("a path");
+        let (source, map) = (own.join("program.rs"), own.join("map"));
+        std::fs::write(&source, PROGRAM).expect("written");
+        let rustc = Tool::new("rustc").env("TMPDIR", &own).args(["--edition=2024", "--target", TARGET]).args(FLAGS);
+        let rustc = rustc.arg(format!("-Clink-arg=-Wl,-Map={}", map.display())).arg("-o").arg(own.join("program")).arg(&source);
+        rustc.output().expect("compiled");
+        let expected = ["libstd-", "libcore-", "libc.a", "libm-", "libgcc_eh.a", "rcrt1.o", "crtbeginS.o"];
+        assert_eq!(crate::host::linked_beside(&map, &own, PARTS, &expected), Vec::<PathBuf>::new());
+    }
 
     #[test]
     fn crates_are_read_once_and_ours_are_left_out() {

@@ -38,6 +38,7 @@ pub(super) fn check_lock(workshop: &Workshop, recipe: &Recipe) -> anyhow::Result
 
 /// Builds the programs of the crate that is the recipe's first input.
 pub(super) fn make(
+    workshop: &Workshop,
     recipe: &Recipe,
     programs: &[String],
     environment: &BTreeMap<String, String>,
@@ -53,7 +54,7 @@ pub(super) fn make(
         let built = target.join(cargo::TARGET).join("release").join(program);
         std::fs::copy(&built, bin.join(program)).with_context(|| format!("cargo made no program {program}"))?;
     }
-    licence::write(&out.join("components.json"), cargo::components(&recipe.dir, &[])?)
+    licence::write(&out.join("components.json"), cargo::components(workshop, &recipe.dir, &[])?)
 }
 
 fn compile(
@@ -70,7 +71,7 @@ fn compile(
         .args(programs.iter().flat_map(|p| ["--bin", p]))
         .env("CARGO_TARGET_DIR", target)
         .env("CARGO_ENCODED_RUSTFLAGS", cargo::flags(&recipe.dir, target)?.join("\x1f"))
-        .env(cargo::C_FLAGS_VARIABLE, cargo::C_FLAGS);
+        .envs(cargo::C_COMPILER);
     for (name, value) in environment {
         tool = tool.env(name, value);
     }

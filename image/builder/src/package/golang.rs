@@ -1,14 +1,18 @@
 //! Go programs from the module proxy, as static position-independent executables.
 
-use super::{Workshop, cargo, version_of};
+use super::{Workshop, cargo};
 use crate::hash::Facts;
+use crate::host::Part;
 use crate::licence::{self, Component};
 use crate::lock::{self, Locked};
 use crate::recipe::{Build, GoProgram, Recipe};
 use crate::stage::Stage;
-use crate::tool::Tool;
+use crate::tool::{Tool, version_of};
 use anyhow::Context;
 use std::path::{Path, PathBuf};
+
+/// What is linked into every program beside its modules.
+pub(super) const PARTS: &[Part] = &[Part::GoLibrary, Part::CLibrary, Part::CompilerRuntime];
 
 /// The C linker makes a static executable that runs at any address, with everything read-only that can be. The list of what to
 /// relocate is packed: 0.1 MB instead of 6.6 MB in the three programs that every container starts.
@@ -24,8 +28,10 @@ pub(super) fn facts(dir: &Path, has_own_c: bool, facts: &mut Facts) -> anyhow::R
     }
     facts.add_file("go.mod", &dir.join("go.mod"))?.add_file("go.sum", &dir.join("go.sum"))?;
     facts.add_tree(dir, &|path| path.extension().is_some_and(|e| e == "go"))?;
-    facts.add("go", version_of("go", "version")?).add("gcc", version_of("gcc", "--version")?);
-    facts.add("linker", LINKER).add("libc", super::c_library()?.version);
+    facts.add("go", version_of("go", &["version"])?).add("linker", LINKER);
+    for tool in ["gcc", "as", "ld"] {
+        facts.add(tool, version_of(tool, &["--version"])?);
+    }
     Ok(())
 }
 
@@ -48,7 +54,7 @@ pub(super) fn make(workshop: &Workshop, recipe: &Recipe, libraries: &Path, out: 
     let bin = out.join("root/usr/bin");
     std::fs::create_dir_all(&bin)?;
     build(workshop, recipe, libraries, &bin, stage)?;
-    licence::write(&out.join("components.json"), components(&bin)?)
+    licence::write(&out.join("components.json"), components(workshop, &bin)?)
 }
 
 fn build(workshop: &Workshop, recipe: &Recipe, libraries: &Path, bin: &Path, stage: &Stage) -> anyhow::Result<()> {
@@ -75,11 +81,16 @@ fn build(workshop: &Workshop, recipe: &Recipe, libraries: &Path, bin: &Path, sta
 fn compiler(workshop: &Workshop, recipe: &Recipe, set_version: &str) -> anyhow::Result<Tool> {
     let mut tool = Tool::new("go").dir(&recipe.dir).args(["build", "-v", "-trimpath", "-buildvcs=false", "-buildmode=pie"]);
     tool = tool.arg(format!("-ldflags=-s -w -buildid= -linkmode=external -extldflags '{LINKER}'{set_version}"));
-    for (name, value) in environment() {
-        tool = tool.env(name, value);
-    }
-    // Not the user's: a second build elsewhere must compile, not find what the first has compiled.
-    Ok(tool.env("GOCACHE", workshop.cache.shared("go-build")?))
+    tool = tool.envs(environment());
+    Ok(tool.env("GOCACHE", compiled(workshop)?))
+}
+
+/// Where Go keeps what it has compiled. Not the user's: a second build elsewhere must compile, not find what the first has compiled. One for
+/// each toolchain: Go does not see when the C library changes.
+fn compiled(workshop: &Workshop) -> anyhow::Result<PathBuf> {
+    let mut facts = Facts::default();
+    workshop.host.add_to(&mut facts, PARTS)?;
+    workshop.cache.shared(&format!("go-build-{}", &facts.finish()[..16]))
 }
 
 /// What every program is built with, and its own.
@@ -88,8 +99,9 @@ fn tags(program: &GoProgram) -> String {
 }
 
 /// The whole machine-dependent part of a Go build, fixed.
-fn environment() -> [(&'static str, &'static str); 7] {
+fn environment() -> [(&'static str, &'static str); 8] {
     [
+        ("CC", "gcc"),
         ("CGO_ENABLED", "1"),
         ("GOENV", "off"),
         ("GOFLAGS", "-mod=readonly"),
@@ -113,14 +125,14 @@ fn module(workshop: &Workshop, recipe: &Recipe) -> anyhow::Result<(String, Strin
     let first = recipe.body.inputs.first().context("a Go package has its module as first input")?;
     match workshop.lock.get(first)? {
         Locked::Go { module, version, .. } => Ok((module.clone(), version.clone())),
-        Locked::Debian { .. } | Locked::Crate { .. } => {
+        Locked::Debian { .. } | Locked::Crate { .. } | Locked::Host { .. } => {
             anyhow::bail!("{first} is not a Go module, but the first input of a Go package must be")
         }
     }
 }
 
-/// The modules compiled into the programs, as these say themselves.
-fn components(bin: &Path) -> anyhow::Result<Vec<Component>> {
+/// What is in the programs: modules, as these say themselves, and the toolchain's libraries.
+fn components(workshop: &Workshop, bin: &Path) -> anyhow::Result<Vec<Component>> {
     let mut found = std::collections::BTreeMap::new();
     let modules = PathBuf::from(Tool::new("go").args(["env", "GOMODCACHE"]).output()?.trim());
     for program in crate::hash::files_below(bin)? {
@@ -131,7 +143,7 @@ fn components(bin: &Path) -> anyhow::Result<Vec<Component>> {
             found.insert((name.clone(), version.clone()), Component { name, version, licence, purl });
         }
     }
-    Ok(found.into_values().chain([super::c_library()?]).collect())
+    Ok(found.into_values().chain(workshop.host.components(PARTS)?).collect())
 }
 
 /// The `dep` lines of `go version -m`.
@@ -148,6 +160,19 @@ fn escaped(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Go has the C compiler link what it compiled; the linker says what it took beside that.
+    #[test]
+    fn all_that_the_c_compiler_links_in_is_in_the_lock() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let own = dir.path().canonicalize().expect("a path");
+        let (source, map) = (own.join("program.c"), own.join("map"));
+        std::fs::write(&source, "#include <stdio.h>\nint main(void) { return puts(\"x\"); }\n").expect("written");
+        let gcc = Tool::new("gcc").env("TMPDIR", &own).args(LINKER.split(' ')).arg(format!("-Wl,-Map={}", map.display()));
+        gcc.arg("-o").arg(own.join("program")).arg(&source).arg("-lpthread").output().expect("linked");
+        let expected = ["libc.a", "libgcc.a", "rcrt1.o", "crti.o", "crtbeginS.o", "crtendS.o"];
+        assert_eq!(crate::host::linked_beside(&map, &own, PARTS, &expected), Vec::<PathBuf>::new());
+    }
 
     #[test]
     fn dependencies_are_read_from_a_program() {

@@ -1,9 +1,8 @@
 //! The kernel: Debian's source, our configuration, modules signed with a key that lives only during the build.
 
-use super::version_of;
 use crate::hash::{self, Facts};
 use crate::stage::Stage;
-use crate::tool::Tool;
+use crate::tool::{Tool, version_of};
 use anyhow::Context;
 use std::path::Path;
 
@@ -29,10 +28,38 @@ const UNREAD: &[&str] = &[
     "modules.builtin.modinfo",
 ];
 
+/// The host's programs that have a hand in what the kernel and its modules are, and how each is asked for its version. Those that only
+/// unpack the source or copy files have none.
+const TOOLS: &[(&str, &[&str])] = &[
+    ("gcc", &["--version"]),
+    ("as", &["--version"]),
+    ("ld", &["--version"]),
+    ("objcopy", &["--version"]),
+    ("make", &["--version"]),
+    // They make what reads the configuration.
+    ("flex", &["--version"]),
+    ("bison", &["--version"]),
+    // Tables, constants and code that the sources leave to be generated.
+    ("awk", &["-W", "version"]),
+    ("bc", &["--version"]),
+    ("perl", &["-v"]),
+    // objtool is linked with it, and writes sections of its own.
+    ("pkg-config", &["--modversion", "libelf"]),
+    ("zstd", &["--version"]),
+    ("openssl", &["version"]),
+    ("depmod", &["--version"]),
+];
+
 /// What else the result depends on.
 pub(super) fn facts(fragment: &Path, facts: &mut Facts) -> anyhow::Result<()> {
     facts.add_file("fragment", fragment)?;
-    facts.add("gcc", version_of("gcc", "--version")?).add("ld", version_of("ld", "--version")?);
+    add_tools(facts, &version_of)
+}
+
+fn add_tools(facts: &mut Facts, version: &dyn Fn(&'static str, &[&str]) -> anyhow::Result<String>) -> anyhow::Result<()> {
+    for (tool, question) in TOOLS {
+        facts.add(tool, version(tool, question)?);
+    }
     Ok(())
 }
 
@@ -150,6 +177,31 @@ fn check_signed(modules: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The key when one program has another version than all others.
+    fn key(other: &str) -> String {
+        let mut facts = Facts::default();
+        let version = |tool: &'static str, _: &[&str]| Ok(if tool == other { "2" } else { "1" }.to_owned());
+        add_tools(&mut facts, &version).expect("told");
+        facts.finish()
+    }
+
+    #[test]
+    fn each_tool_of_the_host_is_part_of_the_key() {
+        for tool in ["gcc", "as", "ld", "objcopy", "make", "flex", "bison", "awk", "bc", "perl", "pkg-config", "zstd", "openssl", "depmod"]
+        {
+            assert_ne!(key(tool), key(""), "{tool}");
+        }
+        assert_eq!(key("tar"), key(""), "what only unpacks changes nothing");
+    }
+
+    #[test]
+    fn each_tool_of_the_host_tells_its_version() {
+        for (tool, question) in TOOLS {
+            let version = version_of(tool, question).expect("doctor asks for it");
+            assert!(version.contains(|c: char| c.is_ascii_digit()), "{tool}: {version}");
+        }
+    }
 
     const ASKED: &str = "# why\nCONFIG_A=y\nCONFIG_B=n\nCONFIG_C=\"x\"\n";
 

@@ -13,12 +13,12 @@ mod kernel;
 use crate::cache::Cache;
 use crate::debian::{self, Fetched, Wanted};
 use crate::hash::Facts;
+use crate::host::{Host, Part};
 use crate::licence::{self, Component};
 use crate::lock::{Lock, Locked};
 use crate::manifest::{Input, Package};
 use crate::recipe::{Build, Recipe};
 use crate::stage::{Made, Stage};
-use crate::tool::Tool;
 use anyhow::Context as _;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,8 @@ pub(crate) struct Workshop<'a> {
     pub(crate) repo: &'a Path,
     pub(crate) cache: &'a Cache,
     pub(crate) lock: &'a Lock,
+    /// What this machine's toolchain puts into programs.
+    pub(crate) host: &'a Host,
     pub(crate) locked: bool,
     /// Version of our own programs.
     pub(crate) version: &'a str,
@@ -59,7 +61,7 @@ impl Workshop<'_> {
     pub(crate) fn obtain(&self, recipe: &Recipe, stage: &Stage) -> anyhow::Result<Made<Built>> {
         golang::check_lock(self, recipe)?;
         crates::check_lock(self, recipe)?;
-        let promised = Inputs::promised(self.lock, &recipe.body.inputs)?;
+        let promised = self.promised(recipe)?;
         let key = self.key(recipe, &promised)?;
         if let Some(dir) = self.cache.made(&recipe.name, &key) {
             return Ok(Made { value: self.describe(recipe, dir, key, promised)?, from_cache: true });
@@ -69,6 +71,15 @@ impl Workshop<'_> {
         let key = self.key(recipe, &inputs)?;
         let (dir, from_cache) = self.cache.artifact(&recipe.name, &key, |out| self.make(recipe, &inputs, out, stage))?;
         Ok(Made { value: self.describe(recipe, dir, key, inputs)?, from_cache })
+    }
+
+    /// The inputs as the lock names them, nothing fetched, and what the toolchain adds to them.
+    fn promised(&self, recipe: &Recipe) -> anyhow::Result<Inputs> {
+        let mut inputs = Inputs::promised(self.lock, &recipe.body.inputs)?;
+        let parts = parts(&recipe.body.build);
+        inputs.used.extend(self.host.inputs(parts)?);
+        inputs.differs.extend(self.host.differences(parts).map(str::to_owned));
+        Ok(inputs)
     }
 
     fn key(&self, recipe: &Recipe, inputs: &Inputs) -> anyhow::Result<String> {
@@ -98,19 +109,19 @@ impl Workshop<'_> {
         match &recipe.body.build {
             Build::Kernel { archive, fragment } => kernel::make(&source.join(archive), &recipe.dir.join(fragment), source, out, stage),
             Build::Go { .. } => golang::make(self, recipe, source, out, stage),
-            Build::Crate { programs, environment } => crates::make(recipe, programs, environment, out, stage),
+            Build::Crate { programs, environment } => crates::make(self, recipe, programs, environment, out, stage),
             Build::CargoWorkspace { programs, links, .. } => cargo::make(self, programs, links, out, stage),
             Build::BootLoader { program, carries, loader, files, .. } => {
                 pick(files, source, out)?;
                 boot_loader::make(self, program, &source.join(carries), &out.join(loader), stage)?;
-                licence::write(&out.join("components.json"), boot_loader::components(self.repo, program)?)
+                licence::write(&out.join("components.json"), boot_loader::components(self, program)?)
             }
             Build::CertificateBundle { certificates, bundle } => certificates::make(&source.join(certificates), &out.join(bundle)),
         }
     }
 
     fn fetch(&self, recipe: &Recipe, stage: &Stage) -> anyhow::Result<Inputs> {
-        let mut inputs = Inputs::promised(self.lock, &recipe.body.inputs)?;
+        let mut inputs = self.promised(recipe)?;
         for used in &mut inputs.used {
             if let Some(wanted) = wanted(self.lock, &used.name)? {
                 let Fetched { input, path, differs } = debian::fetch(wanted, self.cache, self.locked, stage)?;
@@ -123,7 +134,9 @@ impl Workshop<'_> {
     }
 
     fn describe(&self, recipe: &Recipe, dir: PathBuf, key: String, inputs: Inputs) -> anyhow::Result<Built> {
-        let version = inputs.used.first().map_or(self.version, |i| i.version.as_str()).to_owned();
+        // What the toolchain adds comes after the recipe's own.
+        let first = inputs.used.first().filter(|_| !recipe.body.inputs.is_empty());
+        let version = first.map_or(self.version, |i| i.version.as_str()).to_owned();
         let package = Package {
             name: recipe.name.clone(),
             version,
@@ -138,10 +151,10 @@ impl Workshop<'_> {
 }
 
 impl Inputs {
-    /// The inputs as the lock names them, nothing fetched.
     fn promised(lock: &Lock, names: &[String]) -> anyhow::Result<Self> {
         let promise = |name: &String| {
             let locked = lock.get(name)?;
+            anyhow::ensure!(!matches!(locked, Locked::Host { .. }), "{name} is no input of a recipe: what links it in has it by itself");
             Ok(Input { name: name.clone(), version: locked.version().to_owned(), sha256: locked.sha256().to_owned() })
         };
         let used = names.iter().map(promise).collect::<anyhow::Result<_>>()?;
@@ -149,33 +162,22 @@ impl Inputs {
     }
 }
 
-/// What to fetch for the lock's entry `name`; nothing for a Go module or a crate, which their tools fetch by themselves.
+/// What of the host's toolchain a build links into programs.
+pub(crate) fn parts(build: &Build) -> &'static [Part] {
+    match build {
+        Build::Go { .. } => golang::PARTS,
+        Build::Crate { .. } | Build::CargoWorkspace { .. } => cargo::PARTS,
+        Build::BootLoader { .. } => boot_loader::PARTS,
+        Build::Kernel { .. } | Build::CertificateBundle { .. } => &[],
+    }
+}
+
+/// What to fetch for the lock's entry `name`; nothing for a Go module or a crate, which their tools fetch by themselves, nor for what the host has.
 pub(crate) fn wanted<'a>(lock: &'a Lock, name: &'a str) -> anyhow::Result<Option<Wanted<'a>>> {
     Ok(match lock.get(name)? {
         Locked::Debian { version, series, sha256 } => Some(Wanted { name, version, series, sha256 }),
-        Locked::Go { .. } | Locked::Crate { .. } => None,
+        Locked::Go { .. } | Locked::Crate { .. } | Locked::Host { .. } => None,
     })
-}
-
-/// First line of what a tool says about its version.
-fn version_of(tool: &'static str, arg: &str) -> anyhow::Result<String> {
-    let text = Tool::new(tool).arg(arg).output()?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
-}
-
-/// The C library of the host, which every program has in it.
-fn c_library() -> anyhow::Result<Component> {
-    let text = version_of("ldd", "--version")?;
-    let version = release_of(&text).with_context(|| format!("ldd does not say which C library there is: {text}"))?.to_owned();
-    let purl = format!("pkg:generic/glibc@{version}");
-    Ok(Component { name: "glibc".to_owned(), version, licence: "LGPL-2.1-or-later".to_owned(), purl })
-}
-
-/// The distribution's release in `ldd (Debian GLIBC 2.36-9+deb12u10) 2.36`, or the number after it.
-fn release_of(text: &str) -> Option<&str> {
-    let inside = text.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
-    let release = inside.and_then(|(words, _)| words.rsplit(' ').next()).filter(|r| r.starts_with(|c: char| c.is_ascii_digit()));
-    release.or_else(|| text.rsplit(' ').next()).filter(|v| !v.is_empty())
 }
 
 /// Copies single files of an unpacked package.
@@ -198,10 +200,113 @@ pub(crate) fn make_parent(path: &Path) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
+    const RECIPE: &str = "summary = \"x\"\nlicence = \"MIT\"\ninputs = [\"own\"]\n[build]\nkind = \"crate\"\nprograms = [\"own\"]\n";
+    const LOCK: &str = "[own]\nfrom = \"crate\"\nversion = \"7\"\nsha256 = \"none\"\n";
+
+    /// A package that is a crate, and what a build of it needs to know.
+    struct Shop {
+        dir: tempfile::TempDir,
+        cache: Cache,
+        lock: Lock,
+        recipe: Recipe,
+    }
+
+    impl Shop {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().expect("a directory");
+            let package = dir.path().join("own");
+            std::fs::create_dir(&package).expect("made");
+            for (name, text) in [("recipe.toml", RECIPE), ("Cargo.toml", ""), ("Cargo.lock", "")] {
+                std::fs::write(package.join(name), text).expect("written");
+            }
+            // The lock has another toolchain than any of these tests.
+            let parts = cargo::PARTS.iter().map(|part| format!("[{}]\nfrom = \"host\"\nversion = \"1\"\nsha256 = \"1111\"\n", part.name()));
+            let lock = toml::from_str(&parts.chain([LOCK.to_owned()]).collect::<String>()).expect("a lock");
+            let cache = Cache::open(&dir.path().join("cache")).expect("opened");
+            Self { cache, lock, recipe: Recipe::read(dir.path(), "own").expect("a recipe"), dir }
+        }
+
+        /// A toolchain of which the part `changed` has this content.
+        fn host(&self, changed: Part, sha256: &str) -> Host {
+            let found = cargo::PARTS.iter().map(|part| {
+                let sha256 = if *part == changed { sha256 } else { "1111" };
+                (*part, Input { name: part.name().into(), version: "1".into(), sha256: sha256.into() })
+            });
+            Host::judge(&self.lock, found.collect(), false).expect("judged")
+        }
+
+        fn workshop<'a>(&'a self, host: &'a Host) -> Workshop<'a> {
+            Workshop { repo: self.dir.path(), cache: &self.cache, lock: &self.lock, host, locked: false, version: "0" }
+        }
+
+        fn key(&self, host: &Host) -> String {
+            let workshop = self.workshop(host);
+            workshop.key(&self.recipe, &workshop.promised(&self.recipe).expect("promised")).expect("a key")
+        }
+    }
+
     #[test]
-    fn the_release_of_the_c_library_is_found() {
-        assert_eq!(release_of("ldd (Debian GLIBC 2.36-9+deb12u10) 2.36"), Some("2.36-9+deb12u10"));
-        assert_eq!(release_of("ldd (GNU libc) 2.41"), Some("2.41"));
-        assert_eq!(release_of(""), None);
+    fn another_part_of_the_toolchain_is_another_package() {
+        let shop = Shop::new();
+        let locked = shop.key(&shop.host(Part::CLibrary, "1111"));
+        for part in cargo::PARTS {
+            assert_ne!(shop.key(&shop.host(*part, "2222")), locked, "{part:?}");
+        }
+        assert_eq!(shop.key(&shop.host(Part::CLibrary, "1111")), locked);
+    }
+
+    /// Cargo would take what it linked with the old C library for up to date.
+    #[test]
+    fn what_compilers_keep_is_not_shared_between_toolchains() {
+        let shop = Shop::new();
+        let places = |sha256| cargo::target_dir(&shop.workshop(&shop.host(Part::CLibrary, sha256)), cargo::PARTS).expect("a place");
+        assert_ne!(places("1111"), places("2222"));
+        assert_eq!(places("1111"), places("1111"));
+    }
+
+    #[test]
+    fn what_differs_and_what_went_in_is_told_from_the_cache_too() {
+        let shop = Shop::new();
+        let host = shop.host(Part::CLibrary, "2222");
+        let workshop = shop.workshop(&host);
+        let promised = workshop.promised(&shop.recipe).expect("promised");
+        let key = workshop.key(&shop.recipe, &promised).expect("a key");
+        let (dir, _) = shop.cache.artifact("own", &key, |_| Ok(())).expect("made");
+        let built = workshop.describe(&shop.recipe, dir, key, promised).expect("described");
+        assert_eq!(built.package.version, "7", "the recipe's own input, not the toolchain's");
+        assert!(built.differs.len() == 1 && built.differs[0].contains("1111") && built.differs[0].contains("2222"), "{:?}", built.differs);
+        let used = built.package.inputs.iter().find(|input| input.name == Part::CLibrary.name()).expect("told");
+        assert_eq!(used.sha256, "2222");
+    }
+
+    #[test]
+    fn a_package_without_programs_has_nothing_of_the_toolchain() {
+        let bundle = Build::CertificateBundle { certificates: "a".into(), bundle: "b".into() };
+        assert!(parts(&bundle).is_empty());
+    }
+
+    #[test]
+    fn a_recipe_does_not_name_what_the_toolchain_adds() {
+        let shop = Shop::new();
+        let error = Inputs::promised(&shop.lock, &["glibc".to_owned()]).err().expect("refused").to_string();
+        assert!(error.contains("glibc"), "{error}");
+    }
+
+    #[test]
+    fn the_lock_of_the_repository_has_what_toolchains_add() {
+        let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let lock = Lock::read(&repo).expect("a lock");
+        let mut linked = Vec::new();
+        for entry in std::fs::read_dir(repo.join("image/packages")).expect("packages").flatten().filter(|e| e.path().is_dir()) {
+            let recipe = Recipe::read(&repo.join("image/packages"), &entry.file_name().to_string_lossy()).expect("a recipe");
+            linked.extend(parts(&recipe.body.build));
+        }
+        for part in Part::ALL {
+            assert!(linked.contains(&part), "{part:?} is in the lock for nothing");
+            assert!(matches!(lock.get(part.name()), Ok(Locked::Host { .. })), "{part:?} is not in the lock");
+        }
+        for name in lock.names().filter(|name| matches!(lock.get(name), Ok(Locked::Host { .. }))) {
+            Part::named(name).expect("a part of the toolchain");
+        }
     }
 }
