@@ -21,11 +21,13 @@ fn id(m: &Machine, name: &str) -> Id {
 
 #[test]
 fn starts_what_requires_nothing_then_what_waited() {
-    let mut m = machine(&[("a", ""), ("b", "requires = [\"a\"]")]);
-    let (a, b) = (id(&m, "a"), id(&m, "b"));
-    assert!(m.handle(0, Event::Tick).contains(&Action::Spawn(a)));
-    assert_eq!(m.state(b), State::Waiting);
-    assert!(m.handle(5, Event::Ready(a)).contains(&Action::Spawn(b)));
+    for readiness in ["notify", "socket:/run/a"] {
+        let mut m = machine(&[("a", &format!("readiness = \"{readiness}\"")), ("b", "requires = [\"a\"]")]);
+        let (a, b) = (id(&m, "a"), id(&m, "b"));
+        assert!(m.handle(0, Event::Tick).contains(&Action::Spawn(a)));
+        assert_eq!(m.state(b), State::Waiting);
+        assert!(m.handle(5, Event::Ready(a)).contains(&Action::Spawn(b)), "{readiness}");
+    }
 }
 
 #[test]
@@ -118,12 +120,14 @@ fn back_off_doubles_and_begins_anew_after_a_stable_life() {
 
 #[test]
 fn one_that_never_gets_ready_is_killed_and_tried_again() {
-    let mut m = machine(&[("a", "ready-timeout = \"1s\"")]);
-    let a = id(&m, "a");
-    m.handle(0, Event::Tick);
-    assert!(m.handle(1_000, Event::Tick).contains(&Action::Kill(a)));
-    m.handle(1_001, Event::Exited(a, false));
-    assert!(matches!(m.state(a), State::BackingOff { .. }));
+    for readiness in ["notify", "socket:/run/a"] {
+        let mut m = machine(&[("a", &format!("readiness = \"{readiness}\"\nready-timeout = \"1s\"")), ("b", "requires = [\"a\"]")]);
+        let (a, b) = (id(&m, "a"), id(&m, "b"));
+        m.handle(0, Event::Tick);
+        assert!(m.handle(1_000, Event::Tick).contains(&Action::Kill(a)));
+        m.handle(1_001, Event::Exited(a, false));
+        assert_eq!((m.state(b), matches!(m.state(a), State::BackingOff { .. })), (State::Waiting, true), "{readiness}");
+    }
 }
 
 #[test]
@@ -216,13 +220,13 @@ fn a_bad_service_and_those_that_require_it_are_left_out_and_the_rest_runs() {
 
 /// Random services `s0`…: each may require or follow only earlier ones, so the graph is sound.
 fn graphs() -> impl Strategy<Value = Vec<(String, String)>> {
-    let one = (any::<u8>(), any::<u8>(), 0usize..3, 0usize..3);
+    let one = (any::<u8>(), any::<u8>(), 0usize..4, 0usize..3);
     prop::collection::vec(one, 1..8).prop_map(|rows| rows.iter().enumerate().map(|(i, row)| random_service(i, *row)).collect())
 }
 
 fn random_service(i: usize, (requires, after, readiness, policy): (u8, u8, usize, usize)) -> (String, String) {
     let pick = |bits: u8| (0..i).filter(|j| bits >> (j % 8) & 1 == 1).map(|j| format!("\"s{j}\"")).collect::<Vec<_>>().join(", ");
-    let readiness = ["notify", "exit", "started"][readiness];
+    let readiness = ["notify", "exit", "started", "socket:/run/x"][readiness];
     let policy = ["always", "on-failure", "never"][policy];
     let (requires, after) = (pick(requires), pick(after));
     let text = format!("requires = [{requires}]\nafter = [{after}]\nreadiness = \"{readiness}\"\n[restart]\npolicy = \"{policy}\"");

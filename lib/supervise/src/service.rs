@@ -12,6 +12,9 @@ pub const MAX_FILE: usize = 16 * 1024;
 /// Longest service name, in bytes: it must fit a control message and a cgroup's name.
 pub const MAX_NAME: usize = 32;
 
+/// Longest path of a socket, in bytes (`sun_path` of `unix(7)`, without its last NUL). Nothing ever listens at a longer one.
+const MAX_SOCKET_PATH: usize = 107;
+
 /// A service file, as written.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -76,7 +79,7 @@ pub enum Readiness {
     Exit,
     /// As soon as it runs.
     Started,
-    /// A socket exists at this path.
+    /// The socket at this path takes connections; one for datagrams exists.
     Socket(String),
 }
 
@@ -249,7 +252,10 @@ fn readiness<'de, D: Deserializer<'de>>(from: D) -> Result<Readiness, D::Error> 
         "exit" => Ok(Readiness::Exit),
         "started" => Ok(Readiness::Started),
         other => match other.strip_prefix("socket:") {
-            Some(path) if path.starts_with('/') => Ok(Readiness::Socket(path.to_owned())),
+            Some(path) if path.starts_with('/') && path.len() <= MAX_SOCKET_PATH => Ok(Readiness::Socket(path.to_owned())),
+            Some(path) if path.starts_with('/') => {
+                Err(D::Error::custom(format!("`{path}`: no socket has a path of more than {MAX_SOCKET_PATH} bytes")))
+            }
             _ => Err(D::Error::custom(format!("`{other}` is not one of notify, exit, started, socket:/path"))),
         },
     }
@@ -300,6 +306,20 @@ mod tests {
         }
         assert!(parse("[limits]\nmemory = \"1MiB\"\n[exceptions]\nmemory = \"it is a container engine\"\n").is_err());
         assert!(parse("[rights]\nseccomp = \"x\"\n[exceptions]\nseccomp = \"it is a container engine\"\n").is_err());
+    }
+
+    #[test]
+    fn a_socket_that_shows_readiness_has_a_path_that_a_socket_can_have() {
+        let of = |path: &str| {
+            let text = format!("description = \"x\"\ncommand = [\"/usr/bin/x\"]\nreadiness = \"socket:{path}\"\n");
+            ServiceFile::parse(&text).map(|file| file.readiness)
+        };
+        let longest = format!("/{}", "x".repeat(106));
+        assert_eq!(of("/run/x/socket"), Ok(Readiness::Socket("/run/x/socket".to_owned())));
+        assert_eq!(of(&longest), Ok(Readiness::Socket(longest.clone())));
+        for wrong in [format!("{longest}x").as_str(), "run/x", ""] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ const NO_UNAME: [[u8; 8]; 4] =
 /// Strict in all but its view; `None` where this machine does not let us.
 fn confinement() -> Option<Confinement> {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("not root: nothing was looked at");
+        eprintln!("skipped: not root, nothing was looked at");
         return None;
     }
     let nowhere = rustix::fs::open("/dev/null", rustix::fs::OFlags::WRONLY, rustix::fs::Mode::empty()).expect("opened");

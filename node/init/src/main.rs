@@ -10,6 +10,7 @@ mod environment;
 mod etc;
 mod folders;
 mod halt;
+mod listening;
 mod load;
 mod mounts;
 mod notify;

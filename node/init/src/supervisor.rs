@@ -5,7 +5,7 @@ use crate::control::Control;
 use crate::output::Output;
 use crate::timeline::{Timeline, now};
 use crate::watchdog::Feeder;
-use crate::{cgroup, halt, notify, power_button, spawn};
+use crate::{cgroup, halt, listening, notify, power_button, spawn};
 use ampoule_supervise::graph::{Graph, Id};
 use ampoule_supervise::machine::{Action, Event, Machine, Shutdown, State};
 use ampoule_supervise::message::{Name, Phase, Refusal, Reply, Request, ServiceStatus};
@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 
-/// How often a socket that says "ready" by existing is looked for.
+/// How often it is tried whether a socket that says "ready" takes connections.
 const SOCKET_LOOK_MS: u64 = 20;
 /// The most children reaped before others are served: thousands of orphans must not hold up the rest.
 const REAP_AT_ONCE: usize = 512;
@@ -280,7 +280,7 @@ impl Supervisor {
     }
 
     fn look_for_sockets(&mut self) {
-        let there: Vec<Id> = self.awaiting_socket().filter(|(_, path)| std::path::Path::new(path).exists()).map(|(id, _)| id).collect();
+        let there: Vec<Id> = self.awaiting_socket().filter(|(_, path)| listening::takes_connections(path)).map(|(id, _)| id).collect();
         there.into_iter().for_each(|id| self.handle(Event::Ready(id)));
     }
 

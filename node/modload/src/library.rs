@@ -75,7 +75,7 @@ impl Library {
         !self.index.named(module.as_str()).is_empty()
     }
 
-    /// Loads what `wanted` (a name or alias) means, dependencies first. Gives how many of its files are in the kernel now.
+    /// Loads what `wanted` (a name or alias) means, dependencies first, and says so. Gives how many files that were not tried before are in the kernel now.
     ///
     /// # Errors
     /// The first module that could not be loaded; what depends on it is not tried.
@@ -85,7 +85,11 @@ impl Library {
         // One alias may mean several drivers: one that fails does not stop the next.
         for module in self.index.named(wanted) {
             match self.load_module(&module) {
-                Ok(count) => loaded += count,
+                Ok(0) => {}
+                Ok(count) => {
+                    log::info!("{module} is loaded for {wanted}");
+                    loaded += count;
+                }
                 Err(error) => failed = Err(error),
             }
         }
@@ -98,8 +102,8 @@ impl Library {
         for file in files {
             if self.tried.insert(file.clone()) {
                 insert(&self.folder.join(file))?;
+                loaded += 1;
             }
-            loaded += 1;
         }
         Ok(loaded)
     }

@@ -23,7 +23,7 @@ pub fn name_server() -> Option<Ipv4Addr> {
         Some((address, UdpSocket::bind((address, PORT)).ok()?, TcpListener::bind((address, PORT)).ok()?))
     });
     let Some((address, datagrams, streams)) = free.next() else {
-        eprintln!("port {PORT} cannot be had: no name was looked for");
+        eprintln!("skipped: port {PORT} cannot be had, no name was looked for");
         return None;
     };
     thread::spawn(move || {

@@ -15,6 +15,8 @@ mod host_tool;
 mod integrity;
 mod isolation;
 mod kernel;
+mod leases;
+mod logs;
 mod network;
 mod outside;
 mod power;
@@ -37,7 +39,7 @@ mod workloads;
 use crate::runner::Case;
 
 /// Cases that mostly wait: for a time limit, a second try, a service that never comes. They need a machine and hardly a processor.
-pub(crate) const WAITING: [&str; 8] = [
+pub(crate) const WAITING: [&str; 9] = [
     "an_update_whose_init_hangs_returns",
     "an_update_without_an_api_returns",
     "the_watchdog_resets_a_dead_node",
@@ -46,6 +48,7 @@ pub(crate) const WAITING: [&str; 8] = [
     "unconfirmed_settings_return",
     "a_service_that_never_gets_ready",
     "name_servers_that_lead_nowhere_return",
+    "a_lease_is_renewed_and_given_up",
 ];
 
 /// Cases that try the host tool beside the images, so that they have passed only with the very same one.
@@ -87,6 +90,8 @@ pub(crate) fn all() -> Vec<Case> {
         programs::CASES,
         time::CASES,
         watchdog::CASES,
+        leases::CASES,
+        logs::CASES,
     ]
     .concat()
 }

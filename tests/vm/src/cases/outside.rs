@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::{
     context::Context,
-    framework::wire::{self, Discovered, NODE_LINK, NODE_V4, PREFIX, STRANGER_V4, Scan, Transport, Wire},
+    framework::wire::{self, DAY, Discovered, NODE_LINK, NODE_V4, PREFIX, STRANGER_V4, Scan, Transport, Wire},
     framework::{Node, within},
     runner::Case,
 };
@@ -57,7 +57,7 @@ const TELL_ALL: &str = "[kernel.sysctl]\n\"net.ipv4.icmp_ratemask\" = \"0\"\n\"n
                         \"net.ipv4.icmp_msgs_burst\" = \"1000000\"\n\"net.ipv6.icmp.ratelimit\" = \"0\"\n[ntp]\ntime-servers = []\n";
 
 /// A node with a stranger on its second link.
-fn beside_a_stranger(context: &Context, settings: &str) -> Result<(Wire, Node)> {
+pub(super) fn beside_a_stranger(context: &Context, settings: &str) -> Result<(Wire, Node)> {
     let wire = Wire::lay()?;
     let mut node = context.node().with_machine_arguments(wire.machine_arguments()).with_settings(settings).start()?;
     node.boots()?;
@@ -151,7 +151,7 @@ fn prefix(prefix: Ipv6Addr) -> Vec<u8> {
     [&[3, 4, 64, 0b1100_0000][..], &day, &day, &[0; 4], &prefix.octets()].concat()
 }
 
-fn strangers_link(node: &Node) -> Result<InterfaceStatus> {
+pub(super) fn strangers_link(node: &Node) -> Result<InterfaceStatus> {
     let links = node.client()?.network()?.interfaces;
     let mac = NODE_LINK.map(|byte| format!("{byte:02x}")).join(":");
     links.into_iter().find(|link| link.mac == mac).with_context(|| format!("no link is {mac}"))
@@ -213,7 +213,7 @@ fn mutations(whole: &[u8]) -> Vec<Vec<u8>> {
 
 /// Frames that answer a question for an address: the fixtures, an offer with each of its bytes wrong, and frames that are none.
 fn lies_of_servers(asked: &Discovered) -> Result<Vec<Vec<u8>>> {
-    let offer = asked.answer(MessageType::Offer)?;
+    let offer = asked.answer(MessageType::Offer, DAY)?;
     let frame = asked.answered_with(&offer);
     // Behind the two addresses of 6 bytes: those must be right, or nobody hears it.
     let broken = mutations(&frame[12..]).into_iter().map(|rest| [&frame[..12], &rest].concat());

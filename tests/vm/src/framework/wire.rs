@@ -18,7 +18,7 @@ use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 pub(crate) use frame::{NODE_LINK, NODE_V4, PREFIX, STRANGER_V4, STRANGER_V6, Transport, advertisement, segment};
-pub(crate) use lease::Discovered;
+pub(crate) use lease::{DAY, Discovered};
 pub(crate) use scan::Scan;
 
 /// Longest frame that is sent.
@@ -71,6 +71,12 @@ impl Wire {
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => anyhow::bail!("nobody hears the wire"),
         }
+    }
+
+    /// Passes over what came so far.
+    pub(crate) fn leaves_unanswered(&self) -> Result<()> {
+        while self.next(Instant::now())?.is_some() {}
+        Ok(())
     }
 
     /// Every address of the stranger's network, by which one that asks for it is meant.

@@ -20,6 +20,9 @@ const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::BROADCAST), 68);
 const NUMBER: std::ops::Range<usize> = 4..8;
 const CARD: std::ops::Range<usize> = 28..34;
 
+/// Seconds: longer than any test.
+pub(crate) const DAY: u32 = 86_400;
+
 /// What a node asked for an address with.
 pub(crate) struct Discovered(Message);
 
@@ -36,8 +39,8 @@ impl Discovered {
         datagram(SERVER, CLIENT, &bytes)
     }
 
-    /// An answer as it should be: [`NODE_V4`] in a network without a way out.
-    pub(crate) fn answer(&self, kind: MessageType) -> Result<Vec<u8>> {
+    /// An answer as it should be: [`NODE_V4`] for so many seconds, in a network without a way out.
+    pub(crate) fn answer(&self, kind: MessageType, seconds: u32) -> Result<Vec<u8>> {
         let zero = Ipv4Addr::UNSPECIFIED;
         let mut message = Message::new_with_id(self.0.xid(), zero, NODE_V4, zero, zero, self.0.chaddr());
         message.set_opcode(Opcode::BootReply).set_flags(self.0.flags());
@@ -45,8 +48,13 @@ impl Discovered {
         options.insert(DhcpOption::MessageType(kind));
         options.insert(DhcpOption::ServerIdentifier(STRANGER_V4));
         options.insert(DhcpOption::SubnetMask(Ipv4Addr::new(255, 255, 0, 0)));
-        options.insert(DhcpOption::AddressLeaseTime(86_400));
+        options.insert(DhcpOption::AddressLeaseTime(seconds));
         Ok(message.to_vec()?)
+    }
+
+    /// Whether who asks has [`NODE_V4`] and wants to keep it (RFC 2131, 4.3.2).
+    pub(crate) fn renews(&self) -> bool {
+        self.kind() == Some(MessageType::Request) && self.0.ciaddr() == NODE_V4
     }
 
     fn kind(&self) -> Option<MessageType> {
@@ -67,22 +75,27 @@ impl Wire {
         None.context("the node does not ask for an address")
     }
 
-    /// Gives the node [`NODE_V4`].
+    /// Gives the node [`NODE_V4`] for longer than any test.
     pub(crate) fn gives_an_address(&self, limit: Duration) -> Result<()> {
+        self.gives_an_address_for(DAY, limit).map(drop)
+    }
+
+    /// Gives the node [`NODE_V4`] for so many seconds; the question that this answers in the end.
+    pub(crate) fn gives_an_address_for(&self, seconds: u32, limit: Duration) -> Result<Discovered> {
         let end = Instant::now() + limit;
         loop {
             let asked = self.is_asked_for_an_address(end.saturating_duration_since(Instant::now()))?;
             let granted = asked.kind() == Some(MessageType::Request);
             // One that asks for another address, offered by nobody, is refused.
-            let right = asked.0.opts().iter().any(|(_, option)| *option == DhcpOption::RequestedIpAddress(NODE_V4));
+            let right = asked.renews() || asked.0.opts().iter().any(|(_, option)| *option == DhcpOption::RequestedIpAddress(NODE_V4));
             let kind = match (granted, right) {
                 (false, _) => MessageType::Offer,
                 (true, true) => MessageType::Ack,
                 (true, false) => MessageType::Nak,
             };
-            self.send(&asked.answered_with(&asked.answer(kind)?))?;
+            self.send(&asked.answered_with(&asked.answer(kind, seconds)?))?;
             if kind == MessageType::Ack {
-                return Ok(());
+                return Ok(asked);
             }
         }
     }
