@@ -2,6 +2,10 @@
 //!
 //! One connection, one request: a line of JSON, a line of JSON back, and for a fetch that went well the bytes. Whoever asks trusts nothing of what comes back.
 
+mod headers;
+
+pub use headers::{content_range, retry_after};
+
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -119,8 +123,10 @@ pub enum Kind {
     NoRanges,
     /// It sends another part than was asked for, or says that there is none there.
     OtherRange,
-    /// It has too much to do or is not well, which may pass (408, 429, 5xx).
+    /// It, or a server behind it, has too much to do, which may pass (408, 429, 502, 503, 504): whoever asks for more makes it worse.
     Busy,
+    /// It failed at what was asked (500 and all other 5xx), which may pass, too.
+    Faulty,
     /// The file is longer than was to be taken.
     TooLong,
     /// It took too long.
@@ -201,10 +207,10 @@ impl Outcome {
         Self::Failed { kind, message, retry_after: None }
     }
 
-    /// A server that has too much to do, and when it wants to be asked again.
+    /// A failure that may pass, and when the server wants to be asked again.
     #[must_use]
-    pub fn busy(message: impl Into<String>, retry_after: Option<u64>) -> Self {
-        match Self::failed(Kind::Busy, message) {
+    pub fn for_now(kind: Kind, message: impl Into<String>, retry_after: Option<u64>) -> Self {
+        match Self::failed(kind, message) {
             Self::Failed { kind, message, .. } => Self::Failed { kind, message, retry_after },
             ok @ Self::Ok { .. } => ok,
         }
@@ -223,23 +229,6 @@ impl Outcome {
     pub fn line(&self) -> Vec<u8> {
         line(self)
     }
-}
-
-/// The range of `Content-Range: bytes FIRST-LAST/…` (RFC 9110, section 14.4).
-#[must_use]
-pub fn content_range(value: &str) -> Option<Range> {
-    let (range, _) = value.strip_prefix("bytes ")?.split_once('/')?;
-    let (first, last) = range.trim().split_once('-')?;
-    let number = |text: &str| text.parse::<u64>().ok().filter(|_| text.bytes().all(|c| c.is_ascii_digit()));
-    let (offset, last) = (number(first)?, number(last)?);
-    Some(Range { offset, length: last.checked_sub(offset)?.checked_add(1)? })
-}
-
-/// The seconds of `Retry-After` (RFC 9110, section 10.2.3). A date is not taken: it would have to be compared with a clock that may be wrong.
-#[must_use]
-pub fn retry_after(value: &str) -> Option<u64> {
-    let value = value.trim();
-    value.parse().ok().filter(|_| value.bytes().all(|c| c.is_ascii_digit()))
 }
 
 fn check_url(url: &str) -> Result<(), WireError> {
@@ -335,22 +324,8 @@ mod tests {
     }
 
     #[test]
-    fn content_ranges() {
-        assert_eq!(content_range("bytes 0-0/1"), Some(Range { offset: 0, length: 1 }));
-        assert_eq!(content_range("bytes 4096-8191/*"), Some(Range { offset: 4096, length: 4096 }));
-        for wrong in ["", "bytes", "bytes */5", "bytes 5-4/9", "bytes 0-18446744073709551615/9", "items 0-1/2", "bytes +0-1/2", "bytes 0-1"]
-        {
-            assert_eq!(content_range(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn when_to_ask_again() {
-        assert_eq!((retry_after("0"), retry_after(" 120 ")), (Some(0), Some(120)));
-        for wrong in ["", "-1", "+1", "1.5", "99999999999999999999", "Fri, 31 Dec 1999 23:59:59 GMT"] {
-            assert_eq!(retry_after(wrong), None, "{wrong}");
-        }
-        let busy = Outcome::busy("later", Some(7));
+    fn a_server_that_is_busy_says_for_how_long() {
+        let busy = Outcome::for_now(Kind::Busy, "later", Some(7));
         assert_eq!(Outcome::parse(&busy.line()).expect("understood"), busy);
         assert!(matches!(busy, Outcome::Failed { kind: Kind::Busy, retry_after: Some(7), .. }));
     }
@@ -365,7 +340,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_line_is_answered(line in prop::collection::vec(any::<u8>(), 0..200), text in "\\PC{0,60}") {
-            let _ = (Request::parse(&line), Outcome::parse(&line), content_range(&text), retry_after(&text));
+            let _ = (Request::parse(&line), Outcome::parse(&line), content_range(&text), retry_after(&text, &text, std::time::SystemTime::UNIX_EPOCH));
         }
     }
 }

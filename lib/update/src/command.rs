@@ -52,15 +52,24 @@ pub enum Answer<T> {
 pub struct Refusal {
     /// For a program.
     pub code: RefusalCode,
-    /// For a person: what is wrong and what to do.
+    /// For a person: what is wrong.
     pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 impl Refusal {
     /// A refusal in words.
     #[must_use]
     pub fn new(code: RefusalCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), hint: None }
+    }
+
+    /// What is wrong, and what to do about it in parentheses.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        self.hint.as_ref().map_or_else(|| self.message.clone(), |hint| format!("{} ({hint})", self.message))
     }
 }
 
@@ -92,6 +101,9 @@ mod tests {
         let refused = Answer::<()>::Refused(Refusal::new(RefusalCode::NoUpdate, "there is none"));
         assert_eq!(serde_json::to_string(&refused).expect("JSON"), r#"{"refused":{"code":"no-update","message":"there is none"}}"#);
         assert_eq!(serde_json::to_string(&Answer::Ok(())).expect("JSON"), r#"{"ok":null}"#);
+        let with_hint = Refusal { hint: Some("wait".into()), ..Refusal::new(RefusalCode::Failed, "it is away") };
+        assert_eq!(serde_json::to_string(&with_hint).expect("JSON"), r#"{"code":"failed","message":"it is away","hint":"wait"}"#);
+        assert_eq!((with_hint.in_words().as_str(), Refusal::new(RefusalCode::Busy, "so").in_words().as_str()), ("it is away (wait)", "so"));
     }
 
     #[test]

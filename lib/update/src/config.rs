@@ -95,6 +95,9 @@ pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// How often an automatic node looks for updates, where settings say nothing.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(6 * 3600);
 
+/// Longest that a server may have an automatic node wait; one that lies must not keep it from its updates.
+const LONGEST_WISH: Duration = Duration::from_secs(24 * 3600);
+
 /// How long one attempt of a check may take, where settings say nothing.
 pub const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -153,6 +156,25 @@ impl Config {
         let millis = interval - interval / 4 + interval / 2 * u128::from(random) / u128::from(u32::MAX);
         Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
     }
+
+    /// The same after an attempt whose server wants to be left alone for `wished`: not before that, within a day.
+    #[must_use]
+    pub fn poll_after_wish(&self, wished: Duration, random: u32) -> Duration {
+        let (wait, wished) = (self.poll_after(random), wished.min(LONGEST_WISH));
+        // It may have told all nodes the same moment: each adds what it drew.
+        if wished > wait { wished + wait } else { wait }
+    }
+
+    /// When a node tries again what its server could not bring, in words.
+    #[must_use]
+    pub fn tries_again(&self) -> String {
+        if !self.automatic {
+            return "nothing tries it again by itself (settings.updates.automatic is off): give the command again later".to_owned();
+        }
+        let (least, most) = (self.poll_after(0).as_secs() / 60, self.poll_after(u32::MAX).as_secs().div_ceil(60));
+        let when = if self.windows.is_empty() { "" } else { ", or in the next window after that" };
+        format!("the node tries it again by itself in {least} to {most} minutes{when}")
+    }
 }
 
 #[cfg(test)]
@@ -183,6 +205,15 @@ mod tests {
 
     fn windows(list: &[&str]) -> Config {
         Config { windows: list.iter().map(|text| Window::parse(text).expect("a window")).collect(), ..Config::default() }
+    }
+
+    #[test]
+    fn it_says_who_tries_again_and_when() {
+        assert!(Config::default().tries_again().contains("settings.updates.automatic is off"));
+        let automatic = Config { automatic: true, poll_interval: 7200, ..Config::default() };
+        assert_eq!(automatic.tries_again(), "the node tries it again by itself in 90 to 150 minutes");
+        let with_window = Config { automatic: true, poll_interval: 7200, ..windows(&["Sat 02:00-05:00"]) };
+        assert!(with_window.tries_again().ends_with("150 minutes, or in the next window after that"));
     }
 
     #[test]
@@ -253,6 +284,19 @@ mod tests {
             let turn = config.until_turn(now, random);
             let later = turn.mul_f64(later).as_secs();
             prop_assert_eq!(config.until_turn(now + later, random) + Duration::from_secs(later), turn);
+        }
+
+        #[test]
+        fn a_server_is_left_alone_as_long_as_it_wants_within_a_day_and_not_by_all_until_the_same_moment(
+            wished in any::<u64>(), a in any::<u32>(), b in any::<u32>()
+        ) {
+            let (config, wished) = (Config::default(), Duration::from_secs(wished));
+            let wait = config.poll_after_wish(wished, a);
+            prop_assert!(wait >= wished.min(LONGEST_WISH) && wait <= LONGEST_WISH + POLL_INTERVAL * 5 / 4 + Duration::from_secs(1));
+            prop_assert_eq!(config.poll_after_wish(Duration::ZERO, a), config.poll_after(a));
+            if wished > config.poll_after(a.max(b)) {
+                prop_assert_eq!(wait.abs_diff(config.poll_after_wish(wished, b)), config.poll_after(a).abs_diff(config.poll_after(b)));
+            }
         }
 
         #[test]

@@ -2,6 +2,7 @@
 //!
 //! Bytes and times come in, decisions and ordered steps go out. `docs/architecture/updates.md` has the whole picture.
 
+pub mod backoff;
 pub mod choice;
 pub mod command;
 pub mod config;

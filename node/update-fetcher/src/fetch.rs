@@ -4,7 +4,7 @@ use crate::agents::Agents;
 use ampoule_fetchwire::{Fetch, Kind, Outcome, content_range, is_too_slow, retry_after};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use ureq::http::{Response, StatusCode, header};
 use ureq::{Body, Error};
 
@@ -60,7 +60,7 @@ fn check(wanted: &Fetch, response: &Response<Body>) -> Result<Option<u64>, Outco
             }
             Ok(Some(range.length))
         }
-        (status, range) => Err(refusal(status, range.is_some(), said(response, header::RETRY_AFTER))),
+        (_, range) => Err(refusal(response, range.is_some())),
     }
 }
 
@@ -69,7 +69,9 @@ fn said(response: &Response<Body>, name: header::HeaderName) -> &str {
 }
 
 /// What a status means with which nothing comes.
-fn refusal(status: StatusCode, of_a_range: bool, when: &str) -> Outcome {
+fn refusal(response: &Response<Body>, of_a_range: bool) -> Outcome {
+    let status = response.status();
+    let for_now = |kind| Outcome::for_now(kind, format!("the server answered {status}"), when(response));
     match status {
         StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => {
             Outcome::failed(Kind::NotFound, format!("the server has no such file ({status})"))
@@ -77,12 +79,19 @@ fn refusal(status: StatusCode, of_a_range: bool, when: &str) -> Outcome {
         StatusCode::RANGE_NOT_SATISFIABLE if of_a_range => {
             Outcome::failed(Kind::OtherRange, format!("the server says that the file has no such range of bytes ({status})"))
         }
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
-            Outcome::busy(format!("the server answered {status}"), retry_after(when))
-        }
-        _ if status.is_server_error() => Outcome::busy(format!("the server answered {status}"), retry_after(when)),
+        StatusCode::REQUEST_TIMEOUT
+        | StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => for_now(Kind::Busy),
+        _ if status.is_server_error() => for_now(Kind::Faulty),
         _ => Outcome::failed(Kind::Answer, format!("the server answered {status}")),
     }
+}
+
+/// Seconds until the server wants to be asked again.
+fn when(response: &Response<Body>) -> Option<u64> {
+    retry_after(said(response, header::RETRY_AFTER), said(response, header::DATE), SystemTime::now())
 }
 
 fn pass_on(body: Body, most: u64, start: Duration, asker: &mut UnixStream) -> io::Result<()> {

@@ -211,7 +211,16 @@ fn a_server_that_lies_or_cannot_is_told_apart() {
         "/never" => reply(out, "418 No", "Content-Length: 0\r\n", b""),
         "/416" => reply(out, "416 No", "Content-Length: 0\r\n", b""),
         "/429" => reply(out, "429 No", "Content-Length: 0\r\nRetry-After: 17\r\n", b""),
-        "/503" => reply(out, "503 No", "Content-Length: 0\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n", b""),
+        "/503" => reply(
+            out,
+            "503 No",
+            "Content-Length: 0\r\nDate: Fri, 31 Dec 1999 23:59:17 GMT\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n",
+            b"",
+        ),
+        // By the node's clock that is long over.
+        "/504" => reply(out, "504 No", "Content-Length: 0\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n", b""),
+        "/502" => reply(out, "502 No", "Content-Length: 0\r\nRetry-After: soon\r\n", b""),
+        "/501" => reply(out, "501 No", "Content-Length: 0\r\nRetry-After: 9\r\n", b""),
         _ => reply(out, "500 No", "Content-Length: 0\r\n", b""),
     });
     let url = |path: &str| format!("http://{address}{path}");
@@ -220,9 +229,18 @@ fn a_server_that_lies_or_cannot_is_told_apart() {
         assert_eq!(fetcher.kind(&url(path), Some((0, 4)), 4), Kind::OtherRange, "{path}");
     }
     // What may pass is told from what will not, with the time that the server wants to be left alone.
-    for (path, when) in [("/429", Some(17)), ("/503", None), ("/500", None)] {
+    let (busy, faulty) = (Kind::Busy, Kind::Faulty);
+    for (path, what, when) in [
+        ("/429", busy, Some(17)),
+        ("/503", busy, Some(42)),
+        ("/504", busy, Some(0)),
+        ("/502", busy, None),
+        ("/501", faulty, Some(9)),
+        ("/500", faulty, None),
+    ] {
         let (outcome, _) = fetcher.fetch(&url(path), Some((0, 4)), 4);
-        assert!(matches!(outcome, Outcome::Failed { kind: Kind::Busy, retry_after, .. } if retry_after == when), "{path}: {outcome:?}");
+        let told = matches!(outcome, Outcome::Failed { kind, retry_after, .. } if kind == what && retry_after == when);
+        assert!(told, "{path}: {outcome:?}");
     }
     assert_eq!(fetcher.kind(&url("/416"), None, 4), Kind::Answer, "there was no range");
     // What was promised does not come: whoever asked finds the end too early.

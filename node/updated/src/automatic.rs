@@ -2,7 +2,7 @@
 
 use crate::error::UpdateError;
 use crate::repository::now;
-use crate::updater::{Updater, lock};
+use crate::updater::{Updater, lock, random};
 use ampoule_update::config::Config;
 use ampoule_update::{Command, State};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -75,11 +75,12 @@ impl Updater {
             log::info!("no window for updates is open: the turn of this node is in {} s", wait.left.as_secs());
             return wait;
         }
-        if let Err(error) = self.take_what_is_offered() {
+        let wished = self.take_what_is_offered().err().and_then(|error| {
             // Failures of a command are logged where they happen.
             log::info!("no update by itself now: {}", ampoule_report::chain(&error));
-        }
-        Wait::time(config.poll_after(random()))
+            error.retry_after()
+        });
+        Wait::time(config.poll_after_wish(wished.unwrap_or_default(), random()))
     }
 
     fn take_what_is_offered(&self) -> Result<(), UpdateError> {
@@ -116,13 +117,6 @@ fn first_wait(updater: &Updater) -> Wait {
 
 fn seconds() -> u64 {
     u64::try_from(now().seconds()).unwrap_or_default()
-}
-
-fn random() -> u32 {
-    let mut bytes = [0; 4];
-    // Without a random number the wait is the shortest one.
-    let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
-    u32::from_le_bytes(bytes)
 }
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ impl Updater {
         let mut config = self.config_of_trial();
         let (mut gates, mut watch) = self.watch_with(&config);
         loop {
-            let seen = health::observe(started.elapsed().as_secs(), &gates, &config, &self.fetcher(&config), &self.places);
+            let seen = health::observe(started.elapsed().as_secs(), &gates, &config, &self.fetcher(&config, Duration::ZERO), &self.places);
             match watch.observe(&seen) {
                 Verdict::Good => return Ok(None),
                 Verdict::Bad { reason } => return Ok(Some(reason.clone())),

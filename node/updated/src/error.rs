@@ -1,6 +1,7 @@
 //! Why something was not done.
 
 use crate::disk::DiskError;
+use crate::fetcher::FetchError;
 use crate::repository::RepositoryError;
 use crate::transfer::TransferError;
 use ampoule_initctl::InitError;
@@ -15,6 +16,7 @@ use ampoule_update::uki::UkiError;
 use semver::Version;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Why something was not done. Nothing is half done: the next start of the updater, or of the node, finds its way from what is on the disk.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +41,8 @@ pub(crate) enum UpdateError {
     Lock(String),
     #[error(transparent)]
     Repository(#[from] RepositoryError),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     #[error(transparent)]
     Disk(#[from] DiskError),
     #[error(transparent)]
@@ -65,6 +69,11 @@ pub(crate) enum UpdateError {
         "the boot partition has no room: {needed} more bytes are needed, {free} are free; nothing was written. Remove what is not Ampoule's from it"
     )]
     NoRoom { needed: u64, free: u64 },
+    #[error(
+        "the {what} of version {version} has {length} bytes, the slot of this disk for it holds {room}; nothing was fetched or written. \
+         Slots cannot grow on a node that is installed: it must be installed anew, from an image with larger ones"
+    )]
+    Slot { version: Version, what: &'static str, length: u64, room: u64 },
     #[error("the file {0} in {cache} is not the one that was verified; prepare the update again", cache = "/var/lib/ampoule/updated")]
     Cache(&'static str),
     #[error("the other slot is damaged: {0}")]
@@ -74,8 +83,8 @@ pub(crate) enum UpdateError {
 }
 
 impl UpdateError {
-    /// As it is told to who asked.
-    pub(crate) fn refusal(&self) -> Refusal {
+    /// As it is told to who asked. `again` says when the node tries again by itself.
+    pub(crate) fn refusal(&self, again: impl FnOnce() -> String) -> Refusal {
         let code = match self {
             Self::Busy(_) => RefusalCode::Busy,
             Self::State(_) => RefusalCode::State,
@@ -83,6 +92,22 @@ impl UpdateError {
             Self::NotFound(_) => RefusalCode::NotFound,
             _ => RefusalCode::Failed,
         };
-        Refusal::new(code, ampoule_report::chain(self))
+        let hint = self.fetch().and_then(|error| error.hint(again));
+        Refusal { hint, ..Refusal::new(code, ampoule_report::chain(self)) }
+    }
+
+    /// How long the server at fault wants to be left alone.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.fetch()?.retry_after()
+    }
+
+    /// What a server did.
+    fn fetch(&self) -> Option<&FetchError> {
+        match self {
+            Self::Fetch(error) | Self::Repository(RepositoryError::Fetch(error)) | Self::Transfer(TransferError::Fetch(error)) => {
+                Some(error)
+            }
+            _ => None,
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Client of the program that speaks with the network.
 
+use crate::patience::Patience;
 use ampoule_fetchwire::{Fetch, Kind, MAX_LINE, Outcome, Probe, Range, Request};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -15,6 +16,7 @@ pub(crate) struct Fetcher {
     pub(crate) socket: PathBuf,
     pub(crate) proxy: Option<String>,
     pub(crate) no_proxy: String,
+    pub(crate) patience: Patience,
 }
 
 /// Why there are no bytes.
@@ -28,6 +30,17 @@ pub(crate) enum FetchError {
     Short { url: String, got: u64, wanted: u64 },
     #[error("{url}: the server sends more than the {limit} bytes that are taken")]
     TooLong { url: String, limit: u64 },
+    #[error(
+        "{url}: {message} ({times}): this mirror has too much to do{}", retry_after.map(|wish| format!(" and wants to be asked again in {wish} s")).unwrap_or_default(),
+        times = times(*tries)
+    )]
+    Overloaded { url: String, message: String, tries: u32, retry_after: Option<u64> },
+    #[error("it was stopped")]
+    Stopped,
+}
+
+fn times(tries: u32) -> String {
+    if tries == 1 { "asked once".to_owned() } else { format!("asked {tries} times") }
 }
 
 impl FetchError {
@@ -35,22 +48,48 @@ impl FetchError {
     pub(crate) fn passes(&self) -> bool {
         match self {
             Self::Fetcher(_) | Self::Short { .. } => true,
-            Self::TooLong { .. } => false,
-            Self::Failed { kind, .. } => matches!(kind, Kind::TooSlow | Kind::Unreachable | Kind::Busy),
+            Self::TooLong { .. } | Self::Overloaded { .. } | Self::Stopped => false,
+            Self::Failed { kind, .. } => matches!(kind, Kind::TooSlow | Kind::Unreachable | Kind::Busy | Kind::Faulty),
         }
     }
 
-    /// Whether it is about the part that was asked for, or may be: then the whole may come.
+    /// Whether it is about the part that was asked for, or may be: then the whole may come. A server that has too much to do is not asked for more.
     pub(crate) fn leaves_whole(&self) -> bool {
-        matches!(self, Self::Failed { kind: Kind::NoRanges | Kind::OtherRange | Kind::Busy | Kind::Answer, .. })
+        matches!(self, Self::Failed { kind: Kind::NoRanges | Kind::OtherRange | Kind::Faulty | Kind::Answer, .. })
     }
 
     /// How long the server wants to be left alone, if it said so.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Failed { retry_after, .. } => retry_after.map(Duration::from_secs),
+            Self::Failed { retry_after, .. } | Self::Overloaded { retry_after, .. } => retry_after.map(Duration::from_secs),
             _ => None,
         }
+    }
+
+    /// The same, after so many tries, of which this was the last.
+    pub(crate) fn given_up(self, tries: u32) -> Self {
+        match self {
+            Self::Failed { url, kind: Kind::Busy, message, retry_after } => Self::Overloaded { url, message, tries, retry_after },
+            other => other,
+        }
+    }
+
+    /// What to do about it. `again` says when the node tries it again by itself.
+    pub(crate) fn hint(&self, again: impl FnOnce() -> String) -> Option<String> {
+        let which = "settings.updates.metadata-base-url and .targets-base-url say which mirror is asked";
+        Some(match self {
+            Self::Overloaded { .. } => format!("what was verified is kept and not fetched again; {}", again()),
+            Self::Short { .. } | Self::Failed { kind: Kind::Unreachable | Kind::TooSlow | Kind::Faulty, .. } => {
+                format!("what was verified is kept and not fetched again; {}; {which}", again())
+            }
+            Self::Failed { .. } | Self::TooLong { .. } => which.to_owned(),
+            Self::Fetcher(_) | Self::Stopped => return None,
+        })
+    }
+
+    /// Whether nothing else is to be tried instead.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::Overloaded { .. } | Self::Stopped)
     }
 
     pub(crate) fn is(&self, wanted: Kind) -> bool {
@@ -105,6 +144,12 @@ impl Fetcher {
 }
 
 impl Answer {
+    /// It must have this length, whether or not the server says one.
+    pub(crate) fn must_have(mut self, length: u64) -> Self {
+        self.length = self.length.or(Some(length));
+        self
+    }
+
     /// Some of the next bytes; 0: the end.
     pub(crate) fn read(&mut self, piece: &mut [u8]) -> Result<usize, FetchError> {
         let got = self.bytes.read(piece).map_err(FetchError::Fetcher)?;

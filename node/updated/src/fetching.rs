@@ -1,45 +1,19 @@
-//! What a slot lacks, from a server: by ranges, several at once; if one of them went wrong, one after the other; and if the server is no good at ranges, the whole file.
+//! What a slot lacks, from a server: by ranges, several at once; if one of them went wrong, one after the other; and if the server is no good at ranges, the whole file. One that has too much to do
+//! is left alone after a few tries: a whole fleet that asks it for whole roots would be worse than one that asks for ranges.
 //!
 //! What was verified is in the bitmap and is not written again, whichever way it comes next.
 
 use crate::fetcher::FetchError;
+use crate::patience::Fetched;
 use crate::transfer::{Source, Transfer, TransferError, lock};
 use ampoule_fetchwire::{Kind, Range as Bytes};
 use ampoule_layout::BLOCK_SIZE;
 use ampoule_update::delta::{self, Index, Limits, Range};
 use ampoule_update::tree::BLOCK;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 /// Ranges on their way at once: enough to hide the way to the server and back, few enough for it and for our memory.
 const AT_ONCE: usize = 4;
-/// How often a range, or the whole, is asked for, and the wait after the first time; it doubles.
-const TRIES: u32 = 4;
-const PAUSE: Duration = Duration::from_secs(1);
-/// Longest wait, whatever a server wants: a person may be waiting for the command, and one that needs longer is as good as gone for now.
-const LONGEST: Duration = Duration::from_secs(60);
-/// How soon a wait notices that the command is to stop.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// Tries that are left, and the wait before the next.
-struct Patience {
-    left: u32,
-    pause: Duration,
-}
-
-impl Patience {
-    fn new() -> Self {
-        Self { left: TRIES - 1, pause: PAUSE }
-    }
-
-    /// How long to wait before the same is tried again; `None`: it is not.
-    fn wait(&mut self, error: &FetchError) -> Option<Duration> {
-        self.left = self.left.checked_sub(1).filter(|_| error.passes())?;
-        let wait = self.pause.max(error.retry_after().unwrap_or_default()).min(LONGEST);
-        self.pause *= 2;
-        Some(wait)
-    }
-}
 
 impl Transfer<'_> {
     /// Fetches all blocks that are not there.
@@ -54,7 +28,7 @@ impl Transfer<'_> {
         match fetched {
             Err(error) if error.is_of_a_range() => {
                 log::warn!("the whole root is fetched instead: {error}");
-                self.patiently(|| false, || self.whole(source))
+                source.fetcher.patiently(&source.url, || false, || self.whole(source))
             }
             other => other,
         }
@@ -69,8 +43,8 @@ impl Transfer<'_> {
                 scope.spawn(|| {
                     while lock(&failed).is_none() {
                         let Some(range) = lock(&waiting).next() else { return };
-                        let in_vain = || lock(&failed).is_some();
-                        if let Err(error) = self.patiently(in_vain, || self.rest_of(range, source)) {
+                        let (about, in_vain) = (format!("{} {}", source.url, range.start), || lock(&failed).is_some());
+                        if let Err(error) = source.fetcher.patiently(&about, in_vain, || self.rest_of(range, source)) {
                             lock(&failed).get_or_insert(error);
                         }
                     }
@@ -78,32 +52,6 @@ impl Transfer<'_> {
             }
         });
         failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
-    }
-
-    /// Tries again what may go well in a moment, unless that has become of no use.
-    fn patiently(&self, in_vain: impl Fn() -> bool, attempt: impl Fn() -> Result<(), TransferError>) -> Result<(), TransferError> {
-        let mut patience = Patience::new();
-        loop {
-            let error = match attempt() {
-                Err(TransferError::Fetch(error)) => error,
-                other => return other,
-            };
-            let Some(wait) = patience.wait(&error) else { return Err(error.into()) };
-            log::info!("{error}; tried again in {} s", wait.as_secs());
-            self.sleep(wait, &in_vain)?;
-            if in_vain() {
-                return Err(error.into());
-            }
-        }
-    }
-
-    fn sleep(&self, wait: Duration, in_vain: &impl Fn() -> bool) -> Result<(), TransferError> {
-        let began = Instant::now();
-        while began.elapsed() < wait && !in_vain() {
-            self.go_on()?;
-            std::thread::sleep(LOOK.min(wait.saturating_sub(began.elapsed())));
-        }
-        Ok(())
     }
 
     /// What a broken connection brought is not asked for again.
@@ -159,6 +107,15 @@ impl Transfer<'_> {
     }
 }
 
+impl Fetched for TransferError {
+    fn into_fetch(self) -> Result<FetchError, Self> {
+        match self {
+            Self::Fetch(error) => Ok(error),
+            other => Err(other),
+        }
+    }
+}
+
 impl TransferError {
     /// Whether a server that cannot send a range, or sent a wrong one, may yet send the rest.
     fn is_of_a_range(&self) -> bool {
@@ -171,30 +128,5 @@ impl TransferError {
 
     fn is_no_ranges(&self) -> bool {
         matches!(self, Self::Fetch(error) if error.is(Kind::NoRanges))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn failed(kind: Kind, retry_after: Option<u64>) -> FetchError {
-        FetchError::Failed { url: String::new(), kind, message: String::new(), retry_after }
-    }
-
-    fn waits(error: &FetchError) -> Vec<u64> {
-        let mut patience = Patience::new();
-        std::iter::from_fn(|| patience.wait(error)).take(10).map(|wait| wait.as_secs()).collect()
-    }
-
-    #[test]
-    fn what_may_pass_is_tried_four_times_and_a_server_is_left_alone_as_long_as_it_wants_within_a_bound() {
-        assert_eq!(waits(&failed(Kind::Busy, None)), [1, 2, 4]);
-        assert_eq!(waits(&failed(Kind::Unreachable, None)), [1, 2, 4]);
-        assert_eq!(waits(&failed(Kind::Busy, Some(3))), [3, 3, 4]);
-        assert_eq!(waits(&failed(Kind::Busy, Some(u64::MAX))), [60, 60, 60]);
-        for kind in [Kind::OtherRange, Kind::NoRanges, Kind::Answer, Kind::NotFound] {
-            assert_eq!(waits(&failed(kind, Some(1))), [0; 0], "{kind:?}");
-        }
     }
 }

@@ -18,6 +18,7 @@ mod hostd;
 mod identity;
 mod kernel_image;
 mod machine;
+mod patience;
 mod places;
 mod prepare;
 mod progress;
@@ -26,6 +27,7 @@ mod server;
 mod staged;
 mod status;
 mod transfer;
+mod transport;
 mod updater;
 
 pub use machine::{Blocks, Machine, OpenDisk, Pace, ThisNode};

@@ -7,7 +7,7 @@ use crate::kernel_image::{Kernel, KernelImage};
 use crate::repository::Repository;
 use crate::staged::Part;
 use crate::transfer::{Source, Transfer, read_start};
-use crate::updater::Updater;
+use crate::updater::{Updater, WAITS};
 use ampoule_layout::BLOCK_SIZE;
 use ampoule_update::Update;
 use ampoule_update::config::Config;
@@ -17,6 +17,7 @@ use ampoule_update::tree::{self, Tree, TreeError};
 use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 impl Updater {
     /// Brings the chosen update into the idle slot.
@@ -24,8 +25,9 @@ impl Updater {
         let progress = self.progress();
         progress.begin("asking the repository");
         let config = self.config()?;
-        let repository = self.repository(&config)?;
+        let repository = self.repository(&config, WAITS)?;
         let update = self.chosen(&config, &repository)?;
+        self.has_slot_for(&update)?;
         progress.set_total(update.size.root);
         progress.begin("fetching tree, kernel and boot loader");
         let tree = self.staged.tree(&update, &repository)?;
@@ -34,7 +36,7 @@ impl Updater {
         let next = self.staged_image(&update)?;
         self.staged_loader(&update.version)?;
         repository.target_of(&update.images.root, update.size.root)?;
-        let source = Source { fetcher: self.fetcher(&config), url: repository.address(&update.images.root)? };
+        let source = Source { fetcher: self.fetcher(&config, Duration::MAX), url: repository.address(&update.images.root)? };
         // Its metadata is no longer needed, and blocks want the room.
         drop(repository);
         progress.begin("clearing the idle slot");
@@ -42,10 +44,20 @@ impl Updater {
         self.fill_idle(&update, &tree, &source)
     }
 
+    /// Slots have the size that the disk was made with. What does not fit is refused before a byte is fetched or written, and before the way back is given up.
+    pub(crate) fn has_slot_for(&self, update: &Update) -> Result<(), UpdateError> {
+        let idle = self.places.disk(false)?.slots(self.identity.root_hash, None)?.idle;
+        let parts = [("root", update.size.root, idle.root.length), ("hash tree", update.size.hash, idle.tree.length)];
+        match parts.into_iter().find(|(_, length, room)| length > room) {
+            Some((what, length, room)) => Err(UpdateError::Slot { version: update.version.clone(), what, length, room }),
+            None => Ok(()),
+        }
+    }
+
     /// A kernel that stays is nearly all of a kernel image, and the node has it.
     fn fetch_image(&self, update: &Update, repository: &Repository, config: &Config) -> Result<(), UpdateError> {
         if let Some(kernel) = self.running_kernel(update) {
-            self.staged.put_together(kernel, update, repository, &self.fetcher(config))?;
+            self.staged.put_together(kernel, update, repository, &self.fetcher(config, WAITS))?;
         }
         self.staged.fetch(Part::Image, update, repository)
     }
@@ -82,8 +94,6 @@ impl Updater {
         let progress = self.progress();
         let disk = self.places.disk(true)?;
         let slots = disk.slots(self.identity.root_hash, Some(update.root_hash))?;
-        slots.idle.root.holds("the root", update.size.root)?;
-        slots.idle.tree.holds("the tree", update.size.hash)?;
         if !slots.idle_is {
             disk.name(&slots.idle, update.root_hash)?;
         }

@@ -2,29 +2,25 @@
 //!
 //! The calls of `tough` are asynchronous; the transport is not. One thread drives one call to its end, which is all that is needed.
 
-use crate::fetcher::{Answer, FetchError, Fetcher};
+use crate::fetcher::{FetchError, Fetcher};
+use crate::patience::Fetched;
 use crate::places::write_whole;
-use ampoule_fetchwire::Kind;
+use crate::transport::{MAX_METADATA, Through};
 use ampoule_update::config::Config;
 use ampoule_update::manifest::{MANIFEST, MAX_MANIFEST};
 use ampoule_update::{Manifest, ManifestError, TargetName, Timestamp};
-use futures_util::{StreamExt, stream};
-use std::io;
+use futures_util::StreamExt;
+use std::fs::File;
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tough::error::Error as TufError;
-use tough::{Bytes, Limits, RepositoryLoader, Transport, TransportError, TransportErrorKind, TransportStream};
+use tough::{Limits, RepositoryLoader};
 use url::Url;
 
-/// Longest file of metadata, in bytes. A repository of a thousand versions has half a megabyte of it; a node has 32 MiB for all it does.
-const MAX_METADATA: u64 = 2 << 20;
 /// Most roots that are gone through in one go: with a new one each month, more than a machine lives.
 const MAX_ROOTS: u64 = 256;
 /// Longest target that is fetched whole through here (the root is not), in bytes.
 const MAX_TARGET: u64 = 64 << 20;
-/// Bytes handed on at once.
-const PIECE: usize = 32 * 1024;
 /// Where `tough` keeps the latest time that it saw.
 const LATEST_TIME: &str = "latest_known_time.json";
 /// Where the versions are kept that were seen last, in the order of [`ROLES`].
@@ -50,6 +46,8 @@ pub(crate) enum RepositoryError {
     Clock { now: Timestamp, latest: String },
     #[error("the repository is refused: {0}")]
     Refused(String),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     #[error(
         "the repository went back: version {found} of its {role} metadata, {seen} was seen before; is this mirror behind, or does it hide what is newer?"
     )]
@@ -64,13 +62,52 @@ pub(crate) enum RepositoryError {
     Sink(String, #[source] io::Error),
 }
 
+impl Fetched for RepositoryError {
+    fn into_fetch(self) -> Result<FetchError, Self> {
+        match self {
+            Self::Fetch(error) => Ok(error),
+            other => Err(other),
+        }
+    }
+}
+
+/// Where a file goes.
+pub(crate) trait Sink {
+    /// It comes anew, from its first byte on.
+    fn restart(&mut self) -> io::Result<()>;
+
+    fn take(&mut self, piece: &[u8]) -> io::Result<()>;
+}
+
+impl Sink for Vec<u8> {
+    fn restart(&mut self) -> io::Result<()> {
+        self.clear();
+        Ok(())
+    }
+
+    fn take(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.extend_from_slice(piece);
+        Ok(())
+    }
+}
+
+impl Sink for File {
+    fn restart(&mut self) -> io::Result<()> {
+        self.set_len(0)?;
+        self.rewind()
+    }
+
+    fn take(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.write_all(piece)
+    }
+}
+
 /// A repository whose metadata was verified.
 pub(crate) struct Repository {
     inner: tough::Repository,
     runtime: tokio::runtime::Runtime,
     targets: Url,
-    /// Most bytes of the next file.
-    limit: Arc<AtomicU64>,
+    through: Through,
 }
 
 /// A file as the signed list has it.
@@ -94,18 +131,17 @@ impl Repository {
         std::fs::create_dir_all(cache).map_err(wrong("make the folder"))?;
         let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().map_err(wrong("begin to read into"))?;
         let before = std::fs::read(cache.join(LATEST_TIME)).ok();
-        let limit = Arc::new(AtomicU64::new(MAX_METADATA));
-        let through = Through { fetcher: fetcher.clone(), limit: Arc::clone(&limit) };
-        let loader = RepositoryLoader::new(&root, metadata, targets.clone()).transport(through).limits(limits()).datastore(cache);
+        let through = Through::new(fetcher.clone());
+        let loader = RepositoryLoader::new(&root, metadata, targets.clone()).transport(through.clone()).limits(limits()).datastore(cache);
         match runtime.block_on(loader.load()) {
             Ok(inner) => {
-                let repository = Self { inner, runtime, targets, limit };
+                let repository = Self { inner, runtime, targets, through };
                 repository.never_back(&cache.join(SEEN))?;
                 Ok(repository)
             }
             Err(error) => {
                 forget_time(&cache.join(LATEST_TIME), before);
-                Err(reason(&error))
+                Err(through.failure().map_or_else(|| reason(&error), RepositoryError::Fetch))
             }
         }
     }
@@ -140,10 +176,7 @@ impl Repository {
         if length > MAX_MANIFEST as u64 {
             return Err(ManifestError::TooLong(usize::try_from(length).unwrap_or(usize::MAX)).into());
         }
-        self.read(&name, length, |piece| {
-            bytes.extend_from_slice(piece);
-            Ok(())
-        })?;
+        self.read(&name, length, &mut bytes)?;
         Ok(Manifest::parse(&bytes)?)
     }
 
@@ -173,26 +206,34 @@ impl Repository {
     }
 
     /// Fetches a file of `expected` bytes and hands them on. What was handed on counts only if this ends well: then length and hash were those of the signed list.
-    pub(crate) fn read(
-        &self,
-        name: &TargetName,
-        expected: u64,
-        mut take: impl FnMut(&[u8]) -> io::Result<()>,
-    ) -> Result<(), RepositoryError> {
+    pub(crate) fn read(&self, name: &TargetName, expected: u64, sink: &mut impl Sink) -> Result<(), RepositoryError> {
         let length = self.target_of(name, expected)?.length;
         if length > MAX_TARGET {
             return Err(RepositoryError::Refused(format!("{name} has {length} bytes, at most {MAX_TARGET} are read")));
         }
+        // Wrong bytes are not asked for again: who sent them once lies, or is damaged.
+        self.through.fetcher().patiently(
+            name.as_str(),
+            || false,
+            || {
+                sink.restart().map_err(|source| RepositoryError::Sink(name.to_string(), source))?;
+                self.read_once(name, length, sink)
+            },
+        )
+    }
+
+    fn read_once(&self, name: &TargetName, length: u64, sink: &mut impl Sink) -> Result<(), RepositoryError> {
         let wanted = tuf_name(name)?;
-        self.limit.store(length, Ordering::Relaxed);
+        self.through.expect(length);
+        let why = |error: &TufError| self.through.failure().map_or_else(|| reason(error), RepositoryError::Fetch);
         let mut got = 0;
         self.runtime.block_on(async {
-            let found = self.inner.read_target(&wanted).await.map_err(|error| reason(&error))?;
+            let found = self.inner.read_target(&wanted).await.map_err(|error| why(&error))?;
             let mut bytes = std::pin::pin!(found.ok_or_else(|| RepositoryError::Missing(name.to_string()))?);
             while let Some(piece) = bytes.next().await {
-                let piece = piece.map_err(|error| reason(&error))?;
+                let piece = piece.map_err(|error| why(&error))?;
                 got += piece.len() as u64;
-                take(&piece).map_err(|source| RepositoryError::Sink(name.to_string(), source))?;
+                sink.take(&piece).map_err(|source| RepositoryError::Sink(name.to_string(), source))?;
             }
             Ok::<_, RepositoryError>(())
         })?;
@@ -266,54 +307,4 @@ fn innermost(error: &TufError) -> String {
 pub(crate) fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
-}
-
-/// The transport: every byte by the fetcher.
-#[derive(Clone, Debug)]
-struct Through {
-    fetcher: Fetcher,
-    limit: Arc<AtomicU64>,
-}
-
-#[tough::async_trait]
-impl Transport for Through {
-    async fn fetch(&self, url: Url) -> Result<TransportStream, TransportError> {
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(TransportError::new(TransportErrorKind::UnsupportedUrlScheme, url.as_str()));
-        }
-        let address = url.to_string();
-        let limit = self.limit.load(Ordering::Relaxed).max(1);
-        let answer = self.fetcher.open(&address, None, limit).map_err(|error| transport_error(&address, error))?;
-        Ok(Box::pin(stream::iter(Pieces { address, answer: Some(answer) })))
-    }
-}
-
-fn transport_error(url: &str, error: FetchError) -> TransportError {
-    let kind = if error.is(Kind::NotFound) { TransportErrorKind::FileNotFound } else { TransportErrorKind::Other };
-    TransportError::new_with_cause(kind, url, error)
-}
-
-/// The bytes, a piece at a time; nothing after an error.
-struct Pieces {
-    address: String,
-    answer: Option<Answer>,
-}
-
-impl Iterator for Pieces {
-    type Item = Result<Bytes, TransportError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut piece = vec![0; PIECE];
-        match self.answer.as_mut()?.read(&mut piece) {
-            Ok(0) => None,
-            Ok(length) => {
-                piece.truncate(length);
-                Some(Ok(piece.into()))
-            }
-            Err(error) => {
-                self.answer = None;
-                Some(Err(transport_error(&self.address, error)))
-            }
-        }
-    }
 }

@@ -62,7 +62,7 @@ fn converse(mut stream: UnixStream, updater: &Arc<Updater>) -> io::Result<()> {
 fn answer(request: &Request, updater: &Arc<Updater>) -> Answer<Value> {
     let done = match request {
         Request::Status => return value(updater.status()),
-        Request::Plan => return updater.plan().map_or_else(|error| Answer::Refused(error.refusal()), value),
+        Request::Plan => return updater.plan().map_or_else(|error| Answer::Refused(updater.refusal(&error)), value),
         Request::Refresh => behind(updater, Command::Refresh),
         Request::Prepare => behind(updater, Command::Prepare),
         Request::Activate => now(updater, Command::Activate),
@@ -70,7 +70,7 @@ fn answer(request: &Request, updater: &Arc<Updater>) -> Answer<Value> {
         Request::Rollback => rollback(updater),
         Request::Forgive { version } => updater.forgive(version),
     };
-    done.map_or_else(|error| Answer::Refused(error.refusal()), |()| Answer::Ok(Value::Null))
+    done.map_or_else(|error| Answer::Refused(updater.refusal(&error)), |()| Answer::Ok(Value::Null))
 }
 
 fn value(document: impl serde::Serialize) -> Answer<Value> {

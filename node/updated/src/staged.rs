@@ -1,8 +1,9 @@
 //! What `prepare` fetched and `activate` needs: kernel image and boot loader, with what proves them; the tree, and how far the root is.
 
 use crate::error::UpdateError;
-use crate::fetcher::Fetcher;
+use crate::fetcher::{FetchError, Fetcher};
 use crate::kernel_image::Kernel;
+use crate::patience::Fetched;
 use crate::places::{Places, write_whole};
 use crate::repository::{Repository, Target};
 use ampoule_fetchwire::Range;
@@ -65,10 +66,7 @@ impl Staged {
             return Ok(tree);
         }
         let mut bytes = Vec::with_capacity(usize::try_from(update.size.hash.min(MAX_HASH)).unwrap_or_default());
-        repository.read(&update.images.hash, update.size.hash, |piece| {
-            bytes.extend_from_slice(piece);
-            Ok(())
-        })?;
+        repository.read(&update.images.hash, update.size.hash, &mut bytes)?;
         let name = update.images.hash.to_string();
         let tree = Tree::verify(bytes, update.root_hash, update.root_blocks).map_err(|source| UpdateError::Tree { name, source })?;
         write_whole(&self.path(TREE), tree.bytes()).map_err(self.io("keep", TREE))?;
@@ -106,7 +104,7 @@ impl Staged {
     }
 
     /// Puts the kernel image together from a kernel that the node has and what is around it; whether that came out as the one that is signed. If not, it is fetched
-    /// whole.
+    /// whole; but not from a server that has too much to do for the parts.
     pub(crate) fn put_together(
         &self,
         kernel: Kernel,
@@ -126,13 +124,15 @@ impl Staged {
         // The kernel first: as long as it is open, nobody else mounts the boot partition to write, and a server may be slow.
         let kernel_is_there = file.seek(SeekFrom::Start(place.offset)).and_then(|_| kernel.copy(&mut file));
         drop(kernel);
-        let mut part = |offset: u64, length: u64| {
-            file.seek(SeekFrom::Start(offset))?;
-            fetch_part(fetcher, &url, offset, length, &mut file)
-        };
-        if let Err(error) = kernel_is_there.and_then(|()| part(0, place.offset)).and_then(|()| part(end, length - end)) {
-            log::info!("the kernel image is fetched whole: {error}");
-            return Ok(false);
+        let around = [Range { offset: 0, length: place.offset }, Range { offset: end, length: length - end }];
+        let mut fetched = around.into_iter().map(|part| fetch_part(fetcher, &url, part, &mut file));
+        match kernel_is_there.map_err(PartError::from).and_then(|()| fetched.try_for_each(|part| part)) {
+            Err(PartError::Fetch(error)) if error.is_final() => return Err(error.into()),
+            Err(error) => {
+                log::info!("the kernel image is fetched whole: {error}");
+                return Ok(false);
+            }
+            Ok(()) => {}
         }
         let right = self.is(DRAFT, &target);
         if right {
@@ -147,7 +147,7 @@ impl Staged {
     fn download(&self, part: Part, name: &TargetName, length: u64, repository: &Repository) -> Result<(), UpdateError> {
         std::fs::create_dir_all(&self.folder).map_err(self.io("make the folder", ""))?;
         let mut file = File::create(self.path(DRAFT)).map_err(self.io("make", DRAFT))?;
-        repository.read(name, length, |piece| file.write_all(piece))?;
+        repository.read(name, length, &mut file)?;
         self.keep(file, part)
     }
 
@@ -210,16 +210,41 @@ pub(crate) fn measure(file: File) -> io::Result<Target> {
     }
 }
 
-fn fetch_part(fetcher: &Fetcher, url: &str, offset: u64, length: u64, file: &mut File) -> io::Result<()> {
-    if length == 0 {
-        return Ok(());
-    }
-    let mut answer = fetcher.open(url, Some(Range { offset, length }), length).map_err(io::Error::other)?;
-    let mut piece = vec![0; 32 * 1024];
-    loop {
-        match answer.read(&mut piece).map_err(io::Error::other)? {
-            0 => return Ok(()),
-            got => file.write_all(&piece[..got])?,
+/// Why a part of a file is not there.
+#[derive(Debug, thiserror::Error)]
+enum PartError {
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl Fetched for PartError {
+    fn into_fetch(self) -> Result<FetchError, Self> {
+        match self {
+            Self::Fetch(error) => Ok(error),
+            other => Err(other),
         }
     }
+}
+
+/// Fetches a part of a file to its place in another; from its first byte on each time it is tried.
+fn fetch_part(fetcher: &Fetcher, url: &str, part: Range, file: &mut File) -> Result<(), PartError> {
+    if part.length == 0 {
+        return Ok(());
+    }
+    fetcher.patiently(
+        &format!("{url} {}", part.offset),
+        || false,
+        || {
+            file.seek(SeekFrom::Start(part.offset))?;
+            let (mut answer, mut piece) = (fetcher.open(url, Some(part), part.length)?, vec![0; 32 * 1024]);
+            loop {
+                match answer.read(&mut piece)? {
+                    0 => return Ok(()),
+                    got => file.write_all(&piece[..got])?,
+                }
+            }
+        },
+    )
 }

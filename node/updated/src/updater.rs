@@ -3,12 +3,14 @@
 use crate::error::UpdateError;
 use crate::fetcher::Fetcher;
 use crate::identity::Identity;
+use crate::patience::Patience;
 use crate::places::{Places, write_whole};
 use crate::progress::Progress;
 use crate::repository::{Repository, now};
 use crate::staged::Staged;
 use ampoule_api_types::v1::UpdatePlan;
 use ampoule_update::choice::{Choice, Node, VersionLock, choose, explicit, offered};
+use ampoule_update::command::Refusal;
 use ampoule_update::config::{self, Config};
 use ampoule_update::delta::{self, Limits};
 use ampoule_update::last_settings;
@@ -20,10 +22,14 @@ use semver::Version;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Where the fetcher's socket is not the one that a test has.
 const FETCHER: &str = ampoule_fetchwire::SOCKET;
+/// Longest time in all that is spent on waits before the repository is asked again: metadata has up to 256 roots, and a mirror must not hold a command with each.
+pub(crate) const WAITS: Duration = Duration::from_secs(5 * 60);
+/// The same for a plan, whose answer somebody waits for: the API server two minutes.
+const WAITS_OF_A_PLAN: Duration = Duration::from_secs(40);
 
 /// What the boot's trial waits for, and until when.
 #[derive(Clone, Debug)]
@@ -50,7 +56,7 @@ pub(crate) struct Updater {
     last_settings: Mutex<Vec<u8>>,
     busy: Mutex<Option<&'static str>>,
     pub(crate) progress: Mutex<Arc<Progress>>,
-    pub(crate) stop: AtomicBool,
+    pub(crate) stop: Arc<AtomicBool>,
     /// Versions that the repository offered when it was last asked.
     pub(crate) offered: Mutex<Vec<String>>,
     pub(crate) awaited: Mutex<Option<Awaited>>,
@@ -86,7 +92,7 @@ impl Updater {
             record: Mutex::new(record),
             busy: Mutex::default(),
             progress: Mutex::default(),
-            stop: AtomicBool::new(false),
+            stop: Arc::default(),
             offered: Mutex::default(),
             awaited: Mutex::new(Some(Awaited::first_look())),
             other: Mutex::default(),
@@ -154,8 +160,15 @@ impl Updater {
         }
     }
 
-    pub(crate) fn fetcher(&self, config: &Config) -> Fetcher {
-        Fetcher { socket: self.places.below(FETCHER), proxy: config.proxy.clone(), no_proxy: config.no_proxy.join(",") }
+    /// Who asks servers; all waits before it asks one again are `waits` long at most.
+    pub(crate) fn fetcher(&self, config: &Config, waits: Duration) -> Fetcher {
+        let patience = Patience {
+            // As long as settings have no seed, one that no other node has.
+            seed: config.seed.unwrap_or_else(random),
+            stop: Arc::clone(&self.stop),
+            left: Arc::new(Mutex::new(waits)),
+        };
+        Fetcher { socket: self.places.below(FETCHER), proxy: config.proxy.clone(), no_proxy: config.no_proxy.join(","), patience }
     }
 
     /// The command that runs.
@@ -195,7 +208,7 @@ impl Updater {
             Command::Activate => self.activate().map(|()| true),
             Command::Deactivate => self.deactivate().map(|()| true),
         };
-        let message = done.as_ref().err().map(|error| ampoule_report::chain(error)).unwrap_or_default();
+        let message = done.as_ref().err().map(|error| self.refusal(error).in_words()).unwrap_or_default();
         if !message.is_empty() {
             log::error!("{command}: {message}");
         }
@@ -213,7 +226,7 @@ impl Updater {
     fn refresh(&self) -> Result<bool, UpdateError> {
         self.progress().begin("asking the repository");
         let config = self.config()?;
-        let manifest = self.repository(&config)?.manifest()?;
+        let manifest = self.repository(&config, WAITS)?.manifest()?;
         let node = self.node(&config)?;
         *lock(&self.offered) = offered(&manifest, &node).iter().map(|update| update.version.to_string()).collect();
         let record = self.record();
@@ -238,8 +251,8 @@ impl Updater {
         Ok(offered)
     }
 
-    pub(crate) fn repository(&self, config: &Config) -> Result<Repository, UpdateError> {
-        Ok(Repository::load(config, &self.fetcher(config), &self.places.trust(), &self.places.cache().join("metadata"))?)
+    pub(crate) fn repository(&self, config: &Config, waits: Duration) -> Result<Repository, UpdateError> {
+        Ok(Repository::load(config, &self.fetcher(config, waits), &self.places.trust(), &self.places.cache().join("metadata"))?)
     }
 
     /// The chosen update, as the repository has it now.
@@ -269,11 +282,12 @@ impl Updater {
         let _alone = self.alone("plan")?;
         let record = self.record();
         let chosen = record.chosen.as_ref().ok_or_else(|| UpdateError::NoUpdate("no update is known; refresh first".to_owned()))?;
+        self.has_slot_for(chosen)?;
         let (tree, tree_bytes) = match self.staged.kept_tree(chosen) {
             Some(tree) => (tree, 0),
             None => {
                 let config = self.config()?;
-                let repository = self.repository(&config)?;
+                let repository = self.repository(&config, WAITS_OF_A_PLAN)?;
                 (self.staged.tree(&self.chosen(&config, &repository)?, &repository)?, chosen.size.hash)
             }
         };
@@ -289,6 +303,11 @@ impl Updater {
             migrations: record.migrations.clone(),
             workloads: Vec::new(),
         })
+    }
+
+    /// An error as it is told to who asked.
+    pub(crate) fn refusal(&self, error: &UpdateError) -> Refusal {
+        error.refusal(|| self.config().unwrap_or_default().tries_again())
     }
 
     pub(crate) fn progress(&self) -> Arc<Progress> {
@@ -311,6 +330,14 @@ fn read_or_none(path: &Path, most: usize) -> Option<Vec<u8>> {
         log::error!("{}: {error}", path.display());
         None
     })
+}
+
+/// A number that nobody else has drawn.
+pub(crate) fn random() -> u32 {
+    let mut bytes = [0; 4];
+    // Without a random number it is the smallest one: waits are the shortest.
+    let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    u32::from_le_bytes(bytes)
 }
 
 /// The word for a command that the API uses.

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -40,6 +40,19 @@ pub enum Behaviour {
     },
     /// It knows no parts, and breaks off in the middle so many times when the whole is asked for.
     CutWhole(&'static str, u64),
+    /// After so many requests for a file, for all of it or a part, so many get this status.
+    Overloaded {
+        /// End of the file's name; of files whose name ends so each is counted by itself.
+        end: &'static str,
+        /// Requests that are answered before.
+        after: u64,
+        /// Such as `503 Service Unavailable\r\nRetry-After: 3`.
+        status: &'static str,
+        /// How many.
+        times: u64,
+    },
+    /// It breaks off in the middle of each file so many times, whatever its name.
+    CutEach(u64),
 }
 
 impl Behaviour {
@@ -53,7 +66,11 @@ pub struct Server {
     port: u16,
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
+    asked: Asked,
 }
+
+/// Paths that were asked for, each with whether it was for a part.
+type Asked = Arc<Mutex<Vec<(String, bool)>>>;
 
 impl Server {
     /// Serves `folder` on 127.0.0.1.
@@ -62,12 +79,13 @@ impl Server {
     /// No port is free.
     pub fn start(folder: &Path, behaviour: Behaviour) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let server = Self { port: listener.local_addr()?.port(), stop: Arc::default(), sent: Arc::default() };
+        let server = Self { port: listener.local_addr()?.port(), stop: Arc::default(), sent: Arc::default(), asked: Arc::default() };
         let first = Connection {
             folder: folder.to_owned(),
             behaviour,
             stop: Arc::clone(&server.stop),
             sent: Arc::clone(&server.sent),
+            asked: Arc::clone(&server.asked),
             times: Arc::default(),
         };
         std::thread::spawn(move || {
@@ -93,6 +111,13 @@ impl Server {
         format!("http://127.0.0.1:{}/", self.port)
     }
 
+    /// How often files whose name ends so were asked for: parts of them, and the whole.
+    pub fn asked(&self, end: &str) -> (usize, usize) {
+        let asked = lock(&self.asked);
+        let count = |part: bool| asked.iter().filter(|(path, of_part)| path.ends_with(end) && *of_part == part).count();
+        (count(true), count(false))
+    }
+
     /// Bytes of files that were sent, to all clients.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::SeqCst)
@@ -113,6 +138,7 @@ struct Connection {
     behaviour: Behaviour,
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
+    asked: Asked,
     /// Requests that were met with the behaviour, of those that are counted.
     times: Arc<AtomicU64>,
 }
@@ -124,6 +150,7 @@ impl Connection {
     /// One request for each connection.
     fn serve(&self, mut stream: TcpStream) -> Result<()> {
         let (path, range) = request(&stream)?;
+        let before = self.note(&path, range.is_some());
         let Some(file) = self.find(&path) else {
             return Ok(stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?);
         };
@@ -155,8 +182,24 @@ impl Connection {
                 let length = if range.is_none() && self.is_met(times) { bytes.len() / 2 } else { bytes.len() };
                 self.send(&mut stream, &bytes[..length])
             }
+            Behaviour::Overloaded { end, after, status, times } if hit(end) && before >= after && before - after < times => {
+                Ok(write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?)
+            }
+            Behaviour::CutEach(times) if before < times => {
+                let (from, to) = range.map_or(whole, |(from, to)| (from, to.min(whole.1)));
+                head(&mut stream, range.map(|_| (from, to)), whole, to - from)?;
+                self.send(&mut stream, &bytes[usize::try_from(from)?..usize::try_from(from.midpoint(to))?])
+            }
             _ => self.part(&mut stream, &bytes, range, whole),
         }
+    }
+
+    /// Notes a request; how often the same file was asked for before.
+    fn note(&self, path: &str, part: bool) -> u64 {
+        let mut asked = lock(&self.asked);
+        let before = asked.iter().filter(|(other, _)| other == path).count();
+        asked.push((path.to_owned(), part));
+        before as u64
     }
 
     /// Whether this is one of the first so many.
@@ -214,6 +257,10 @@ impl Connection {
         self.sent.fetch_add(bytes.len() as u64, Ordering::SeqCst);
         Ok(())
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A range that is as long, if there is one before it.

@@ -84,7 +84,10 @@ fn refusal(error: AskError, missing: impl FnOnce() -> Refusal) -> Refusal {
         RefusalCode::Busy => locked(refused.message),
         RefusalCode::State => Refusal::conflict(refused.message),
         RefusalCode::NoUpdate | RefusalCode::NotFound => Refusal::not_found(refused.message),
-        RefusalCode::Failed => Refusal::failed(refused.message).hint("see `ampctl logs updated`"),
+        RefusalCode::Failed => {
+            let hint = refused.hint.unwrap_or_else(|| "see `ampctl logs updated`".to_owned());
+            Refusal::failed(refused.message).hint(hint)
+        }
     }
 }
 

@@ -149,6 +149,16 @@ fn each_refusal_has_bottlerockets_status() {
 }
 
 #[test]
+fn a_refusal_with_a_remedy_is_passed_on_with_it() {
+    let (_place, updater, apid) = node();
+    for (hint, told) in [(json!("ask it later"), "ask it later"), (Value::Null, "see `ampctl logs updated`")] {
+        updater.answers(json!({ "refused": { "code": "failed", "message": "the mirror is full", "hint": hint } }));
+        let answer = apid.send(Get, "/v1/updates/plan", None);
+        assert_eq!((&error_of(&answer)["message"], &error_of(&answer)["hint"]), (&json!("the mirror is full"), &json!(told)));
+    }
+}
+
+#[test]
 fn bottlerockets_status_is_there_once_something_was_asked_and_nothing_runs() {
     let (_place, updater, apid) = node();
     assert_eq!(apid.send(Get, "/updates/status", None).status, 404);

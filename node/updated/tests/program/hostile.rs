@@ -56,6 +56,28 @@ fn a_boot_partition_without_room_is_refused_before_a_byte_is_written() {
 }
 
 #[test]
+fn a_root_that_its_slot_does_not_hold_is_refused_before_anything_is_fetched_or_written() {
+    let mut node = Node::new();
+    // The slot holds 1024.
+    node.publish("1.1.0", &blocks(60, 1025));
+    node.start();
+    node.run("refresh").expect("refreshed");
+    // The way back, which clearing the slot would take.
+    fs::copy(node.path("esp/EFI/Linux/ampoule_1.0.0.efi"), node.path("esp/EFI/Linux/ampoule_0.9.0.efi")).expect("copied");
+    let disk = fs::read(node.path("disk.img")).expect("a disk");
+    let said =
+        [node.run("prepare").expect_err("refused"), node.command("plan")["refused"]["message"].as_str().expect("refused").to_owned()];
+    for said in said {
+        assert!(said.contains("the root of version 1.1.0 has 4198400 bytes, the slot of this disk for it holds 4194304"), "{said}");
+    }
+    assert_eq!((node.web.sent.load(Ordering::SeqCst), node.web.images.load(Ordering::SeqCst)), (0, 0));
+    assert!(node.names("var/lib/ampoule/updated/staged").is_empty());
+    assert!(fs::read(node.path("disk.img")).expect("a disk") == disk, "the disk was written to");
+    assert_eq!(node.names("esp/EFI/Linux"), ["ampoule_0.9.0.efi", "ampoule_1.0.0.efi"]);
+    assert_eq!(node.state(), "Available");
+}
+
+#[test]
 fn a_clock_that_is_wrong_is_what_an_expired_repository_is_told_with() {
     let mut node = Node::new();
     node.publish_at("1.1.0", &blocks(60, 180), now().plus(-10 * 366 * 86_400));

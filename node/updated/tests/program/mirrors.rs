@@ -47,6 +47,11 @@ fn refuses(status: &'static str, times: u64) -> Behaviour {
     Behaviour::Refuses { end: ROOT, status, times }
 }
 
+/// Seconds of each wait that the log tells of.
+fn waits(log: &str) -> Vec<f64> {
+    log.split("tried again in ").skip(1).map(|rest| rest.split(' ').next().and_then(|text| text.parse().ok()).expect("seconds")).collect()
+}
+
 /// How often each block of the idle slot was written.
 fn writes(node: &Node) -> BTreeMap<u64, usize> {
     let (start, length) = node.place("ROOT-B");
@@ -77,7 +82,7 @@ fn a_mirror_that_is_no_good_at_ranges_brings_the_whole_root() {
         (Behaviour::OtherRange(ROOT, always), "another range of bytes than was asked for"),
         (refuses("416 Range Not Satisfiable", always), "no such range of bytes"),
         (refuses("400 Bad Request", always), "answered 400"),
-        (refuses("502 Bad Gateway", always), "answered 502"),
+        (refuses("500 Internal Server Error", always), "answered 500"),
     ] {
         let (node, server) = offered(behaviour);
         let took = prepared(&node, &server);
@@ -92,29 +97,40 @@ fn a_mirror_with_too_much_to_do_is_asked_again_and_brings_its_ranges() {
     let (node, server) = offered(refuses("503 Service Unavailable", 3));
     let took = prepared(&node, &server);
     let log = node.log();
-    assert!(log.contains("answered 503") && log.contains("tried again in 1 s"), "{log}");
+    assert!(log.contains("answered 503") && waits(&log).into_iter().all(|wait| (1.0..4.0).contains(&wait)), "{log}");
     assert!(!log.contains("one range at a time") && took < (LACKS * BLOCK) as u64 + BESIDE, "{took} bytes: {log}");
 }
 
 #[test]
 fn a_mirror_is_left_alone_as_long_as_it_wants() {
-    let (node, server) = offered(refuses("429 Too Many Requests\r\nRetry-After: 3", 2));
-    let began = Instant::now();
-    let took = prepared(&node, &server);
-    assert!(began.elapsed() >= Duration::from_secs(3) && node.log().contains("tried again in 3 s"), "{}", node.log());
-    assert!(took < (LACKS * BLOCK) as u64 + BESIDE, "{took} bytes");
+    let date = "429 Too Many Requests\r\nDate: Fri, 31 Dec 1999 23:59:55 GMT\r\nRetry-After: Fri, 31 Dec 1999 23:59:58 GMT";
+    for status in ["429 Too Many Requests\r\nRetry-After: 3", date] {
+        let (node, server) = offered(refuses(status, 2));
+        let began = Instant::now();
+        let took = prepared(&node, &server);
+        let (log, waits) = (node.log(), waits(&node.log()));
+        assert!(began.elapsed() >= Duration::from_secs(3) && waits.len() == 2, "{log}");
+        // On top of the three seconds, so much of them as is this request's own.
+        assert!(waits.iter().all(|wait| (3.0..=6.0).contains(wait)), "{log}");
+        assert!(took < (LACKS * BLOCK) as u64 + BESIDE, "{took} bytes");
+    }
 }
 
 #[test]
 fn a_wait_for_a_mirror_is_bounded_and_can_be_given_up() {
-    let (node, _server) = offered(refuses("429 Too Many Requests\r\nRetry-After: 99999", Behaviour::ALWAYS));
-    assert_eq!(node.command("prepare"), json!({"ok": null}));
-    node.until("it waits", |node| node.log().contains("tried again in 60 s").then_some(()));
-    let began = Instant::now();
-    assert_eq!(node.command("deactivate"), json!({"ok": null}));
-    node.until("it stops", |node| node.status()["progress"].is_null().then_some(()));
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-    assert_eq!(node.state(), "Available");
+    let status = "429 Too Many Requests\r\nRetry-After: 99999";
+    for end in [ROOT, "root.verity", "uki.efi", "loader.efi"] {
+        let (node, _server) = offered(Behaviour::Overloaded { end, after: 0, status, times: Behaviour::ALWAYS });
+        assert_eq!(node.command("prepare"), json!({"ok": null}));
+        node.until("it waits", |node| (!waits(&node.log()).is_empty()).then_some(()));
+        assert!((60.0..=90.0).contains(&waits(&node.log())[0]), "{}", node.log());
+        let began = Instant::now();
+        assert_eq!(node.command("deactivate"), json!({"ok": null}));
+        node.until("it stops", |node| node.status()["progress"].is_null().then_some(()));
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        assert_eq!(node.state(), "Available");
+        assert_eq!(node.status()["status"]["most_recent_command"]["stderr"], "it was stopped", "{end}");
+    }
 }
 
 #[test]
@@ -140,4 +156,111 @@ fn a_whole_root_that_never_comes_fails_and_what_came_is_kept() {
     let took = prepared(&node, &better);
     assert!(took < (LACKS / 2 + 5) as u64 * BLOCK as u64 + BESIDE, "{took} bytes");
     assert!(writes(&node).keys().all(|block| *block >= ALL as u64 / 2 - 8), "what came was written again");
+}
+
+/// Each file: metadata, tree, kernel image, boot loader, root.
+#[test]
+fn each_file_that_is_refused_or_breaks_off_once_is_asked_for_again() {
+    for behaviour in [Behaviour::Overloaded { end: "", after: 0, status: "503 Service Unavailable", times: 1 }, Behaviour::CutEach(1)] {
+        let (node, server) = offered(behaviour);
+        prepared(&node, &server);
+        assert_eq!(node.run("activate"), Ok(()), "{behaviour:?}: {}", node.log());
+        let log = node.log();
+        for name in ["timestamp.json", "snapshot.json", "targets.json", "manifest.json", "root.verity", "uki.efi", "loader.efi", ROOT] {
+            assert!(log.lines().any(|line| line.contains(name) && line.contains("tried again in")), "{behaviour:?}, {name}: {log}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_always_breaks_off_is_asked_for_four_times_and_what_came_before_it_is_kept() {
+    let (node, server) = offered(Behaviour::Cut("loader.efi"));
+    let said = node.run("prepare").expect_err("cut");
+    assert!(said.contains("loader.efi: the connection ended after") && said.contains("what was verified is kept"), "{said}");
+    assert_eq!((server.asked("loader.efi"), server.asked(ROOT)), ((0, 4), (0, 0)));
+    let better = Server::start(&node.root.path().join("repository"), Behaviour::Honest).expect("a server");
+    sees(&node, &better);
+    prepared(&node, &better);
+    assert_eq!((better.asked("root.verity"), better.asked("uki.efi")), ((0, 0), (0, 0)), "they are there");
+}
+
+/// Who lies once is not asked again, and no other bytes are put behind those that came.
+#[test]
+fn wrong_bytes_and_files_without_end_are_not_asked_for_again() {
+    for (behaviour, end) in [(Behaviour::Lie("root.verity"), "root.verity"), (Behaviour::Lie("loader.efi"), "loader.efi")] {
+        let (node, server) = offered(behaviour);
+        assert!(node.run("prepare").is_err());
+        assert_eq!(server.asked(end), (0, 1), "{}", node.log());
+    }
+    let mut node = Node::new();
+    node.publish("1.1.0", &striped());
+    let server = Server::start(&node.root.path().join("repository"), Behaviour::Endless("timestamp.json")).expect("a server");
+    sees(&node, &server);
+    node.start();
+    let said = node.run("refresh").expect_err("endless");
+    assert!(said.contains("timestamp.json: the server sends more than the 2097152 bytes"), "{said}");
+    assert_eq!(server.asked("timestamp.json"), (0, 1));
+}
+
+/// The TUF library alone would take the refusal for "there is no newer root".
+#[test]
+fn a_mirror_that_refuses_a_newer_root_does_not_hold_a_node_with_the_one_before() {
+    let mut node = Node::new();
+    node.publish("1.1.0", &striped());
+    let repository = node.root.path().join("repository");
+    std::fs::write(repository.join("metadata/2.root.json"), "{}").expect("written");
+    for status in ["503 Service Unavailable", "400 Bad Request"] {
+        let refuses = Behaviour::Overloaded { end: "2.root.json", after: 0, status, times: Behaviour::ALWAYS };
+        let server = Server::start(&repository, refuses).expect("a server");
+        sees(&node, &server);
+        node.start();
+        let said = node.run("refresh").expect_err("refused");
+        assert!(said.contains("2.root.json: the server answered") && said.contains(status), "{said}");
+    }
+}
+
+/// A fleet that asked it for whole roots would be the end of it.
+#[test]
+fn a_mirror_that_stays_overloaded_is_left_alone_and_never_asked_for_the_whole() {
+    let good = 3;
+    for status in ["503 Service Unavailable\r\nRetry-After: 1", "429 Too Many Requests", "502 Bad Gateway"] {
+        let (node, server) = offered(Behaviour::Overloaded { end: ROOT, after: good, status, times: Behaviour::ALWAYS });
+        node.write("disk-writes", "");
+        let said = node.run("prepare").expect_err("overloaded");
+        let wanted = ["asked 4 times", "this mirror has too much to do", "what was verified is kept", "settings.updates.automatic is off"];
+        let answered = format!("the server answered {}", status.lines().next().expect("a status"));
+        assert!(said.starts_with(&server.url()) && said.contains(&answered) && wanted.iter().all(|part| said.contains(part)), "{said}");
+        assert_eq!(said.contains("wants to be asked again in 1 s"), status.contains("Retry-After"), "{said}");
+        let (parts, whole) = server.asked(ROOT);
+        assert!(whole == 0 && parts <= good as usize + 16, "{parts} parts, {whole} times the whole");
+        assert_eq!(node.state(), "Available");
+        // What it brought is there: ten blocks with each part, and the files beside the root.
+        let better = Server::start(&node.root.path().join("repository"), Behaviour::Honest).expect("a server");
+        sees(&node, &better);
+        let took = prepared(&node, &better);
+        assert!(took <= (LACKS as u64 - 10 * good) * BLOCK as u64 + BESIDE / 2, "{took} bytes");
+        assert_eq!((better.asked("root.verity"), better.asked("uki.efi"), better.asked("loader.efi")), ((0, 0), (0, 0), (0, 0)));
+        let writes = writes(&node);
+        assert!(writes.len() == ALL && writes.values().all(|times| *times == 1), "{writes:?}");
+    }
+}
+
+#[test]
+fn a_kernel_image_is_not_fetched_whole_from_a_mirror_that_has_too_much_to_do_for_parts_of_it() {
+    let (node, server) = offered(Behaviour::Overloaded { end: "uki.efi", after: 0, status: "503 No", times: Behaviour::ALWAYS });
+    assert!(node.run("prepare").expect_err("overloaded").contains("uki.efi: the server answered 503"));
+    assert_eq!(server.asked("uki.efi"), (4, 0));
+}
+
+#[test]
+fn a_plan_says_what_is_wrong_with_a_mirror_and_what_to_do() {
+    let status = "503 Service Unavailable\r\nRetry-After: 99";
+    let (node, _server) = offered(Behaviour::Overloaded { end: "root.verity", after: 0, status, times: Behaviour::ALWAYS });
+    let began = Instant::now();
+    let refused = node.command("plan")["refused"].clone();
+    // Somebody waits for the answer.
+    assert!(began.elapsed() < Duration::from_secs(50), "{:?}", began.elapsed());
+    let (message, hint) = (refused["message"].as_str().unwrap_or_default(), refused["hint"].as_str().unwrap_or_default());
+    assert!(message.contains("root.verity: the server answered 503") && message.contains("asked again in 99 s"), "{refused}");
+    assert!(hint.contains("settings.updates.automatic is off"), "{refused}");
 }
