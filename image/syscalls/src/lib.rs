@@ -211,6 +211,26 @@ mod tests {
         );
     }
 
+    /// `policy/recorded-calls.json` has numbers, because the kernel's records do.
+    #[test]
+    fn recorded_calls_have_their_numbers() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policy/recorded-calls.json");
+        let list: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("read")).expect("a list");
+        for entry in list["calls"].as_array().expect("calls") {
+            let name = entry["call"].as_str().expect("a name");
+            let number = u32::try_from(entry["number"].as_u64().expect("a number")).expect("a small one");
+            if name == "open_tree_attr" {
+                // Newer than the compiler's table.
+                assert_eq!(number, 467);
+                continue;
+            }
+            let entries = [Entry { syscall: name.to_owned(), why: String::new(), args: Vec::new() }];
+            let program = program(&entries, Otherwise::Kill).expect("compiled");
+            // Jump if the call's number is this one.
+            assert!(program.iter().any(|step| step.code == 0x15 && step.k == number), "{name} is not {number}");
+        }
+    }
+
     #[test]
     fn an_entry_without_conditions_beats_one_with_some() {
         let both = r#"{ "about": "of one program", "includes": ["base"], "allow": [

@@ -1,7 +1,7 @@
 //! One line of the kernel's log about something refused, as it writes it where no audit daemon listens (kernel/audit.c,
 //! security/selinux/avc.c, security/lsm_audit.c, kernel/auditsc.c).
 
-use crate::Context;
+use crate::{Context, calls};
 
 /// Longest name of a process or object that is kept, in characters. Whoever is refused chooses them.
 const MAX_NAME: usize = 256;
@@ -9,12 +9,16 @@ const MAX_NAME: usize = 256;
 const MAX_PERMISSIONS: usize = 32;
 /// Longest name of a class or permission, in bytes.
 const MAX_WORD: usize = 64;
+/// `SECCOMP_RET_ERRNO` (linux/seccomp.h): the call was answered with an error, and the process goes on.
+const ANSWERED: &str = "0x50000";
 
 /// Something that the kernel refused, or would have (`permissive`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
     /// When: milliseconds since 1970, by the node's clock at that time.
     pub time_ms: u64,
+    /// Number that the kernel gave its record.
+    pub serial: u64,
     /// The process.
     pub pid: Option<u32>,
     /// Its name, which it chooses itself: any text.
@@ -41,6 +45,13 @@ pub enum Refused {
         /// It was only noted, not refused.
         permissive: bool,
     },
+    /// By the list of a workload: the call was answered with an error, and it is one of those that are on record.
+    Call {
+        /// Its name.
+        name: &'static str,
+        /// Its number on the processor's architecture.
+        number: u32,
+    },
     /// By a list of system calls; the process was ended.
     SystemCall {
         /// Its number on the processor's architecture.
@@ -52,9 +63,7 @@ pub enum Refused {
 
 /// Reads a line without its priority. `None`: it tells of nothing refused, or was cut short.
 pub fn parse(line: &str) -> Option<Denial> {
-    let record = line.strip_prefix("audit: type=")?;
-    let (kind, rest) = record.split_once(" audit(")?;
-    let (stamp, body) = rest.split_once("): ")?;
+    let (kind, stamp, body) = parts(line)?;
     let refused = match kind {
         "1400" => access(body)?,
         "1326" => system_call(body)?,
@@ -66,15 +75,40 @@ pub fn parse(line: &str) -> Option<Denial> {
         return None;
     }
     let pid = field(body, "pid").and_then(|pid| pid.parse().ok());
-    Some(Denial { time_ms: time(stamp)?, pid, command: field(body, "comm").map(text).unwrap_or_default(), source, refused })
+    let (time_ms, serial) = time_and_serial(stamp)?;
+    Some(Denial { time_ms, serial, pid, command: field(body, "comm").map(text).unwrap_or_default(), source, refused })
+}
+
+/// Whether a line tells of a refused call that is not on record: programs try it as a matter of course, so it says nothing.
+pub fn is_routine(line: &str) -> bool {
+    let answered = parts(line).is_some_and(|(kind, _, body)| kind == "1326" && field(body, "code") == Some(ANSWERED));
+    answered && parse(line).is_none()
+}
+
+/// The number of a record, whatever it tells.
+pub fn serial(line: &str) -> Option<u64> {
+    let (_, stamp, _) = parts(line)?;
+    Some(time_and_serial(stamp)?.1)
+}
+
+/// How many records there was no room for since the kernel started, if a line of its log tells (`audit_log_lost`).
+pub fn lost(line: &str) -> Option<u64> {
+    line.strip_prefix("audit: audit_lost=")?.split(' ').next()?.parse().ok()
+}
+
+/// `audit: type=KIND audit(STAMP): BODY`
+fn parts(line: &str) -> Option<(&str, &str, &str)> {
+    let (kind, rest) = line.strip_prefix("audit: type=")?.split_once(" audit(")?;
+    let (stamp, body) = rest.split_once("): ")?;
+    Some((kind, stamp, body))
 }
 
 /// `1700000000.123:45`
-fn time(stamp: &str) -> Option<u64> {
+fn time_and_serial(stamp: &str) -> Option<(u64, u64)> {
     let (seconds, rest) = stamp.split_once('.')?;
-    let (millis, _) = rest.split_once(':')?;
+    let (millis, serial) = rest.split_once(':')?;
     let (seconds, millis): (u64, u64) = (seconds.parse().ok()?, millis.parse().ok()?);
-    seconds.checked_mul(1000)?.checked_add(millis)
+    Some((seconds.checked_mul(1000)?.checked_add(millis)?, serial.parse().ok()?))
 }
 
 /// `avc:  denied  { read write } for  pid=…`
@@ -93,7 +127,10 @@ fn access(body: &str) -> Option<Refused> {
 fn system_call(body: &str) -> Option<Refused> {
     let number = field(body, "syscall")?.parse().ok()?;
     let architecture = u32::from_str_radix(field(body, "arch")?, 16).ok()?;
-    Some(Refused::SystemCall { number, architecture })
+    match field(body, "code") {
+        Some(ANSWERED) => calls::recorded(number, architecture).map(|name| Refused::Call { name, number }),
+        _ => Some(Refused::SystemCall { number, architecture }),
+    }
 }
 
 fn is_word(word: &str) -> bool {

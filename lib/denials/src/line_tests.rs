@@ -5,6 +5,8 @@ use super::*;
 const FILE: &str = r#"audit: type=1400 audit(1700000000.123:45): avc:  denied  { read write } for  pid=123 comm="cat" name="shadow" dev="vda6" ino=12 scontext=system_u:system_r:container_t:s0:c1,c2 tcontext=system_u:object_r:etc_t:s0 tclass=file permissive=0"#;
 const KILLED: &str = r#"audit: type=1326 audit(1700000001.004:46): auid=4294967295 uid=0 gid=0 ses=4294967295 subj=system_u:system_r:netd_t:s0 pid=77 comm="netd" exe="/usr/bin/netd" sig=31 arch=c000003e syscall=101 compat=0 ip=0x7f12 code=0x80000000"#;
 
+const ANSWERED_MOUNT: &str = r#"audit: type=1326 audit(1700000002.005:47): auid=4294967295 uid=655360 gid=655360 ses=4294967295 subj=system_u:system_r:container_t:s0:c1,c2 pid=78 comm="sh" exe="/bin/sh" sig=0 arch=c000003e syscall=165 compat=0 ip=0x7f12 code=0x50000"#;
+
 fn context(typ: &str, level: &str) -> Context {
     Context { typ: typ.into(), level: level.into() }
 }
@@ -19,7 +21,7 @@ fn an_access_that_was_denied() {
         permissive: false,
     };
     let source = Some(context("container_t", "s0:c1,c2"));
-    let expected = Denial { time_ms: 1_700_000_000_123, pid: Some(123), command: "cat".into(), source, refused };
+    let expected = Denial { time_ms: 1_700_000_000_123, serial: 45, pid: Some(123), command: "cat".into(), source, refused };
     assert_eq!(parse(FILE), Some(expected));
 }
 
@@ -30,6 +32,30 @@ fn a_process_ended_for_a_system_call() {
     assert_eq!((denial.pid, denial.command.as_str(), denial.source), (Some(77), "netd", Some(context("netd_t", "s0"))));
     let before_a_policy = KILLED.replace("system_u:system_r:netd_t:s0", "kernel");
     assert_eq!(parse(&before_a_policy).expect("a denial").source, None);
+}
+
+#[test]
+fn a_call_that_was_answered_with_an_error() {
+    let denial = parse(ANSWERED_MOUNT).expect("a denial");
+    assert_eq!(denial.refused, Refused::Call { name: "mount", number: 165 });
+    assert_eq!((denial.pid, denial.source, denial.serial), (Some(78), Some(context("container_t", "s0:c1,c2")), 47));
+}
+
+/// `clone3` is answered so to every program of the C library.
+#[test]
+fn what_programs_try_as_a_matter_of_course_is_no_denial() {
+    let routine = ANSWERED_MOUNT.replace("syscall=165", "syscall=435");
+    assert!(parse(&routine).is_none() && is_routine(&routine));
+    for told in [ANSWERED_MOUNT, KILLED, FILE, "EXT4-fs (vda2): mounted", &KILLED.replace("syscall=101", "syscall=435")] {
+        assert!(!is_routine(told), "{told}");
+    }
+}
+
+#[test]
+fn records_have_numbers_and_the_kernel_says_how_many_it_lost() {
+    assert_eq!((serial(FILE), serial("audit: type=1403 audit(1.0:2): lsm=selinux res=1"), serial("x")), (Some(45), Some(2), None));
+    assert_eq!(lost("audit: audit_lost=12 audit_rate_limit=0 audit_backlog_limit=64"), Some(12));
+    assert_eq!((lost(FILE), lost("audit: audit_lost=x")), (None, None));
 }
 
 #[test]

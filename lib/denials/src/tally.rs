@@ -4,7 +4,7 @@ use crate::{Context, Denial, Refused};
 
 /// Most kinds of denial that are told apart.
 pub const MAX_ENTRIES: usize = 512;
-/// Most of them that are one source's, so that one that floods hides no other's.
+/// Most of them that are one source's, so that one that floods hides no other's; of refused calls as many again, so that neither hides the other.
 pub const MAX_ENTRIES_OF_ONE: usize = 64;
 
 /// Denials that differ in process, name and time alone.
@@ -18,7 +18,7 @@ pub struct Counted {
     pub last: Denial,
 }
 
-/// All denials since the kernel started, as far as its log was read.
+/// All denials since the kernel started, as far as its records were read.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// The one seen last is at the end.
@@ -36,7 +36,8 @@ impl Tally {
             self.entries.push(entry);
             return;
         }
-        let of_one = self.entries.iter().filter(|entry| entry.last.source == denial.source).count();
+        let is_one = |last: &Denial| last.source == denial.source && last.is_access() == denial.is_access();
+        let of_one = self.entries.iter().filter(|entry| is_one(&entry.last)).count();
         if of_one >= MAX_ENTRIES_OF_ONE {
             self.left_out = self.left_out.saturating_add(1);
             return;
@@ -46,6 +47,11 @@ impl Tally {
             self.left_out = self.left_out.saturating_add(gone.count);
         }
         self.entries.push(Counted { count: 1, first_ms: denial.time_ms, last: denial });
+    }
+
+    /// Counts records that nobody could read.
+    pub fn lose(&mut self, count: u64) {
+        self.left_out = self.left_out.saturating_add(count);
     }
 
     /// Each kind, the one seen last first.
@@ -75,9 +81,14 @@ impl Denial {
     /// it may be a mistake; the rule says what to look at.
     pub fn rule(&self) -> String {
         match &self.refused {
+            Refused::Call { name, .. } => format!("none: workloads may not call {name} so (lib/workload/src/seccomp.json)"),
             Refused::SystemCall { number, .. } => format!("system call {number} in the list of the service (policy/seccomp)"),
             Refused::Access { target, class, permissions, .. } => self.access_rule(target, class, permissions),
         }
+    }
+
+    fn is_access(&self) -> bool {
+        matches!(self.refused, Refused::Access { .. })
     }
 
     fn access_rule(&self, target: &Context, class: &str, permissions: &[String]) -> String {
@@ -111,6 +122,34 @@ mod tests {
         assert_eq!(rule("init_t:s0", "init_t:s0", "read write"), "(allow init_t self (file (read write)))");
         let other = rule("container_t:s0:c1,c2", "container_file_t:s0:c3,c4", "read");
         assert_eq!(other, "none: s0:c1,c2 does not hold the categories of s0:c3,c4");
+    }
+
+    fn call(number: u32, level: &str) -> Denial {
+        let line = format!(
+            "audit: type=1326 audit(5.0:1): subj=u:r:container_t:{level} pid=1 comm=\"x\" sig=0 arch=c000003e syscall={number} code=0x50000"
+        );
+        parse(&line).expect("a denial")
+    }
+
+    #[test]
+    fn no_rule_allows_what_the_list_of_workloads_refuses() {
+        assert_eq!(call(165, "s0").rule(), "none: workloads may not call mount so (lib/workload/src/seccomp.json)");
+    }
+
+    #[test]
+    fn what_policy_and_list_refuse_to_one_hide_each_other_not() {
+        let mut tally = Tally::default();
+        for n in 0..1000 {
+            tally.add(denial("container_t:s0:c1,c2", &format!("t{n}_t:s0"), "read", "l"));
+        }
+        tally.add(call(165, "s0:c1,c2"));
+        tally.add(call(165, "s0:c3,c4"));
+        tally.add(call(165, "s0:c1,c2"));
+        let calls: Vec<_> = tally.entries().filter(|entry| !entry.last.is_access()).map(|entry| entry.count).collect();
+        assert_eq!(calls, [2, 1]);
+        let before = tally.left_out();
+        tally.lose(7);
+        assert_eq!(tally.left_out(), before + 7);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod notify;
 mod output;
 mod power_button;
 mod read_ahead;
+mod records;
 mod selinux;
 mod spawn;
 mod supervisor;

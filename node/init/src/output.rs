@@ -1,11 +1,15 @@
 //! The pipes of the services' output. `init` keeps both ends, so that nothing is lost or broken while `logd` is away.
 
+use crate::records;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg, socketpair};
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
+
+/// No service has this name; `logd` knows the socket by what it is.
+const RECORDS: &str = "kernel/records";
 
 struct Pipe {
     read: OwnedFd,
@@ -43,7 +47,16 @@ impl Output {
         self.to_logd = Some(ours);
         let names: Vec<String> = self.pipes.keys().cloned().collect();
         names.iter().for_each(|name| self.offer(name));
+        self.offer_records();
         Ok(theirs)
+    }
+
+    /// A new socket each time: the old one, if any, ended with the old `logd`.
+    fn offer_records(&self) {
+        let handed = self.to_logd.as_ref().map(|socket| send(socket, RECORDS, &records::open()?));
+        if let Some(Err(error)) = handed {
+            crate::console::log(crate::console::Level::Error, &format!("The kernel's records do not reach logd: {error}"));
+        }
     }
 
     fn offer(&self, name: &str) {

@@ -1,15 +1,15 @@
-//! What the kernel refused, counted as its log is read, and the status socket that tells it.
+//! What the kernel refused, counted as its records are read, and the status socket that tells it.
 
 use std::{
     io::{self, Write},
     os::unix::net::UnixListener,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
 
-use ampoule_api_types::v1::{Denial as Told, DenialList};
+use ampoule_api_types::v1::{Denial as Told, DenialKind, DenialList};
 use ampoule_denials::{Counted, Refused, Tally};
 
 /// Readers are served one after the other, each for at most this long.
@@ -19,16 +19,56 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Its thread makes a document of bounded size, no more.
 const STACK: usize = 128 * 1024;
 
-/// The denials so far, shared by who reads the kernel's log and who tells of them.
+/// The denials so far, shared by who reads the kernel's records and who tells of them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Denials(Arc<Mutex<Tally>>);
+pub(crate) struct Denials(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    tally: Tally,
+    /// Number of the last record that was counted from the log.
+    from_log: u64,
+    /// Records come by themselves now.
+    records_come: bool,
+    /// What the kernel says it had no room for.
+    lost: u64,
+}
 
 impl Denials {
-    /// Takes a line that the kernel itself wrote.
+    /// Takes a line of the log that the kernel itself wrote. It has what was refused before this program was there; then records are counted.
     pub(crate) fn take(&self, line: &str) {
-        if let Some(denial) = ampoule_denials::parse(line) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).add(denial);
+        let mut state = self.state();
+        if let Some(lost) = ampoule_denials::lost(line) {
+            state.lost = lost;
         }
+        if let Some(denial) = ampoule_denials::parse(line).filter(|_| !state.records_come) {
+            state.from_log = state.from_log.max(denial.serial);
+            state.tally.add(denial);
+        }
+    }
+
+    /// Takes a record, unless the log had it before.
+    pub(crate) fn take_record(&self, line: &str) {
+        let mut state = self.state();
+        state.records_come = true;
+        if let Some(denial) = ampoule_denials::parse(line).filter(|denial| denial.serial > state.from_log) {
+            state.tally.add(denial);
+        }
+    }
+
+    /// Counts records that there was no room for.
+    pub(crate) fn lose(&self, count: u64) {
+        self.state().tally.lose(count);
+    }
+
+    /// The denials so far, without names of workloads.
+    pub(crate) fn list(&self) -> DenialList {
+        let state = self.state();
+        DenialList { denials: state.tally.entries().map(told).collect(), left_out: state.tally.left_out().saturating_add(state.lost) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answers on `path` from now on, whoever connects.
@@ -49,9 +89,7 @@ impl Denials {
     }
 
     fn document(&self) -> Vec<u8> {
-        let tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let list = DenialList { denials: tally.entries().map(told).collect(), left_out: tally.left_out() };
-        serde_json::to_vec(&list).unwrap_or_default()
+        serde_json::to_vec(&self.list()).unwrap_or_default()
     }
 }
 
@@ -77,7 +115,14 @@ fn told(counted: &Counted) -> Told {
             told.permissions.clone_from(permissions);
             told.permissive = *permissive;
         }
+        Refused::Call { name, number } => {
+            told.kind = DenialKind::CallRefused;
+            told.call = Some((*name).to_owned());
+            told.class = "system_call".to_owned();
+            told.permissions = vec![number.to_string()];
+        }
         Refused::SystemCall { number, .. } => {
+            told.kind = DenialKind::ProcessEnded;
             told.class = "system_call".to_owned();
             told.permissions = vec![number.to_string()];
         }
@@ -115,6 +160,21 @@ mod tests {
         assert_eq!((first.domain.as_deref(), first.level.as_deref()), (Some("container_t"), Some("s0:c1,c2")));
         assert_eq!((first.target.as_deref(), first.target_type.as_deref()), (Some("passwd"), Some("etc_t")));
         assert_eq!(first.rule, "(allow container_t etc_t (file (write)))");
+    }
+
+    #[test]
+    fn kinds_are_told_apart() {
+        let denials = Denials::default();
+        let call =
+            "audit: type=1326 audit(7.000:2): subj=u:r:container_t:s0:c1,c2 pid=9 comm=\"x\" sig=0 arch=c000003e syscall=165 code=0x50000";
+        denials.take(call);
+        denials.take(&call.replace("code=0x50000", "code=0x80000000"));
+        denials.take("audit: audit_lost=3 audit_rate_limit=0 audit_backlog_limit=64");
+        let list = denials.list();
+        let told: Vec<_> = list.denials.iter().map(|d| (d.kind, d.call.as_deref(), d.class.as_str(), d.permissions[0].as_str())).collect();
+        let expected =
+            [(DenialKind::ProcessEnded, None, "system_call", "165"), (DenialKind::CallRefused, Some("mount"), "system_call", "165")];
+        assert_eq!((told, list.left_out), (expected.to_vec(), 3));
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub(crate) struct KernelLog {
     denials: Denials,
     /// Number of the next message that is news.
     next: u64,
+    /// All that was there before has been read.
+    has_caught_up: bool,
 }
 
 impl KernelLog {
@@ -49,7 +51,7 @@ impl KernelLog {
         let device = OpenOptions::new().read(true).custom_flags(flags).open("/dev/kmsg");
         let device = device.map_err(|error| log::warn!("/dev/kmsg: {error}; the kernel's messages are not kept")).ok()?;
         let next = fs::read_to_string(&memory).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-        Some(Self { device, source: "kernel".parse().ok()?, memory, denials, next })
+        Some(Self { device, source: "kernel".parse().ok()?, memory, denials, next, has_caught_up: false })
     }
 
     /// What is new.
@@ -61,7 +63,10 @@ impl KernelLog {
                 Ok(length) => drafts.extend(parse(&buffer[..length]).and_then(|message| self.draft(message, now))),
                 // The oldest messages were overwritten before they were read; the next read goes on after them.
                 Err(error) if error.raw_os_error() == Some(Errno::PIPE.raw_os_error()) => {}
-                Err(_) => break,
+                Err(_) => {
+                    self.has_caught_up = true;
+                    break;
+                }
             }
         }
         if !drafts.is_empty() {
@@ -69,6 +74,11 @@ impl KernelLog {
             let _ = fs::write(&self.memory, self.next.to_string());
         }
         drafts
+    }
+
+    /// Whether all was read that had been written before this program was there.
+    pub(crate) fn has_caught_up(&self) -> bool {
+        self.has_caught_up
     }
 
     fn draft(&mut self, message: Message, now: Moment) -> Option<Draft> {
@@ -80,6 +90,10 @@ impl KernelLog {
             return None;
         }
         self.next = message.seq + 1;
+        // Nobody could find anything else in a log of these.
+        if message.is_kernels && ampoule_denials::is_routine(&message.text) {
+            return None;
+        }
         let moment = now.at(message.monotonic_ms);
         Some(Draft { source: self.source.clone(), level: message.level, text: message.text, cut: false, moment })
     }

@@ -16,6 +16,7 @@ mod kernel;
 mod pipes;
 mod place;
 mod readers;
+mod records;
 mod service;
 mod store;
 mod syncer;
@@ -66,7 +67,9 @@ fn start(run: &Path, place: store::Place) -> io::Result<Service> {
         queries: listen(&run.join(QUERY_SOCKET))?,
         ingest: listen(&run.join(INGEST_SOCKET))?,
         handover: pipes::Handover::inherited(),
-        kernel: kernel::KernelLog::open(run.join(KERNEL_MEMORY), denials),
+        kernel: kernel::KernelLog::open(run.join(KERNEL_MEMORY), denials.clone()),
+        denials,
+        records: None,
         stop,
     })
 }

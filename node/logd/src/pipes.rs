@@ -16,7 +16,7 @@ use rustix::{
     net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketType, recvmsg, sockopt},
 };
 
-use crate::{clock::Moment, draft::Draft};
+use crate::{clock::Moment, draft::Draft, records};
 
 mod repeats;
 use repeats::Repeats;
@@ -29,6 +29,15 @@ const MAX_NAME: usize = 256;
 const PIECE: usize = 64 * 1024;
 /// Where init left its socket.
 const HANDOVER: i32 = 3;
+
+/// What init hands over.
+#[derive(Debug)]
+pub(crate) enum Handed {
+    /// The output of a service.
+    Pipe(Pipe),
+    /// The kernel's records of what it refused.
+    Records(OwnedFd),
+}
 
 /// The socket over which init hands pipes: one message = name of the service + descriptor.
 #[derive(Debug)]
@@ -45,8 +54,8 @@ impl Handover {
         (sockopt::socket_type(&socket) == Ok(SocketType::SEQPACKET)).then_some(Self(socket))
     }
 
-    /// The next pipe that is waiting. `Ok(None)`: none now. An error: there will be none any more.
-    pub(crate) fn next(&self) -> io::Result<Option<Pipe>> {
+    /// What is waiting next. `Ok(None)`: nothing now. An error: there will be nothing any more.
+    pub(crate) fn next(&self) -> io::Result<Option<Handed>> {
         let mut name = [0; MAX_NAME];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut rights = RecvAncillaryBuffer::new(&mut space);
@@ -62,7 +71,8 @@ impl Handover {
         });
         match (message.bytes, descriptor) {
             (0, None) => Err(io::ErrorKind::UnexpectedEof.into()),
-            (length, Some(descriptor)) => Ok(Pipe::named(&name[..length], descriptor)),
+            (_, Some(descriptor)) if records::is_one(&descriptor) => Ok(Some(Handed::Records(descriptor))),
+            (length, Some(descriptor)) => Ok(Pipe::named(&name[..length], descriptor).map(Handed::Pipe)),
             (_, None) => Ok(None),
         }
     }

@@ -13,12 +13,14 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::{
     clock::Moment,
+    denials::Denials,
     draft::Draft,
     ingest::Connections,
     journal::Writer,
     kernel::KernelLog,
-    pipes::{Handover, Pipes},
+    pipes::{Handed, Handover, Pipes},
     readers::Readers,
+    records::Records,
 };
 
 /// Everything the loop listens to and writes to.
@@ -29,6 +31,8 @@ pub(crate) struct Service {
     pub(crate) ingest: UnixListener,
     pub(crate) handover: Option<Handover>,
     pub(crate) kernel: Option<KernelLog>,
+    pub(crate) denials: Denials,
+    pub(crate) records: Option<Records>,
     /// Readable when init wants this program to end.
     pub(crate) stop: OwnedFd,
 }
@@ -40,6 +44,7 @@ struct News {
     ingest: bool,
     handover: bool,
     kernel: bool,
+    records: bool,
     pipes: Vec<bool>,
     connections: Vec<bool>,
 }
@@ -68,6 +73,7 @@ impl Service {
         let mut fds = vec![self.stop.as_fd(), self.queries.as_fd(), self.ingest.as_fd()];
         fds.extend(self.handover.as_ref().map(AsFd::as_fd));
         fds.extend(self.kernel.as_ref().map(AsFd::as_fd));
+        fds.extend(self.records.as_ref().map(AsFd::as_fd));
         fds.extend(pipes.iter().map(AsFd::as_fd));
         fds.extend(connections.iter());
         let mut polled: Vec<PollFd<'_>> = fds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
@@ -83,6 +89,7 @@ impl Service {
             ingest: next(true),
             handover: next(self.handover.is_some()),
             kernel: next(self.kernel.is_some()),
+            records: next(self.records.is_some()),
             pipes: pipes.iter().map(|_| next(true)).collect(),
             connections: connections.iter().map(|_| next(true)).collect(),
         })
@@ -92,6 +99,9 @@ impl Service {
         let mut drafts = Vec::new();
         if let Some(kernel) = self.kernel.as_mut().filter(|_| news.kernel) {
             drafts.extend(kernel.read(Moment::now()));
+        }
+        if news.records {
+            self.take_records(news.kernel);
         }
         drafts.extend(pipes.read(news.pipes.iter().copied()));
         drafts.extend(connections.read(news.connections.iter().copied()));
@@ -106,14 +116,26 @@ impl Service {
             connections.add(stream);
         }
         if news.handover {
-            self.take_pipe(pipes);
+            self.take_handed(pipes);
         }
         drafts
     }
 
-    fn take_pipe(&mut self, pipes: &mut Pipes) {
+    /// Not before the log is read up to where they begin, or what both have would count twice.
+    fn take_records(&mut self, log_has_more: bool) {
+        if log_has_more && !self.kernel.as_ref().is_none_or(KernelLog::has_caught_up) {
+            return;
+        }
+        if let Some(Err(error)) = self.records.as_mut().map(Records::read) {
+            log::warn!("the kernel's records come no more: {error}");
+            self.records = None;
+        }
+    }
+
+    fn take_handed(&mut self, pipes: &mut Pipes) {
         match self.handover.as_ref().map(Handover::next) {
-            Some(Ok(Some(pipe))) => pipes.add(pipe),
+            Some(Ok(Some(Handed::Pipe(pipe)))) => pipes.add(pipe),
+            Some(Ok(Some(Handed::Records(socket)))) => self.records = Some(Records::over(socket, self.denials.clone())),
             Some(Err(error)) => {
                 log::warn!("init hands over no more output: {error}");
                 self.handover = None;

@@ -9,8 +9,22 @@ use serde::{Deserialize, Serialize};
 pub struct DenialList {
     /// What was seen last comes first.
     pub denials: Vec<Denial>,
-    /// Denials that are in none of them, because one source had too many kinds or there were too many in all.
+    /// Denials that are in none of them, because one source had too many kinds, there were too many in all, or they came faster than they could be read.
     pub left_out: u64,
+}
+
+/// Who refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum DenialKind {
+    /// The SELinux policy refused an access.
+    #[default]
+    Access,
+    /// The list of system calls of workloads refused a call, which was answered with an error. Only calls are told that no program makes as a matter of course.
+    CallRefused,
+    /// A list of system calls ended the process.
+    ProcessEnded,
 }
 
 /// One kind of denial: by whom, of what.
@@ -18,7 +32,10 @@ pub struct DenialList {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct Denial {
-    /// How often the kernel told of it. In a flood it tells of a few in a second.
+    /// Who refused.
+    #[serde(default)]
+    pub kind: DenialKind,
+    /// How often the kernel told of it.
     pub count: u64,
     /// When it told of it first, in milliseconds since 1970 by the node's clock.
     pub first_ms: u64,
@@ -43,7 +60,10 @@ pub struct Denial {
     /// SELinux type of the target; absent for a system call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_type: Option<String>,
-    /// What the target is: `file`, `tcp_socket`, …; `system_call` where a list of system calls ended the process.
+    /// The system call that was refused, by name; absent for others, and where the process was ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
+    /// What the target is: `file`, `tcp_socket`, …; `system_call` where a list of system calls refused a call or ended the process.
     pub class: String,
     /// What was wanted of it; for a system call its number.
     pub permissions: Vec<String>,

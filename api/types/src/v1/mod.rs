@@ -17,7 +17,7 @@ mod workloads;
 
 pub use apply::{ApplyReport, ApplyRequest, ApplyState, FileStep, ServiceStep, TrialInfo};
 pub use boot::{BootReport, BootStep};
-pub use denials::{Denial, DenialList};
+pub use denials::{Denial, DenialKind, DenialList};
 pub use error::{ErrorBody, ErrorCode};
 pub use events::{Event, EventKind};
 pub use generations::{

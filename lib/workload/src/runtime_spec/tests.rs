@@ -136,6 +136,21 @@ fn no_workload_may_gain_privilege() {
     }
 }
 
+/// What the policy has on record can be refused at all; that the kernel tells of it is asked for.
+#[test]
+fn recorded_calls_are_refused_and_told_of() {
+    let spec = built(&example(), &image());
+    let seccomp = &spec["linux"]["seccomp"];
+    assert!(seccomp["flags"].to_string().contains("SECCOMP_FILTER_FLAG_LOG"), "{seccomp}");
+    let rules = seccomp["syscalls"].as_array().expect("rules");
+    let free = rules.iter().filter(|rule| rule["action"] == "SCMP_ACT_ALLOW" && rule.get("args").is_none());
+    let free: Vec<&str> = free.flat_map(|rule| rule["names"].as_array().expect("names")).filter_map(|name| name.as_str()).collect();
+    let list: serde_json::Value = serde_json::from_str(include_str!("../../../../policy/recorded-calls.json")).expect("a list");
+    let recorded: Vec<&str> = list["calls"].as_array().expect("calls").iter().filter_map(|entry| entry["call"].as_str()).collect();
+    let allowed: Vec<_> = recorded.iter().filter(|call| free.contains(call)).collect();
+    assert!(recorded.len() > 30 && allowed.is_empty(), "whatever they are called with, these are allowed: {allowed:?}");
+}
+
 #[test]
 fn no_limits_unless_asked() {
     let mut workload = example();

@@ -201,13 +201,22 @@ fn denials_are_shown_with_the_rule_that_would_allow_them() {
         &place.path("run/logd/status"),
         r#"{"denials":[{"count":3,"first-ms":1,"last-ms":2000,"pid":7,"process":"s\u001b[2Jh","domain":"container_t","level":"s0:c1,c2",
             "target":"passwd","target-type":"etc_t","class":"file","permissions":["read","write"],
-            "rule":"(allow container_t etc_t (file (read write)))"}],"left-out":9}"#,
+            "rule":"(allow container_t etc_t (file (read write)))"},
+            {"kind":"call-refused","call":"mount","count":1,"first-ms":1,"last-ms":1000,"pid":8,"process":"sh","domain":"container_t","level":"s0:c1,c2",
+            "class":"system_call","permissions":["165"],"rule":"none: workloads may not call mount so"},
+            {"kind":"process-ended","count":1,"first-ms":1,"last-ms":1000,"pid":9,"process":"netd","domain":"netd_t","level":"s0",
+            "class":"system_call","permissions":["101"],"rule":"system call 101"}],"left-out":9}"#,
     );
     let shown = typed(&apid.client(), "denials");
     let lines: Vec<&str> = shown.out.lines().collect();
-    let expected = "1970-01-01 00:00:02Z  3      s?[2Jh   7    container_t  -         passwd  file read write  (allow container_t etc_t (file (read write)))";
+    let expected = "1970-01-01 00:00:02Z  3      s?[2Jh   7    container_t  -         passwd  file read write     SELinux         (allow container_t etc_t (file (read write)))";
     assert_eq!(lines[1], expected);
-    assert!(lines[2].starts_with("9 more are not listed"), "{shown:?}");
+    assert!(
+        lines[2].contains("system_call mount") && lines[2].contains("  seccomp  ") && lines[2].ends_with("may not call mount so"),
+        "{shown:?}"
+    );
+    assert!(lines[3].contains("system_call 101") && lines[3].contains("  seccomp, ended  "), "{shown:?}");
+    assert!(lines[4].starts_with("9 more are not listed"), "{shown:?}");
     assert_eq!(parsed(&typed(&apid.client(), "denials -o json").out)["denials"][0]["count"], 3);
 }
 
