@@ -1,6 +1,8 @@
-//! An `init` that hangs: it begins as ours does, with the hardware watchdog, and then nothing comes.
+//! An `init` that hangs: it begins as ours does, with the hardware watchdog, and then nothing comes. And a service that does.
 
 use std::{fs::File, io::Write, thread, time::Duration};
+
+use rustix::process::{Signal, getpid, kill_process};
 
 /// The first device there is; its driver's own limit is what counts.
 const WATCHDOG: &str = "/dev/watchdog0";
@@ -16,5 +18,13 @@ pub(crate) fn as_init() -> ! {
     }
     loop {
         thread::sleep(Duration::from_secs(3600));
+    }
+}
+
+/// A process that is stopped hears no signal but the one that nobody can refuse.
+pub(crate) fn stop() {
+    loop {
+        let _ = kill_process(getpid(), Signal::STOP);
+        thread::sleep(Duration::from_secs(1));
     }
 }

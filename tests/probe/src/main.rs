@@ -13,6 +13,7 @@ mod labels;
 mod listeners;
 mod noise;
 mod report;
+mod sockets;
 mod surface;
 
 use std::{env, fs, os::unix::net::UnixDatagram, process::ExitCode, thread, time::Duration};
@@ -47,6 +48,10 @@ fn main() -> ExitCode {
         Some("boxed") => thread::sleep(Duration::MAX),
         Some("intruder") => intruder::run(&env::args().nth(2).unwrap_or_default()),
         Some("executed") => intruder::was_executed(),
+        Some("late") => sockets::listen_late(),
+        Some("deaf") => sockets::never_listen(),
+        Some("stubborn") => hang::stop(),
+        Some("caller") => sockets::call(),
         Some("long-life") => thread::sleep(Duration::from_secs(60)),
         Some(_) => {}
     }

@@ -8,6 +8,7 @@ mod confinement;
 mod daemons;
 mod deltas;
 mod demo;
+mod devices;
 mod disk;
 mod escapes;
 mod hardening;
@@ -24,6 +25,7 @@ mod power_cuts;
 mod programs;
 mod provision;
 mod pulling;
+mod readiness;
 mod remote;
 mod settings;
 mod settings_cuts;
@@ -92,6 +94,8 @@ pub(crate) fn all() -> Vec<Case> {
         watchdog::CASES,
         leases::CASES,
         logs::CASES,
+        readiness::CASES,
+        devices::CASES,
     ]
     .concat()
 }

@@ -5,6 +5,7 @@ use ampoule_api_types::v1::ApplyRequest;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
+use super::workloads::node_with;
 use crate::{
     context::Context,
     framework::{Node, within},
@@ -14,8 +15,8 @@ use crate::{
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "power_button_stops_in_order",
-        about: "the power button ends workloads and services in order; nothing is lost",
-        limit: within(300),
+        about: "the power button ends workloads, which have time for their last words, and services, each after those that need it; nothing is lost",
+        limit: within(600),
         soak: false,
         run: power_button_stops_in_order,
     },
@@ -35,9 +36,15 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
+/// Told to end, it takes a second; then its last words.
+const POLITE: &str = "[workloads.polite]\nimage = \"{image}\"\ncommand = [\"/bin/sh\", \"-c\", \"trap 'sleep 1; echo farewell; exit' TERM; echo here; while :; do sleep 0.2; done\"]\n";
+/// Services, and what they need: by their files, it is stopped when they are down.
+const NEEDS: [(&str, &str); 4] = [("hostd", "apid"), ("updated", "apid"), ("update-fetcher", "apid"), ("ntpd", "apid")];
+
 fn power_button_stops_in_order(context: &Context) -> Result<()> {
-    let mut node = context.node().start()?;
-    node.boots()?;
+    let mut node = node_with(context, POLITE)?;
+    node.runs("polite")?;
+    node.says("workload/polite", "here", within(60))?;
     node.set(json!({ "motd": "written just before the end" }))?;
     node.stops_at_the_power_button()?;
     ensure!(!node.console().contains("EXT4-fs error"), "a file system was left dirty");
@@ -46,6 +53,19 @@ fn power_button_stops_in_order(context: &Context) -> Result<()> {
     node.boots()?;
     ensure!(!node.console().contains("recovery complete"), "a file system was not unmounted");
     ensure!(motd(&node)? == "written just before the end");
+    node.says("workload/polite", "farewell", within(10)).context("it was cut off")?;
+    services_stopped_in_order(&node)?;
+    node.powers_off_by_api()
+}
+
+/// As `init` said in the boot before.
+fn services_stopped_in_order(node: &Node) -> Result<()> {
+    let lines: Vec<String> = node.log_of("kernel")?.into_iter().map(|line| line.text).collect();
+    let at = |said: String| lines.iter().position(|line| *line == said).with_context(|| format!("init did not say {said:?}"));
+    for (service, needed) in NEEDS {
+        let (down, told) = (at(format!("init: {service}: stopped"))?, at(format!("init: {needed}: stopping"))?);
+        ensure!(down < told, "{needed} was told to end while {service} ran: {:#?}", &lines[told..=down]);
+    }
     Ok(())
 }
 

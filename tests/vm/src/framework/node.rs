@@ -2,7 +2,7 @@
 
 use std::{fmt, fs, path::Path, time::Duration};
 
-use ampoule_api_client::{Client, LogQuery};
+use ampoule_api_client::{Client, LogQuery, Method};
 use ampoule_api_types::{
     OsInfo, Role,
     v1::{LogRecord, ServiceStatus, WorkloadState, WorkloadStatus},
@@ -179,6 +179,16 @@ impl Node {
     /// Presses the power button and waits until the node has switched itself off.
     pub(crate) fn stops_at_the_power_button(&mut self) -> Result<()> {
         self.machine.powerdown()?;
+        self.switches_itself_off()
+    }
+
+    /// Asks over the API for the end and waits until the node has switched itself off.
+    pub(crate) fn powers_off_by_api(&mut self) -> Result<()> {
+        self.client()?.call(Method::Post, "/v1/poweroff", None)?;
+        self.switches_itself_off()
+    }
+
+    fn switches_itself_off(&mut self) -> Result<()> {
         match self.machine.wait_exit(within(60)) {
             Ok(Exit::PowerOff) => Ok(()),
             Ok(other) => bail!("it ended otherwise: {other:?}\n{}", self.machine.describe_end()),
@@ -197,11 +207,16 @@ impl Node {
         self.starts_as(config)
     }
 
+    /// Like [`Node::starts_again`], with more words for QEMU: of a device it did not have before.
+    pub(crate) fn starts_again_with(self, words: impl IntoIterator<Item = String>) -> Result<Self> {
+        let mut config = self.machine.config().clone();
+        config.extra_args.extend(words);
+        self.starts_as(config)
+    }
+
     /// Like [`Node::starts_again`]; the machine's own clock shows `day`.
     pub(crate) fn starts_again_with_clock(self, day: &str) -> Result<Self> {
-        let mut config = self.machine.config().clone();
-        config.extra_args.extend(clock_arguments(day));
-        self.starts_as(config)
+        self.starts_again_with(clock_arguments(day))
     }
 
     /// Like [`Node::starts_again`]; the machine is handed these settings (TOML without the outer `settings`) as its user data.
