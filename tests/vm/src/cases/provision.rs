@@ -1,6 +1,6 @@
 //! User data from places other than QEMU's firmware device.
 
-use ampoule_api_types::v1::UserDataState;
+use ampoule_api_types::v1::{UserDataRequest, UserDataState};
 use ampoule_machine::free_port;
 use anyhow::{Result, ensure};
 
@@ -32,6 +32,13 @@ pub(super) const CASES: &[Case] = &[
         limit: within(300),
         soak: false,
         run: disc_and_volume_configure_a_node,
+    },
+    Case {
+        name: "gzip_and_a_file_on_state_configure_a_node",
+        about: "gzip from the firmware names the node; a file that somebody put on STATE meanwhile counts as changed user data and wins over it",
+        limit: within(300),
+        soak: false,
+        run: gzip_and_a_file_on_state_configure_a_node,
     },
     Case {
         name: "a_broken_volume_is_survived",
@@ -85,6 +92,30 @@ fn disc_and_volume_configure_a_node(context: &Context) -> Result<()> {
     node.boots()?;
     ensure!(setting(&node, "motd")? == "from the volume", "the volume did not win over the disc");
     ensure!(setting(&node, "network.hostname")? == "from-disc", "the disc was not read");
+    node.stops_at_the_power_button()
+}
+
+fn gzip_and_a_file_on_state_configure_a_node(context: &Context) -> Result<()> {
+    let settings = "motd = \"from the firmware\"\n[network]\nhostname = \"from-gzip\"\n";
+    let mut node = context.node().with_settings(settings).with_zipped_user_data().start()?;
+    node.boots()?;
+    ensure!(setting(&node, "motd")? == "from the firmware" && setting(&node, "network.hostname")? == "from-gzip", "gzip was not read");
+    node.eventually("the network service goes by that name", within(30), |node| {
+        let name = node.client()?.network()?.hostname;
+        ensure!(name == "from-gzip", "it is {name:?}");
+        Ok(())
+    })?;
+    node.stops_at_the_power_button()?;
+    node.changes_partition("STATE", |state| state.put("user-data-overrides.toml", "[settings]\nmotd = \"from the file\"\n"))?;
+
+    let mut node = node.starts_again()?;
+    node.boots()?;
+    let status = node.client()?.user_data()?;
+    ensure!(status.state == UserDataState::Changed, "{status:?}");
+    let plan = status.plan.map(|plan| plan.id);
+    node.client()?.apply_user_data(&UserDataRequest { plan, confirm_seconds: None })?;
+    ensure!(setting(&node, "motd")? == "from the file", "the file did not win");
+    ensure!(setting(&node, "network.hostname")? == "from-gzip", "what the file does not speak of is gone");
     node.stops_at_the_power_button()
 }
 

@@ -1,9 +1,13 @@
 //! What a node shall be, before it is started.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use ampoule_machine::{Boot, Firmware, Forward, LocalIdentity, MachineConfig, free_port};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use toml::{Table, Value};
 
 use super::Node;
@@ -20,6 +24,7 @@ pub(crate) struct NodePlan {
     ports: Vec<u16>,
     settings: Table,
     raw_user_data: Option<Vec<u8>>,
+    zips_user_data: bool,
     arguments: Vec<String>,
     write_log: Option<PathBuf>,
     read_only_variables: bool,
@@ -38,6 +43,7 @@ impl NodePlan {
             ports: Vec::new(),
             settings: Table::new(),
             raw_user_data: None,
+            zips_user_data: false,
             arguments: Vec::new(),
             write_log: None,
             read_only_variables: false,
@@ -87,6 +93,12 @@ impl NodePlan {
         self
     }
 
+    /// Hands the settings over as gzip.
+    pub(crate) fn with_zipped_user_data(mut self) -> Self {
+        self.zips_user_data = true;
+        self
+    }
+
     /// What the machine's own clock shows when it is switched on (`YYYY-MM-DD`, midnight in UTC); else the host's time.
     pub(crate) fn with_clock(self, day: &str) -> Self {
         self.with_machine_arguments(clock_arguments(day))
@@ -124,6 +136,7 @@ impl NodePlan {
         config.disk_size = Some(DISK_SIZE);
         config.user_data = Some(match &self.raw_user_data {
             Some(bytes) => bytes.clone(),
+            None if self.zips_user_data => zipped(&self.folder.join("user-data"), &identity.user_data(&self.user_data())?)?,
             None => identity.user_data(&self.user_data())?,
         });
         config.forwards = self.forwards()?;
@@ -157,6 +170,14 @@ impl NodePlan {
 /// QEMU's way of setting the machine's clock. Of several the last counts.
 pub(super) fn clock_arguments(day: &str) -> Vec<String> {
     vec!["-rtc".into(), format!("base={day}T00:00:00")]
+}
+
+/// As gzip, by way of a file.
+fn zipped(path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
+    fs::write(path, bytes)?;
+    let output = Command::new("gzip").arg("-c").arg(path).output().context("gzip")?;
+    ensure!(output.status.success() && output.stdout.starts_with(&[0x1f, 0x8b]), "gzip made no gzip");
+    Ok(output.stdout)
 }
 
 fn merge(into: &mut Table, from: Table) {
