@@ -51,5 +51,6 @@ fn by(kind: DenialKind) -> &'static str {
         DenialKind::Access => "SELinux",
         DenialKind::CallRefused => "seccomp",
         DenialKind::ProcessEnded => "seccomp, ended",
+        DenialKind::Unknown => "?",
     }
 }

@@ -8,11 +8,7 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("kernel/modprobe", "/usr/bin/modload", "the kernel would look for a program that is not there"),
     // A pipe to nothing, which the kernel gives up before it starts anything.
     ("kernel/core_pattern", "|", "core files would land on a disk, with secrets in them"),
-    (
-        "kernel/printk_ratelimit_burst",
-        "40",
-        "refusals before the log service reads the records themselves would be dropped; more would fill the log",
-    ),
+    ("kernel/printk_ratelimit_burst", "40", "refusals before logd reads the records would be dropped; more fill the log"),
     ("kernel/kptr_restrict", "2", "kernel addresses help an attacker"),
     ("kernel/dmesg_restrict", "1", "so does the kernel log"),
     ("kernel/perf_event_paranoid", "3", "counters of the processor tell one process about another"),

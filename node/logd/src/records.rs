@@ -1,5 +1,5 @@
 //! The kernel's records of what it refused, as it multicasts them (`AUDIT_NLGRP_READLOG`, linux/audit.h). Its log has them too, but of all that
-//! come in five seconds it prints ten, whoever caused them.
+//! come in five seconds it prints the first few (`kernel.printk_ratelimit_burst`), whoever caused them.
 
 use std::{
     io,

@@ -28,10 +28,23 @@ pub(crate) fn play(role: &str, words: &[&str]) -> ExitCode {
         "plant" => plant(),
         "climb" => climb(),
         "exhaust" => exhaust::all(words),
+        "flood" => flood(),
         "nothing" => {}
         _ => return ExitCode::from(2),
     }
     ExitCode::SUCCESS
+}
+
+/// Makes a refused call without end, twice at a time: each is a record.
+fn flood() {
+    println!("FLOOD begins");
+    let refused = || {
+        loop {
+            let _ = ampoule_sys::refused::attempt(ampoule_sys::refused::Call::NewMountNamespace);
+        }
+    };
+    thread::spawn(refused);
+    refused();
 }
 
 /// A workload that minds its own business: it keeps a file, answers HTTP, and speaks to the node and to the world.

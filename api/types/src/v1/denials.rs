@@ -25,6 +25,9 @@ pub enum DenialKind {
     CallRefused,
     /// A list of system calls ended the process.
     ProcessEnded,
+    /// A kind of a newer node.
+    #[serde(other)]
+    Unknown,
 }
 
 /// One kind of denial: by whom, of what.

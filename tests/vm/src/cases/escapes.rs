@@ -3,9 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    time::Instant,
 };
 
-use ampoule_api_types::v1::{Denial, WorkloadState};
+use ampoule_api_types::v1::{Denial, DenialKind, WorkloadState};
 use ampoule_machine::{HOST_SEEN_FROM_GUEST, LocalIdentity};
 use ampoule_registry::{PackedFile, Registry, pack, pack_at};
 use anyhow::{Context as _, Result, ensure};
@@ -26,6 +27,13 @@ pub(super) const CASES: &[Case] = &[
         limit: within(600),
         soak: false,
         run: escapes_fail,
+    },
+    Case {
+        name: "a_flood_hides_nobody",
+        about: "a workload that makes refused calls without end neither hides what others are refused nor fills the kernel's log nor keeps the API from answering",
+        limit: within(420),
+        soak: false,
+        run: a_flood_hides_nobody,
     },
     Case {
         name: "taking_everything_harms_nobody",
@@ -83,6 +91,7 @@ fn escapes_fail(context: &Context) -> Result<()> {
         no_leak(&mut node),
         nobody_climbed(&mut node),
         domains_left_a_record(&mut node),
+        attacks_left_their_records(&mut node, context),
     ];
     let rest: Vec<String> = rest.into_iter().filter_map(|outcome| Some(format!("{:#}", outcome.err()?))).collect();
     ensure!(holes.is_empty() && rest.is_empty(), "{holes:#?} {rest:#?}");
@@ -211,6 +220,49 @@ fn domains_left_a_record(node: &mut Node) -> Result<()> {
     })
 }
 
+/// A row of the list: an attack, and what the node has on record of it, `none` included.
+fn listed_records() -> Result<Vec<(&'static str, &'static str)>> {
+    let rows = LIST.lines().filter_map(|line| line.strip_prefix("| `"));
+    let cells = |row: &'static str| -> Option<_> { Some((row.split('`').next()?, row.split('|').nth(4)?.trim())) };
+    rows.map(|row| cells(row).with_context(|| format!("docs/attacks.md: a row says nothing of its record: {row}"))).collect()
+}
+
+/// Each attack left the record that is listed, and no refused call is on record that none of them stands for.
+fn attacks_left_their_records(node: &mut Node, context: &Context) -> Result<()> {
+    let listed = listed_records()?;
+    node.eventually("every record is there", within(60), |node| {
+        let all = node.client()?.denials()?;
+        fs::write(context.folder().join("denials"), format!("{all:#?}"))?;
+        let found: Vec<Denial> = all.denials.into_iter().filter(|denial| denial.workload.as_deref() == Some("attacker")).collect();
+        let missing: Vec<_> = listed.iter().filter(|(_, record)| !is_on_record(record, &found)).collect();
+        let unlisted: Vec<&str> =
+            found.iter().filter_map(|denial| denial.call.as_deref()).filter(|call| !stands_for(&listed, call)).collect();
+        ensure!(
+            missing.is_empty() && unlisted.is_empty(),
+            "no record: {missing:#?}; not in docs/attacks.md: {unlisted:?}; {} left out",
+            all.left_out
+        );
+        Ok(())
+    })
+}
+
+/// `call NAME`: the list of system calls; `access CLASS PERMISSION`: the policy; `none`, with why in the text below the list.
+fn is_on_record(record: &str, found: &[Denial]) -> bool {
+    let words: Vec<&str> = record.trim_matches('`').split(' ').collect();
+    match words.as_slice() {
+        ["none"] => true,
+        ["call", name] => found.iter().any(|denial| denial.kind == DenialKind::CallRefused && denial.call.as_deref() == Some(name)),
+        ["access", class, permission] => found.iter().any(|denial| {
+            denial.kind == DenialKind::Access && denial.class == *class && denial.permissions.iter().any(|p| p == permission)
+        }),
+        _ => false,
+    }
+}
+
+fn stands_for(listed: &[(&str, &str)], call: &str) -> bool {
+    listed.iter().any(|(_, record)| record.trim_matches('`').strip_prefix("call ") == Some(call))
+}
+
 /// A place behind planted links lies in the workload's own root, or the workload does not start.
 fn nobody_climbed(node: &mut Node) -> Result<()> {
     node.eventually("the climber has looked, or was not started", within(60), |node| {
@@ -244,6 +296,34 @@ fn services_since(node: &Node, seen: u64) -> Result<BTreeSet<String>> {
     let lines: Vec<String> = node.log_of("probe")?.into_iter().filter(|line| line.seq > seen).map(|line| line.text).collect();
     ensure!(lines.iter().any(|line| line == "PROBE box done") && lines.iter().all(|line| !line.contains("FAILED")), "{lines:#?}");
     Ok(lines.iter().filter_map(|line| line.strip_prefix("PROBE box ")?.split_once(' ')).map(|(name, _)| name.to_owned()).collect())
+}
+
+/// Of what comes in five seconds the kernel's log has 40 lines (`kernel.printk_ratelimit_burst`); twice that in a second at most.
+const MOST_LINES: u64 = 16;
+
+fn a_flood_hides_nobody(context: &Context) -> Result<()> {
+    let registry = registry(context)?;
+    let mut node = start(context, &registry, "")?;
+    let escape = |args: &[&str]| json!({ "image": image(&registry, "escape"), "args": args, "restart": "never" });
+    node.set(json!({ "workloads": { "flooder": escape(&["flood"]) } }))?;
+    says(&mut node, "flooder", "FLOOD begins", 60)?;
+    let begin = Instant::now();
+    node.set(json!({ "workloads": { "one": escape(&["try", "setns-1"]), "two": escape(&["try", "domain-init"]) } }))?;
+    let list = node.eventually("what two others were refused is told", within(120), |node| {
+        let list = node.client()?.with_timeout(within(20)).denials()?;
+        let of = |name: &str, call: Option<&str>| {
+            list.denials.iter().any(|denial| denial.workload.as_deref() == Some(name) && denial.call.as_deref() == call)
+        };
+        ensure!(of("one", Some("setns")) && of("two", None), "{list:#?}");
+        Ok(list)
+    })?;
+    fs::write(context.folder().join("denials"), format!("{list:#?}"))?;
+    let flood = list.denials.iter().find(|denial| denial.workload.as_deref() == Some("flooder")).context("no record of the flood")?;
+    ensure!(flood.count > 1000, "that was no flood, and proves nothing: {flood:?}");
+    let lines = node.log_of("kernel")?.iter().filter(|line| line.text.contains("type=1326")).count() as u64;
+    ensure!(lines < 100 + MOST_LINES * begin.elapsed().as_secs(), "the kernel's log has {lines} lines of it after {:?}", begin.elapsed());
+    neighbour_is_well(&node)?;
+    node.boots().map(drop)
 }
 
 fn taking_everything_harms_nobody(context: &Context) -> Result<()> {

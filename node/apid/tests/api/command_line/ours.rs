@@ -209,7 +209,7 @@ fn denials_are_shown_with_the_rule_that_would_allow_them() {
     );
     let shown = typed(&apid.client(), "denials");
     let lines: Vec<&str> = shown.out.lines().collect();
-    let expected = "1970-01-01 00:00:02Z  3      s?[2Jh   7    container_t  -         passwd  file read write     SELinux         (allow container_t etc_t (file (read write)))";
+    let expected = "1970-01-01 00:00:02Z  3      s?[2Jh   7    container_t  -         passwd  file read write    SELinux         (allow container_t etc_t (file (read write)))";
     assert_eq!(lines[1], expected);
     assert!(
         lines[2].contains("system_call mount") && lines[2].contains("  seccomp  ") && lines[2].ends_with("may not call mount so"),
