@@ -12,11 +12,13 @@ mod disk;
 mod escapes;
 mod hardening;
 mod host_tool;
+mod hostile;
 mod integrity;
 mod isolation;
 mod kernel;
 mod network;
 mod outside;
+mod packets;
 mod power;
 mod power_cuts;
 mod programs;
@@ -58,6 +60,8 @@ pub(crate) fn all() -> Vec<Case> {
         pulling::CASES,
         attacks::CASES,
         escapes::CASES,
+        hostile::CASES,
+        packets::CASES,
         disk::CASES,
         daemons::CASES,
         taken_over::CASES,

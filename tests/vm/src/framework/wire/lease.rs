@@ -38,8 +38,12 @@ impl Discovered {
 
     /// An answer as it should be: [`NODE_V4`] in a network without a way out.
     pub(crate) fn answer(&self, kind: MessageType) -> Result<Vec<u8>> {
+        self.answer_with(NODE_V4, kind)
+    }
+
+    fn answer_with(&self, address: Ipv4Addr, kind: MessageType) -> Result<Vec<u8>> {
         let zero = Ipv4Addr::UNSPECIFIED;
-        let mut message = Message::new_with_id(self.0.xid(), zero, NODE_V4, zero, zero, self.0.chaddr());
+        let mut message = Message::new_with_id(self.0.xid(), zero, address, zero, zero, self.0.chaddr());
         message.set_opcode(Opcode::BootReply).set_flags(self.0.flags());
         let options = message.opts_mut();
         options.insert(DhcpOption::MessageType(kind));
@@ -69,18 +73,23 @@ impl Wire {
 
     /// Gives the node [`NODE_V4`].
     pub(crate) fn gives_an_address(&self, limit: Duration) -> Result<()> {
+        self.gives(NODE_V4, limit)
+    }
+
+    /// Gives the node this address, in a network of 16 bits without a way out.
+    pub(crate) fn gives(&self, address: Ipv4Addr, limit: Duration) -> Result<()> {
         let end = Instant::now() + limit;
         loop {
             let asked = self.is_asked_for_an_address(end.saturating_duration_since(Instant::now()))?;
             let granted = asked.kind() == Some(MessageType::Request);
             // One that asks for another address, offered by nobody, is refused.
-            let right = asked.0.opts().iter().any(|(_, option)| *option == DhcpOption::RequestedIpAddress(NODE_V4));
+            let right = asked.0.opts().iter().any(|(_, option)| *option == DhcpOption::RequestedIpAddress(address));
             let kind = match (granted, right) {
                 (false, _) => MessageType::Offer,
                 (true, true) => MessageType::Ack,
                 (true, false) => MessageType::Nak,
             };
-            self.send(&asked.answered_with(&asked.answer(kind)?))?;
+            self.send(&asked.answered_with(&asked.answer_with(address, kind)?))?;
             if kind == MessageType::Ack {
                 return Ok(());
             }
