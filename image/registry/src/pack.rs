@@ -1,6 +1,10 @@
 //! An image from a few files: one layer, and the same bytes whenever the files are the same.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt as _,
+};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -19,8 +23,28 @@ pub struct PackedFile {
     pub path: String,
     /// Its content.
     pub content: Vec<u8>,
-    /// Permission bits.
+    /// Permission bits; of what [`PackedFile::link`] makes, its kind too.
     pub mode: u32,
+}
+
+/// `S_IFMT` and `S_IFLNK` of inode(7).
+const KIND: u32 = 0o170_000;
+const LINK: u32 = 0o120_000;
+
+impl PackedFile {
+    /// A symbolic link.
+    pub fn link(path: &str, target: &str) -> Self {
+        Self { path: path.into(), content: target.into(), mode: LINK | 0o777 }
+    }
+
+    fn append(&self, builder: &mut Builder<Vec<u8>>) -> Result<()> {
+        if self.mode & KIND != LINK {
+            return append(builder, &self.path, EntryType::Regular, self.mode, &self.content);
+        }
+        let mut header = header(EntryType::Symlink, self.mode & !KIND, 0);
+        let target = OsStr::from_bytes(&self.content);
+        builder.append_link(&mut header, &self.path, target).with_context(|| format!("cannot pack {}", self.path))
+    }
 }
 
 /// Makes an image of `files` that starts `entrypoint`. Owner root, times zero, order by path.
@@ -64,7 +88,7 @@ fn layer(files: &[PackedFile]) -> Result<Vec<u8>> {
     let mut sorted: Vec<&PackedFile> = files.iter().collect();
     sorted.sort_by(|a, b| a.path.cmp(&b.path));
     for file in sorted {
-        append(&mut builder, &file.path, EntryType::Regular, file.mode, &file.content)?;
+        file.append(&mut builder)?;
     }
     builder.into_inner().context("cannot finish the layer")
 }
@@ -73,14 +97,19 @@ fn folders(files: &[PackedFile]) -> BTreeSet<&str> {
     files.iter().flat_map(|file| file.path.match_indices('/').map(|(end, _)| &file.path[..end])).collect()
 }
 
-fn append(builder: &mut Builder<Vec<u8>>, path: &str, kind: EntryType, mode: u32, content: &[u8]) -> Result<()> {
+fn header(kind: EntryType, mode: u32, size: usize) -> Header {
     let mut header = Header::new_ustar();
     header.set_entry_type(kind);
     header.set_mode(mode);
-    header.set_size(content.len() as u64);
+    header.set_size(size as u64);
     header.set_uid(0);
     header.set_gid(0);
     header.set_mtime(0);
+    header
+}
+
+fn append(builder: &mut Builder<Vec<u8>>, path: &str, kind: EntryType, mode: u32, content: &[u8]) -> Result<()> {
+    let mut header = header(kind, mode, content.len());
     builder.append_data(&mut header, path, content).with_context(|| format!("cannot pack {path}"))
 }
 
@@ -97,6 +126,16 @@ mod tests {
         let one = pack(&[file("a/b/c"), file("d")], &["/d"]).unwrap();
         let two = pack(&[file("d"), file("a/b/c")], &["/d"]).unwrap();
         assert_eq!(one.entrance, two.entrance);
+    }
+
+    #[test]
+    fn a_link_leads_where_it_is_told() {
+        let layer = layer(&[PackedFile::link("data", "/../../etc"), file("d")]).unwrap();
+        let mut archive = tar::Archive::new(&layer[..]);
+        let entries: Vec<_> = archive.entries().unwrap().map(Result::unwrap).collect();
+        assert_eq!(entries[0].header().entry_type(), EntryType::Regular);
+        assert_eq!(entries[1].header().entry_type(), EntryType::Symlink);
+        assert_eq!(entries[1].link_name().unwrap().unwrap().as_os_str(), "/../../etc");
     }
 
     #[test]

@@ -62,7 +62,12 @@ fn gone_is_fine(done: io::Result<()>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{
+        os::unix::fs::symlink,
+        sync::atomic::{AtomicBool, Ordering},
+    };
+
+    use rustix::fs::{RenameFlags, renameat_with};
 
     use super::*;
 
@@ -84,5 +89,32 @@ mod tests {
         let place = |wanted: &str| seen.iter().position(|(name, _)| name == wanted).expect("seen");
         assert!(place("a") < place("b") && place("b") < place("file") && seen.len() == 4, "{seen:?}");
         assert_eq!(seen[place("link")].1, FileType::Symlink);
+    }
+    /// As a workload may do while its volume is labelled: a folder and a link to elsewhere change places all the time. A walk that meets it may end with an error.
+    #[test]
+    fn what_changes_places_meanwhile_leads_nowhere() {
+        let dir = tempfile::tempdir().expect("folder");
+        let (tree, outside) = (dir.path().join("tree"), dir.path().join("outside"));
+        let (moving, link) = (tree.join("moving"), tree.join("link"));
+        std::fs::create_dir_all(moving.join("inside")).expect("folders");
+        std::fs::create_dir(&outside).expect("folder");
+        std::fs::write(outside.join("secret"), "").expect("file");
+        symlink(&outside, &link).expect("link");
+        let (over, mut names) = (AtomicBool::new(false), std::collections::BTreeMap::<String, usize>::new());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    renameat_with(CWD, &moving, CWD, &link, RenameFlags::EXCHANGE).expect("exchanged");
+                }
+            });
+            for _ in 0..5000 {
+                let _ = for_each(&tree, &mut |_, name, _| {
+                    *names.entry(name.to_string_lossy().into_owned()).or_default() += 1;
+                    Ok(())
+                });
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+        assert!(names.contains_key("inside") && !names.contains_key("secret"), "{names:?}");
     }
 }

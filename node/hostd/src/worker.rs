@@ -223,8 +223,10 @@ impl Worker {
         if engine.task(&self.name).await? != TaskState::Absent {
             let _ = engine.kill_task(&self.name, SIGKILL, true).await;
             let _ = tokio::time::timeout(KILL_WAIT, engine.wait_task(&self.name)).await;
-            engine.remove_task(&self.name).await?;
         }
+        // Also if there is none: where this was cut short by a change of the goal, containerd keeps a shim without a process, which it does not tell
+        // of and which is in the way of every later start ("already exists").
+        engine.remove_task(&self.name).await?;
         if let Some(output) = self.output.take() {
             output.finish().await;
         }

@@ -1,5 +1,6 @@
 //! Attacks a node from inside a workload that runs as root and has nothing that other workloads do not have.
 
+mod ambush;
 mod exhaust;
 mod files;
 mod host;
@@ -8,8 +9,11 @@ mod mounts;
 mod network;
 mod others;
 mod outcome;
+mod packet;
+mod packets;
 mod roles;
 mod settings;
+mod swap;
 
 use std::{
     env, io,

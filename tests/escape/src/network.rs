@@ -39,12 +39,12 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
 ];
 
 /// The node in the workloads' network.
-const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 1);
+pub(crate) const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 1);
 /// The node in the network of the emulator.
-const NODE: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
-const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+pub(crate) const NODE: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
+pub(crate) const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 /// Nobody's address (RFC 5737): a neighbour that hears it was lied to.
-const NOBODY: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 7);
+pub(crate) const NOBODY: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 7);
 
 /// rtnetlink(7): RTM_NEWLINK for link 2 with IFF_UP in the mask and not in the flags.
 const LINK_DOWN: [u8; 32] = [32, 0, 0, 0, 16, 0, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0];
@@ -81,7 +81,7 @@ fn ask_netlink(part: u32, request: &[u8]) -> io::Result<()> {
 }
 
 /// The port that the test itself asked the node to open.
-fn api_port() -> u16 {
+pub(crate) fn api_port() -> u16 {
     env::var("ESCAPE_API_PORT").ok().and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
@@ -128,7 +128,7 @@ fn metadata() -> Outcome {
 }
 
 /// The first workload besides this one that answers: the neighbour.
-fn neighbour() -> Option<Ipv4Addr> {
+pub(crate) fn neighbour() -> Option<Ipv4Addr> {
     let own = own_address()?;
     (2..12).map(|last| Ipv4Addr::new(10, 88, 0, last)).filter(|address| *address != own).find(|address| reaches_soon(*address))
 }
@@ -137,7 +137,7 @@ fn reaches_soon(address: Ipv4Addr) -> bool {
     TcpStream::connect_timeout(&SocketAddr::new(IpAddr::V4(address), HTTP_PORT), Duration::from_millis(400)).is_ok()
 }
 
-fn own_address() -> Option<Ipv4Addr> {
+pub(crate) fn own_address() -> Option<Ipv4Addr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect((GATEWAY, 9)).ok()?;
     match socket.local_addr().ok()?.ip() {
@@ -184,7 +184,7 @@ enum Lie {
     MyAddressIsTheNeighbours,
 }
 
-type Mac = [u8; 6];
+pub(crate) type Mac = [u8; 6];
 
 /// Lies for five seconds, and looks whether packets of the neighbour come that were not for this workload.
 fn redirect(lie: Lie) -> Outcome {
@@ -230,7 +230,7 @@ fn is_foreign(frame: &[u8], own: Mac, target: Ipv4Addr) -> bool {
     not_ours && (from == target.octets() || to == target.octets())
 }
 
-fn mac_of_link() -> io::Result<Mac> {
+pub(crate) fn mac_of_link() -> io::Result<Mac> {
     parse_mac(&fs::read_to_string("/sys/class/net/eth0/address")?).ok_or_else(|| io::Error::other("no address of the link"))
 }
 
@@ -240,7 +240,7 @@ fn parse_mac(text: &str) -> Option<Mac> {
 }
 
 /// The neighbour's, which the kernel has asked for when it was connected to.
-fn mac_of(address: Ipv4Addr) -> io::Result<Mac> {
+pub(crate) fn mac_of(address: Ipv4Addr) -> io::Result<Mac> {
     let table = fs::read_to_string("/proc/net/arp")?;
     let line = table.lines().find(|line| line.split_whitespace().next() == Some(&address.to_string()));
     let mac = line.and_then(|line| parse_mac(line.split_whitespace().nth(3)?));

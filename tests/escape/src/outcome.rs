@@ -36,14 +36,16 @@ pub(crate) fn worst(outcomes: impl IntoIterator<Item = Outcome>) -> Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(error) => match error.raw_os_error() {
-                Some(number) => write!(out, "refused({})", name(number)),
-                None => write!(out, "refused({error})"),
-            },
+            Self::Refused(error) => write!(out, "refused({})", name_of(error)),
             Self::Succeeded(what) => write!(out, "SUCCEEDED: {what}"),
             Self::Impossible(why) => write!(out, "impossible: {why}"),
         }
     }
+}
+
+/// The name that programs know it by, or what it says.
+pub(crate) fn name_of(error: &io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), name)
 }
 
 /// errno(3)

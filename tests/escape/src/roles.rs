@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{exhaust, host};
+use crate::{ambush, exhaust, host, packets, swap};
 
 /// Where the neighbour answers HTTP.
 pub(crate) const HTTP_PORT: u16 = 8080;
@@ -29,7 +29,23 @@ pub(crate) fn play(role: &str, words: &[&str]) -> ExitCode {
         "climb" => climb(),
         "exhaust" => exhaust::all(words),
         "flood" => flood(),
+        "ambush" => ambush::lie_in_wait(),
+        "astray" => ambush::lead_astray(),
+        "where" => return ExitCode::from(ambush::say_where()),
+        "keep" => swap::keep(),
+        "ear" => packets::hear(),
+        "packets" => packets::send_all(),
         "nothing" => {}
+        _ => return play_in(role, words),
+    }
+    ExitCode::SUCCESS
+}
+
+/// Parts that are told where to play.
+fn play_in(role: &str, words: &[&str]) -> ExitCode {
+    match (role, words) {
+        ("swap", [folder, targets @ ..]) => swap::swap(folder, targets),
+        ("look", [round, places @ ..]) => swap::look(round, places),
         _ => return ExitCode::from(2),
     }
     ExitCode::SUCCESS

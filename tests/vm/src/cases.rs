@@ -13,6 +13,7 @@ mod disk;
 mod escapes;
 mod hardening;
 mod host_tool;
+mod hostile;
 mod integrity;
 mod isolation;
 mod kernel;
@@ -20,6 +21,7 @@ mod leases;
 mod logs;
 mod network;
 mod outside;
+mod packets;
 mod power;
 mod power_cuts;
 mod programs;
@@ -63,6 +65,8 @@ pub(crate) fn all() -> Vec<Case> {
         pulling::CASES,
         attacks::CASES,
         escapes::CASES,
+        hostile::CASES,
+        packets::CASES,
         disk::CASES,
         daemons::CASES,
         taken_over::CASES,

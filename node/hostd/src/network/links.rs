@@ -4,6 +4,7 @@ use std::{
     fs::File,
     net::{IpAddr, Ipv4Addr},
     os::fd::AsRawFd,
+    path::Path,
 };
 
 use ampoule_workload::address::Subnet;
@@ -84,6 +85,7 @@ impl Links {
         let added = self.handle.link().add(LinkVeth::new(outside, &other).build()).execute().await;
         added.map_err(HostError::network(format!("make the link {outside}")))?;
         answer_for_others(outside)?;
+        speak_no_ipv6(outside)?;
         let moved = LinkUnspec::new_with_index(self.required(&other).await?).setns_by_fd(namespace.as_raw_fd()).name(inside_name()).build();
         let action = format!("move the link {other} into its namespace");
         self.handle.link().change(moved).execute().await.map_err(HostError::network(action))?;
@@ -142,6 +144,16 @@ fn answer_for_others(outside: &str) -> Result<(), HostError> {
     conf.iter().try_for_each(|(name, value)| set_sysctl(&format!("net/ipv4/conf/{outside}/{name}"), value))
 }
 
+/// A workload has no address of IPv6, and may send what it likes: as a router on its link it would give the node addresses, and a way out that leads to itself
+/// (RFC 4861, 6.3.4). Before the link is switched on, so that there is no moment in which it is heard.
+fn speak_no_ipv6(outside: &str) -> Result<(), HostError> {
+    if !Path::new("/proc/sys/net/ipv6").exists() {
+        return Ok(());
+    }
+    let conf = [("accept_ra", "0"), ("disable_ipv6", "1")];
+    conf.iter().try_for_each(|(name, value)| set_sysctl(&format!("net/ipv6/conf/{outside}/{name}"), value))
+}
+
 fn is_code(error: &rtnetlink::Error, code: i32) -> bool {
     matches!(error, rtnetlink::Error::NetlinkError(message) if message.raw_code() == code)
 }
@@ -180,6 +192,10 @@ mod tests {
         for (name, value) in [("proxy_arp", "1"), ("rp_filter", "1"), ("send_redirects", "0")] {
             let set = std::fs::read_to_string(format!("/proc/sys/net/ipv4/conf/amp-test/{name}")).expect("entry");
             assert_eq!(set.trim(), value, "{name}");
+        }
+        // Where the kernel has IPv6 at all.
+        if let Ok(off) = std::fs::read_to_string("/proc/sys/net/ipv6/conf/amp-test/disable_ipv6") {
+            assert_eq!(off.trim(), "1", "the node speaks IPv6 to a workload");
         }
     }
 }

@@ -27,12 +27,12 @@ const LEASE: u32 = 60;
 fn a_lease_is_renewed_and_given_up(context: &Context) -> Result<()> {
     let (wire, mut node) = beside_a_stranger(context, "[ntp]\ntime-servers = []\n")?;
     let first = wire.gives_an_address_for(LEASE, within(90))?;
-    ensure!(!first.renews(), "it asks for what it has, and has nothing");
+    ensure!(!first.renews(NODE_V4), "it asks for what it has, and has nothing");
     node.eventually("the address is in use", within(20), |node| is_in_use(node))?;
     // The second comes when the first lease would be over.
     for round in 1..=2 {
         let asked = wire.gives_an_address_for(LEASE, within(u64::from(LEASE)))?;
-        ensure!(asked.renews(), "renewal {round}: it asked as if it had no address");
+        ensure!(asked.renews(NODE_V4), "renewal {round}: it asked as if it had no address");
         is_in_use(&node)?;
     }
     let granted = Instant::now();

@@ -17,7 +17,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-pub(crate) use frame::{NODE_LINK, NODE_V4, PREFIX, STRANGER_V4, STRANGER_V6, Transport, advertisement, segment};
+pub(crate) use frame::{NODE_LINK, NODE_LINK_LOCAL, NODE_V4, PREFIX, STRANGER_V4, STRANGER_V6, Transport, advertisement, segment};
 pub(crate) use lease::{DAY, Discovered};
 pub(crate) use scan::Scan;
 
@@ -82,7 +82,10 @@ impl Wire {
     /// Every address of the stranger's network, by which one that asks for it is meant.
     pub(crate) fn stranger(address: IpAddr) -> bool {
         match address {
-            IpAddr::V4(address) => address != NODE_V4 && address.octets()[..2] == STRANGER_V4.octets()[..2],
+            IpAddr::V4(address) => {
+                let own = [STRANGER_V4, NODE_LINK_LOCAL].iter().any(|own| address.octets()[..2] == own.octets()[..2]);
+                own && ![NODE_V4, NODE_LINK_LOCAL].contains(&address)
+            }
             // The node's own addresses are made of its link address, so that they are not in this part.
             IpAddr::V6(address) => [STRANGER_V6, PREFIX].iter().any(|own| own.segments()[..7] == address.segments()[..7]),
         }

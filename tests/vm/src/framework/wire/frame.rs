@@ -13,6 +13,8 @@ const STRANGER_LINK: [u8; 6] = [0x02, 0, 0x5e, 0, 0x53, 1];
 /// A network for tests of devices (RFC 2544), 198.18.0.0/16 of it.
 pub(crate) const STRANGER_V4: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 pub(crate) const NODE_V4: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 2);
+/// The node's address where all of 169.254.0.0/16 is the stranger's, the metadata service of clouds too.
+pub(crate) const NODE_LINK_LOCAL: Ipv4Addr = Ipv4Addr::new(169, 254, 83, 2);
 /// The stranger as a router on the link.
 pub(crate) const STRANGER_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 /// What it announces (RFC 3849).
@@ -186,6 +188,7 @@ mod tests {
         };
         assert!(ask(STRANGER_V4, NODE_V4).is_some());
         assert!(ask(Ipv4Addr::new(198, 18, 7, 7), NODE_V4).is_some());
+        assert!(ask(Ipv4Addr::new(169, 254, 169, 254), NODE_LINK_LOCAL).is_some() && ask(NODE_LINK_LOCAL, STRANGER_V4).is_none());
         // Does anybody have it? (RFC 5227): nobody, or the node would not take it.
         assert!(ask(NODE_V4, Ipv4Addr::UNSPECIFIED).is_none() && ask(NODE_V4, STRANGER_V4).is_none());
         assert!(ask(Ipv4Addr::new(10, 0, 2, 2), NODE_V4).is_none());

@@ -41,8 +41,12 @@ impl Discovered {
 
     /// An answer as it should be: [`NODE_V4`] for so many seconds, in a network without a way out.
     pub(crate) fn answer(&self, kind: MessageType, seconds: u32) -> Result<Vec<u8>> {
+        self.answer_with(NODE_V4, kind, seconds)
+    }
+
+    fn answer_with(&self, address: Ipv4Addr, kind: MessageType, seconds: u32) -> Result<Vec<u8>> {
         let zero = Ipv4Addr::UNSPECIFIED;
-        let mut message = Message::new_with_id(self.0.xid(), zero, NODE_V4, zero, zero, self.0.chaddr());
+        let mut message = Message::new_with_id(self.0.xid(), zero, address, zero, zero, self.0.chaddr());
         message.set_opcode(Opcode::BootReply).set_flags(self.0.flags());
         let options = message.opts_mut();
         options.insert(DhcpOption::MessageType(kind));
@@ -52,9 +56,9 @@ impl Discovered {
         Ok(message.to_vec()?)
     }
 
-    /// Whether who asks has [`NODE_V4`] and wants to keep it (RFC 2131, 4.3.2).
-    pub(crate) fn renews(&self) -> bool {
-        self.kind() == Some(MessageType::Request) && self.0.ciaddr() == NODE_V4
+    /// Whether who asks has this address and wants to keep it (RFC 2131, 4.3.2).
+    pub(crate) fn renews(&self, address: Ipv4Addr) -> bool {
+        self.kind() == Some(MessageType::Request) && self.0.ciaddr() == address
     }
 
     fn kind(&self) -> Option<MessageType> {
@@ -82,18 +86,24 @@ impl Wire {
 
     /// Gives the node [`NODE_V4`] for so many seconds; the question that this answers in the end.
     pub(crate) fn gives_an_address_for(&self, seconds: u32, limit: Duration) -> Result<Discovered> {
+        self.gives(NODE_V4, seconds, limit)
+    }
+
+    /// Gives the node this address for so many seconds, in a network of 16 bits without a way out; the question that this answers in the end.
+    pub(crate) fn gives(&self, address: Ipv4Addr, seconds: u32, limit: Duration) -> Result<Discovered> {
         let end = Instant::now() + limit;
         loop {
             let asked = self.is_asked_for_an_address(end.saturating_duration_since(Instant::now()))?;
             let granted = asked.kind() == Some(MessageType::Request);
             // One that asks for another address, offered by nobody, is refused.
-            let right = asked.renews() || asked.0.opts().iter().any(|(_, option)| *option == DhcpOption::RequestedIpAddress(NODE_V4));
+            let wants = |option: &DhcpOption| *option == DhcpOption::RequestedIpAddress(address);
+            let right = asked.renews(address) || asked.0.opts().iter().any(|(_, option)| wants(option));
             let kind = match (granted, right) {
                 (false, _) => MessageType::Offer,
                 (true, true) => MessageType::Ack,
                 (true, false) => MessageType::Nak,
             };
-            self.send(&asked.answered_with(&asked.answer(kind, seconds)?))?;
+            self.send(&asked.answered_with(&asked.answer_with(address, kind, seconds)?))?;
             if kind == MessageType::Ack {
                 return Ok(asked);
             }
