@@ -29,7 +29,7 @@ pub(super) const CASES: &[Case] = &[
         name: "swapped_links_lead_nowhere",
         about: "links in images where volumes belong, and folders and links that change places in volumes while workloads start there and volumes change owners: nothing of the node or of a neighbour is reached or changed",
         limit: within(1200),
-        soak: false,
+        soak: true,
         run: swapped_links_lead_nowhere,
     },
 ];
