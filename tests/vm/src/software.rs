@@ -20,7 +20,7 @@ pub(crate) use metadata::{InstanceMetadata, metadata_at};
 pub(crate) use postgres::Database;
 pub(crate) use redis::KeyStore;
 pub(crate) use registry::Registry;
-pub(crate) use release::{Behaviour, Change, MOVED, Release, UpdateServer};
+pub(crate) use release::{Behaviour, Change, MOVED, Release, UpdateServer, replace};
 pub(crate) use time_server::TimeServer;
 
 /// Base64 (RFC 4648), as documents carry bytes.

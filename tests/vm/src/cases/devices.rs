@@ -51,18 +51,18 @@ fn a_driver_is_loaded_for_its_device(context: &Context) -> Result<()> {
 }
 
 /// The card, in QEMU's words, with a network of its own behind it.
-fn card_arguments() -> Vec<String> {
+pub(super) fn card_arguments() -> Vec<String> {
     let device = format!("{MODULE},netdev=net1,mac={MAC},romfile=");
     vec!["-netdev".into(), format!("user,id=net1,net={NETWORK}0/24"), "-device".into(), device]
 }
 
 /// The link that the card is, if the kernel has made one of it.
-fn card(node: &Node) -> Result<Option<InterfaceStatus>> {
+pub(super) fn card(node: &Node) -> Result<Option<InterfaceStatus>> {
     Ok(node.client()?.network()?.interfaces.into_iter().find(|link| link.mac == MAC))
 }
 
 /// What is said of the module being loaded.
-fn loads(node: &Node) -> Result<Vec<String>> {
+pub(super) fn loads(node: &Node) -> Result<Vec<String>> {
     let lines = node.log_of("modload")?.into_iter().map(|line| line.text);
     Ok(lines.filter(|text| text.starts_with(&format!("{MODULE} is loaded"))).collect())
 }

@@ -7,9 +7,12 @@ use std::{
     process::Command,
 };
 
+use ampoule_layout::CommandLine;
+use ampoule_update_attacks::hash_tree;
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{context::Context, framework::within, runner::Case};
+use super::devices;
+use crate::{context::Context, framework::within, runner::Case, software};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -25,6 +28,20 @@ pub(super) const CASES: &[Case] = &[
         limit: within(300),
         soak: false,
         run: a_swapped_hash_tree_is_refused,
+    },
+    Case {
+        name: "no_node_runs_without_its_policy",
+        about: "an image that is verified and whose policy the kernel does not take: nothing is started",
+        limit: within(300),
+        soak: false,
+        run: no_node_runs_without_its_policy,
+    },
+    Case {
+        name: "a_changed_module_is_not_loaded",
+        about: "an image that is verified and has one byte of a driver changed: the kernel refuses the driver for its signature, and the node serves without the card",
+        limit: within(480),
+        soak: false,
+        run: a_changed_module_is_not_loaded,
     },
 ];
 
@@ -59,8 +76,7 @@ fn a_swapped_hash_tree_is_refused(context: &Context) -> Result<()> {
         disk.seek(SeekFrom::Start(start))?;
         disk.read_exact(&mut tree)?;
         tree.iter_mut().for_each(|byte| *byte = byte.rotate_left(1));
-        disk.seek(SeekFrom::Start(start))?;
-        Ok(disk.write_all(&tree)?)
+        write_at(disk, start, &tree)
     })?;
     refuses(context, &image)
 }
@@ -72,6 +88,56 @@ fn refuses(context: &Context, image: &Path) -> Result<()> {
     ensure!(console.contains("dm-verity device corrupted"), "another panic than wanted:\n{console}");
     fs::remove_dir_all(image)?;
     Ok(())
+}
+
+fn no_node_runs_without_its_policy(context: &Context) -> Result<()> {
+    // With these words a policy begins (`POLICYDB_STRING`, security/selinux/ss/policydb.h).
+    let image = image_made_so(context, "SE Linux", "SE linux")?;
+    let mut node = context.node().of_image(image.clone()).start()?;
+    node.shows("The SELinux policy is not in force: load the policy", within(120))?;
+    node.shows("reboot: Restarting system", within(60))?;
+    let console = node.console();
+    ensure!(!console.contains("is ready after"), "it was ready:\n{console}");
+    Ok(fs::remove_dir_all(image)?)
+}
+
+fn a_changed_module_is_not_loaded(context: &Context) -> Result<()> {
+    // The name of a test that a driver of network cards can make.
+    let image = image_made_so(context, "Register test  (offline)", "Register test  (Offline)")?;
+    let mut node = context.node().of_image(image.clone()).start()?;
+    node.boots()?;
+    node.stops_at_the_power_button()?;
+    let mut node = node.starts_again_with(devices::card_arguments())?;
+    node.boots()?;
+    node.eventually("the kernel refuses the driver", within(60), |node| {
+        let lines = node.log_of("modload")?;
+        ensure!(lines.iter().any(|line| line.text.contains("e1000e.ko (EKEYREJECTED")), "{lines:?}");
+        Ok(())
+    })?;
+    ensure!(devices::card(&node)?.is_none() && devices::loads(&node)?.is_empty(), "it was loaded: {:?}", devices::loads(&node)?);
+    node.stops_at_the_power_button()?;
+    Ok(fs::remove_dir_all(image)?)
+}
+
+/// An image with `new` in the only place of its root where `old` is, as who builds it could make it: hash tree and command line are of this root.
+fn image_made_so(context: &Context, old: &str, new: &str) -> Result<PathBuf> {
+    let mut root = fs::read(context.image().join("root.erofs"))?;
+    software::replace(&mut root, old, new)?;
+    let (tree, hash) = hash_tree(&root);
+    let image = broken_image(context, "ROOT-A", |disk, start, _| write_at(disk, start, &root))?;
+    let mut disk = File::options().read(true).write(true).open(image.join("disk.raw"))?;
+    let (start, _) = partition(&mut disk, "VERITY-A")?;
+    write_at(&mut disk, start, &tree)?;
+    let mut line: CommandLine = fs::read_to_string(image.join("cmdline"))?.parse()?;
+    // The partitions keep their names, which would follow from the hash.
+    line.root.root_hash = hash;
+    fs::write(image.join("cmdline"), line.to_string())?;
+    Ok(image)
+}
+
+fn write_at(disk: &mut File, start: u64, bytes: &[u8]) -> Result<()> {
+    disk.seek(SeekFrom::Start(start))?;
+    Ok(disk.write_all(bytes)?)
 }
 
 fn flip(disk: &mut File, at: u64) -> Result<()> {

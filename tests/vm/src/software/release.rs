@@ -184,7 +184,7 @@ fn rename(bytes: &mut [u8], old: &str, new: &str) -> Result<()> {
 }
 
 /// Puts `new` in the only place where `old` is; both are of one length.
-fn replace(bytes: &mut [u8], old: &str, new: &str) -> Result<()> {
+pub(crate) fn replace(bytes: &mut [u8], old: &str, new: &str) -> Result<()> {
     ensure!(old.len() == new.len(), "{new:?} is not as long as {old:?}");
     let at = only_place(bytes, old)?;
     bytes[at..at + new.len()].copy_from_slice(new.as_bytes());
