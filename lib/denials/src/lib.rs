@@ -3,8 +3,10 @@
 mod calls;
 mod context;
 mod line;
+mod sequence;
 mod tally;
 
 pub use context::Context;
-pub use line::{Denial, Refused, is_routine, lost, parse, serial};
+pub use line::{Denial, Record, Refused, lost};
+pub use sequence::Sequence;
 pub use tally::{Counted, MAX_ENTRIES, MAX_ENTRIES_OF_ONE, Tally};

@@ -9,6 +9,10 @@ const MAX_NAME: usize = 256;
 const MAX_PERMISSIONS: usize = 32;
 /// Longest name of a class or permission, in bytes.
 const MAX_WORD: usize = 64;
+/// `AUDIT_AVC` (linux/audit.h): the policy refused something.
+const ACCESS: u16 = 1400;
+/// `AUDIT_SECCOMP` (linux/audit.h): a list of system calls did.
+const SYSTEM_CALL: u16 = 1326;
 /// `SECCOMP_RET_ERRNO` (linux/seccomp.h): the call was answered with an error, and the process goes on.
 const ANSWERED: &str = "0x50000";
 
@@ -61,46 +65,60 @@ pub enum Refused {
     },
 }
 
-/// Reads a line without its priority. `None`: it tells of nothing refused, or was cut short.
-pub fn parse(line: &str) -> Option<Denial> {
-    let (kind, stamp, body) = parts(line)?;
-    let refused = match kind {
-        "1400" => access(body)?,
-        "1326" => system_call(body)?,
-        _ => return None,
-    };
-    let source = field(body, "scontext").or_else(|| field(body, "subj")).and_then(Context::parse);
-    // A policy's refusal without whose it was is none that can be told.
-    if source.is_none() && matches!(refused, Refused::Access { .. }) {
-        return None;
+/// A record of the kernel: of something refused, or of anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// When: milliseconds since 1970, by the node's clock at that time.
+    pub time_ms: u64,
+    /// The number that the kernel gave it.
+    pub serial: u64,
+    /// `AUDIT_…` of linux/audit.h.
+    pub kind: u16,
+    /// What it tells, without time and number: the same for the same again.
+    pub body: &'a str,
+}
+
+impl<'a> Record<'a> {
+    /// Reads a record as the kernel multicasts it: `audit(SECONDS.MILLIS:SERIAL): BODY`.
+    pub fn new(kind: u16, text: &'a str) -> Option<Self> {
+        let (stamp, body) = text.strip_prefix("audit(")?.split_once("): ")?;
+        let (time_ms, serial) = time_and_serial(stamp)?;
+        Some(Self { time_ms, serial, kind, body })
     }
-    let pid = field(body, "pid").and_then(|pid| pid.parse().ok());
-    let (time_ms, serial) = time_and_serial(stamp)?;
-    Some(Denial { time_ms, serial, pid, command: field(body, "comm").map(text).unwrap_or_default(), source, refused })
-}
 
-/// Whether a line tells of a refused call that is not on record: programs try it as a matter of course, so it says nothing.
-pub fn is_routine(line: &str) -> bool {
-    let answered = parts(line).is_some_and(|(kind, _, body)| kind == "1326" && field(body, "code") == Some(ANSWERED));
-    answered && parse(line).is_none()
-}
+    /// Reads a line of the kernel's log, without its priority: `audit: type=KIND` before the same.
+    pub fn of_line(line: &'a str) -> Option<Self> {
+        let (kind, text) = line.strip_prefix("audit: type=")?.split_once(' ')?;
+        Self::new(kind.parse().ok()?, text)
+    }
 
-/// The number of a record, whatever it tells.
-pub fn serial(line: &str) -> Option<u64> {
-    let (_, stamp, _) = parts(line)?;
-    Some(time_and_serial(stamp)?.1)
+    /// What was refused. `None`: nothing was, or the record was cut short.
+    pub fn denial(&self) -> Option<Denial> {
+        let body = self.body;
+        let refused = match self.kind {
+            ACCESS => access(body)?,
+            SYSTEM_CALL => system_call(body)?,
+            _ => return None,
+        };
+        let source = field(body, "scontext").or_else(|| field(body, "subj")).and_then(Context::parse);
+        // A policy's refusal without whose it was is none that can be told.
+        if source.is_none() && matches!(refused, Refused::Access { .. }) {
+            return None;
+        }
+        let pid = field(body, "pid").and_then(|pid| pid.parse().ok());
+        let command = field(body, "comm").map(text).unwrap_or_default();
+        Some(Denial { time_ms: self.time_ms, serial: self.serial, pid, command, source, refused })
+    }
+
+    /// Whether it tells of a refused call that is not on record: programs try it as a matter of course, so it says nothing.
+    pub fn is_routine(&self) -> bool {
+        self.kind == SYSTEM_CALL && field(self.body, "code") == Some(ANSWERED) && system_call(self.body).is_none()
+    }
 }
 
 /// How many records there was no room for since the kernel started, if a line of its log tells (`audit_log_lost`).
 pub fn lost(line: &str) -> Option<u64> {
     line.strip_prefix("audit: audit_lost=")?.split(' ').next()?.parse().ok()
-}
-
-/// `audit: type=KIND audit(STAMP): BODY`
-fn parts(line: &str) -> Option<(&str, &str, &str)> {
-    let (kind, rest) = line.strip_prefix("audit: type=")?.split_once(" audit(")?;
-    let (stamp, body) = rest.split_once("): ")?;
-    Some((kind, stamp, body))
 }
 
 /// `1700000000.123:45`

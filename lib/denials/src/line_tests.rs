@@ -2,6 +2,14 @@ use proptest::prelude::*;
 
 use super::*;
 
+fn parse(line: &str) -> Option<Denial> {
+    Record::of_line(line)?.denial()
+}
+
+fn is_routine(line: &str) -> bool {
+    Record::of_line(line).is_some_and(|record| record.is_routine())
+}
+
 const FILE: &str = r#"audit: type=1400 audit(1700000000.123:45): avc:  denied  { read write } for  pid=123 comm="cat" name="shadow" dev="vda6" ino=12 scontext=system_u:system_r:container_t:s0:c1,c2 tcontext=system_u:object_r:etc_t:s0 tclass=file permissive=0"#;
 const KILLED: &str = r#"audit: type=1326 audit(1700000001.004:46): auid=4294967295 uid=0 gid=0 ses=4294967295 subj=system_u:system_r:netd_t:s0 pid=77 comm="netd" exe="/usr/bin/netd" sig=31 arch=c000003e syscall=101 compat=0 ip=0x7f12 code=0x80000000"#;
 
@@ -53,6 +61,7 @@ fn what_programs_try_as_a_matter_of_course_is_no_denial() {
 
 #[test]
 fn records_have_numbers_and_the_kernel_says_how_many_it_lost() {
+    let serial = |line| Record::of_line(line).map(|record| record.serial);
     assert_eq!((serial(FILE), serial("audit: type=1403 audit(1.0:2): lsm=selinux res=1"), serial("x")), (Some(45), Some(2), None));
     assert_eq!(lost("audit: audit_lost=12 audit_rate_limit=0 audit_backlog_limit=64"), Some(12));
     assert_eq!((lost(FILE), lost("audit: audit_lost=x")), (None, None));

@@ -42,6 +42,8 @@ fn main() -> ExitCode {
     let mut timeline = timeline::Timeline::default();
     timeline.phase(ampoule_supervise::message::Phase::Starting);
     mounts::mount_kernel_interfaces();
+    // Before the policy, which lets nobody change what is recorded.
+    console::note("Room for records of what is refused", records::make_room());
     selinux::enforce_or_end();
     timeline.record("policy", ampoule_supervise::message::Phase::Done);
     prepare();

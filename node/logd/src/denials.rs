@@ -10,7 +10,7 @@ use std::{
 };
 
 use ampoule_api_types::v1::{Denial as Told, DenialKind, DenialList};
-use ampoule_denials::{Counted, Refused, Tally};
+use ampoule_denials::{Counted, Record, Refused, Sequence, Tally};
 
 /// Readers are served one after the other, each for at most this long.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -28,10 +28,18 @@ struct State {
     tally: Tally,
     /// Number of the last record that was counted from the log.
     from_log: u64,
-    /// Records come by themselves now.
-    records_come: bool,
+    /// The records that came by themselves; when there is one, the log is no longer counted from.
+    records: Option<Sequence>,
     /// What the kernel says it had no room for.
     lost: u64,
+}
+
+impl State {
+    /// Of no kind that there is room for, come when there was no room, or never numbered by the kernel for the same reason.
+    fn left_out(&self) -> u64 {
+        let missing = self.records.map_or(0, |records| records.missing());
+        self.tally.left_out().saturating_add(missing).saturating_add(self.lost)
+    }
 }
 
 impl Denials {
@@ -41,30 +49,25 @@ impl Denials {
         if let Some(lost) = ampoule_denials::lost(line) {
             state.lost = lost;
         }
-        if let Some(denial) = ampoule_denials::parse(line).filter(|_| !state.records_come) {
-            state.from_log = state.from_log.max(denial.serial);
-            state.tally.add(denial);
+        if let Some(record) = Record::of_line(line).filter(|_| state.records.is_none()) {
+            state.from_log = state.from_log.max(record.serial);
+            state.tally.take(&record);
         }
     }
 
     /// Takes a record, unless the log had it before.
-    pub(crate) fn take_record(&self, line: &str) {
+    pub(crate) fn take_record(&self, record: &Record<'_>) {
         let mut state = self.state();
-        state.records_come = true;
-        if let Some(denial) = ampoule_denials::parse(line).filter(|denial| denial.serial > state.from_log) {
-            state.tally.add(denial);
+        state.records.get_or_insert_default().take(record.serial);
+        if record.serial > state.from_log {
+            state.tally.take(record);
         }
-    }
-
-    /// Counts records that there was no room for.
-    pub(crate) fn lose(&self, count: u64) {
-        self.state().tally.lose(count);
     }
 
     /// The denials so far, without names of workloads.
     pub(crate) fn list(&self) -> DenialList {
         let state = self.state();
-        DenialList { denials: state.tally.entries().map(told).collect(), left_out: state.tally.left_out().saturating_add(state.lost) }
+        DenialList { denials: state.tally.entries().map(told).collect(), left_out: state.left_out() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

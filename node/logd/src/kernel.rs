@@ -10,6 +10,7 @@ use std::{
     path::PathBuf,
 };
 
+use ampoule_denials::Record;
 use ampoule_logwire::{MAX_TEXT, Source};
 use rustix::{fs::OFlags, io::Errno};
 
@@ -91,7 +92,7 @@ impl KernelLog {
         }
         self.next = message.seq + 1;
         // Nobody could find anything else in a log of these.
-        if message.is_kernels && ampoule_denials::is_routine(&message.text) {
+        if message.is_kernels && Record::of_line(&message.text).is_some_and(|record| record.is_routine()) {
             return None;
         }
         let moment = now.at(message.monotonic_ms);

@@ -32,6 +32,7 @@ pub(crate) struct Service {
     pub(crate) handover: Option<Handover>,
     pub(crate) kernel: Option<KernelLog>,
     pub(crate) denials: Denials,
+    /// Not followed yet.
     pub(crate) records: Option<Records>,
     /// Readable when init wants this program to end.
     pub(crate) stop: OwnedFd,
@@ -44,7 +45,6 @@ struct News {
     ingest: bool,
     handover: bool,
     kernel: bool,
-    records: bool,
     pipes: Vec<bool>,
     connections: Vec<bool>,
 }
@@ -73,7 +73,6 @@ impl Service {
         let mut fds = vec![self.stop.as_fd(), self.queries.as_fd(), self.ingest.as_fd()];
         fds.extend(self.handover.as_ref().map(AsFd::as_fd));
         fds.extend(self.kernel.as_ref().map(AsFd::as_fd));
-        fds.extend(self.records.as_ref().map(AsFd::as_fd));
         fds.extend(pipes.iter().map(AsFd::as_fd));
         fds.extend(connections.iter());
         let mut polled: Vec<PollFd<'_>> = fds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
@@ -89,7 +88,6 @@ impl Service {
             ingest: next(true),
             handover: next(self.handover.is_some()),
             kernel: next(self.kernel.is_some()),
-            records: next(self.records.is_some()),
             pipes: pipes.iter().map(|_| next(true)).collect(),
             connections: connections.iter().map(|_| next(true)).collect(),
         })
@@ -100,9 +98,10 @@ impl Service {
         if let Some(kernel) = self.kernel.as_mut().filter(|_| news.kernel) {
             drafts.extend(kernel.read(Moment::now()));
         }
-        if news.records {
-            self.take_records(news.kernel);
+        if news.handover {
+            self.take_handed(pipes);
         }
+        self.follow_records(news.kernel);
         drafts.extend(pipes.read(news.pipes.iter().copied()));
         drafts.extend(connections.read(news.connections.iter().copied()));
         if news.queries
@@ -115,20 +114,16 @@ impl Service {
         {
             connections.add(stream);
         }
-        if news.handover {
-            self.take_handed(pipes);
-        }
         drafts
     }
 
     /// Not before the log is read up to where they begin, or what both have would count twice.
-    fn take_records(&mut self, log_has_more: bool) {
+    fn follow_records(&mut self, log_has_more: bool) {
         if log_has_more && !self.kernel.as_ref().is_none_or(KernelLog::has_caught_up) {
             return;
         }
-        if let Some(Err(error)) = self.records.as_mut().map(Records::read) {
-            log::warn!("the kernel's records come no more: {error}");
-            self.records = None;
+        if let Some(Err(error)) = self.records.take().map(Records::follow) {
+            log::warn!("the kernel's records are not counted: {error}");
         }
     }
 
