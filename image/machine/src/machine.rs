@@ -110,6 +110,22 @@ impl Machine {
         self.qmp.execute("set_link", json!({ "name": NETWORK_CARD, "up": up })).map(drop)
     }
 
+    /// Plugs in a device, in QEMU's words (`driver`, `id`, `bus`, …); the guest finds it if it can.
+    pub fn plug_in(&mut self, device: Value) -> Result<()> {
+        self.qmp.execute("device_add", device).map(drop)
+    }
+
+    /// Asks the guest to let go of a device. It is there until the guest did, see [`Machine::has_device`].
+    pub fn pull_out(&mut self, id: &str) -> Result<()> {
+        self.qmp.execute("device_del", json!({ "id": id })).map(drop)
+    }
+
+    /// Whether a device of this `id` is plugged in.
+    pub fn has_device(&mut self, id: &str) -> Result<bool> {
+        let devices = self.qmp.execute("qom-list", json!({ "path": "/machine/peripheral" }))?;
+        Ok(devices.as_array().is_some_and(|all| all.iter().any(|device| device["name"] == id)))
+    }
+
     /// Any other QMP command, for what has no function here.
     pub fn qmp(&mut self, command: &str, arguments: Value) -> Result<Value> {
         self.qmp.execute(command, arguments)

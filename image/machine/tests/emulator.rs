@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use ampoule_machine::{Boot, Exit, Firmware, Machine, MachineConfig};
+use serde_json::json;
 
 fn config(dir: &Path) -> MachineConfig {
     let disk = dir.join("empty.raw");
@@ -30,6 +31,22 @@ fn a_machine_is_driven_and_ends_when_its_power_is_cut() {
     machine.kill().unwrap();
     assert_eq!(machine.wait_exit(Duration::from_secs(5)).unwrap(), Exit::Killed);
     assert!(!machine.alive());
+}
+
+#[test]
+fn a_device_is_there_from_when_it_is_plugged_in_until_the_guest_lets_it_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.extra_args = ["-device", "pcie-root-port,id=port1", "-S"].map(str::to_owned).to_vec();
+    let mut machine = Machine::start(config).unwrap();
+    assert!(!machine.has_device("card").unwrap());
+    machine.plug_in(json!({ "driver": "e1000e", "id": "card", "bus": "port1", "romfile": "" })).unwrap();
+    assert!(machine.has_device("card").unwrap());
+    let again = machine.plug_in(json!({ "driver": "e1000e", "id": "card", "bus": "port1" }));
+    assert!(format!("{:#}", again.unwrap_err()).contains("card"));
+    machine.pull_out("card").unwrap();
+    assert!(machine.has_device("card").unwrap(), "a guest that stands still was not asked");
+    assert!(machine.pull_out("no-such-card").is_err());
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod clock;
 mod files;
 mod kernel;
 mod link;
+mod links;
 mod ndisc;
 mod parser;
 mod seen;
@@ -15,6 +16,7 @@ mod state;
 mod testkit;
 
 use ampoule_report::{chain, init_logger, status};
+use links::Links;
 use parser::Parser;
 use shelf::Shelf;
 use state::State;
@@ -25,7 +27,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinHandle;
 
 /// How often new links are looked for. Links come by a person's hand or a cloud's: a second is soon.
 const LOOK: Duration = Duration::from_secs(1);
@@ -56,12 +57,12 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     kernel.up("lo").await?;
     let state = Arc::new(State::new("/etc", RUN, tell_host_name));
     let shelf = Shelf::new(SHELF, MEMORY);
-    files::physical_links().iter().for_each(|name| link::recall(name, &state, &shelf));
+    files::physical_links().iter().for_each(|(name, _)| link::recall(name, &state, &shelf));
     state.reload();
     tokio::spawn(serve_status(status::bind(Path::new(STATUS))?, kernel.clone(), Arc::clone(&state)));
     let parser = Parser::at(ampoule_netmodel::parser::SOCKET);
-    let mut links = Links { kernel, state: Arc::clone(&state), shelf, parser, tasks: BTreeMap::new() };
-    links.follow();
+    let mut links = Links::new(kernel, Arc::clone(&state), shelf, parser);
+    links.follow(files::physical_links());
     // A lease is not waited for: a node without a network still has an API.
     ampoule_report::ready();
     let mut look = tokio::time::interval(LOOK);
@@ -69,7 +70,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         tokio::select! {
             _ = look.tick() => {
                 state.retry();
-                links.follow();
+                links.follow(files::physical_links());
             }
             _ = reload.recv() => state.reload(),
             // Addresses stay: a restart of this daemon is not a loss of the network.
@@ -94,42 +95,4 @@ async fn serve_status(listener: UnixListener, kernel: kernel::Kernel, state: Arc
         serde_json::to_vec(&state.status(&seen)).unwrap_or_default()
     };
     status::serve(listener, document).await;
-}
-
-/// The tasks of all links.
-struct Links {
-    kernel: kernel::Kernel,
-    state: Arc<State>,
-    shelf: Shelf,
-    parser: Parser,
-    tasks: BTreeMap<String, JoinHandle<()>>,
-}
-
-impl Links {
-    /// A task for each link that came; those of links that went end.
-    fn follow(&mut self) {
-        let there = files::physical_links();
-        let (state, shelf) = (&self.state, &self.shelf);
-        self.tasks.retain(|name, task| {
-            let stays = there.contains(name) && !task.is_finished();
-            if !stays {
-                task.abort();
-                state.forget(name);
-                shelf.clear(name);
-            }
-            stays
-        });
-        for name in there {
-            let live = || {
-                tokio::spawn(link::live(
-                    name.clone(),
-                    self.kernel.clone(),
-                    Arc::clone(&self.state),
-                    self.shelf.clone(),
-                    self.parser.clone(),
-                ))
-            };
-            self.tasks.entry(name.clone()).or_insert_with(live);
-        }
-    }
 }

@@ -114,7 +114,11 @@ fn a_changed_module_is_not_loaded(context: &Context) -> Result<()> {
         ensure!(lines.iter().any(|line| line.text.contains("e1000e.ko (EKEYREJECTED")), "{lines:?}");
         Ok(())
     })?;
-    ensure!(devices::card(&node)?.is_none() && devices::loads(&node)?.is_empty(), "it was loaded: {:?}", devices::loads(&node)?);
+    ensure!(
+        devices::card(&node, devices::MAC)?.is_none() && devices::loads(&node)?.is_empty(),
+        "it was loaded: {:?}",
+        devices::loads(&node)?
+    );
     node.stops_at_the_power_button()?;
     Ok(fs::remove_dir_all(image)?)
 }

@@ -256,6 +256,20 @@ impl Node {
         seen.map_err(|error| error.context(self.machine.describe_end()))
     }
 
+    /// A device, in QEMU's words, is plugged in while the node runs.
+    pub(crate) fn is_given(&mut self, device: Value) -> Result<()> {
+        self.machine.plug_in(device)
+    }
+
+    /// Is asked to let go of a device, as before somebody takes it out, and does.
+    pub(crate) fn lets_go_of(&mut self, id: &str) -> Result<()> {
+        self.machine.pull_out(id)?;
+        self.eventually(&format!("the node lets go of {id}"), within(60), |node| {
+            ensure!(!node.machine.has_device(id)?, "it still holds it");
+            Ok(())
+        })
+    }
+
     /// Pulls the network cable or puts it back.
     pub(crate) fn cable(&mut self, plugged: bool) -> Result<()> {
         self.machine.set_link(plugged)
