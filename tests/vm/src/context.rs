@@ -134,7 +134,7 @@ impl Context {
 
     /// A node that carries a program which attacks it from inside.
     pub(crate) fn node_with_probe(&self) -> Result<NodePlan> {
-        Ok(self.node_of(self.probe_image()?))
+        Ok(self.node_of(self.probe_image()?).attacked())
     }
 
     /// The image of the variant `test`.

@@ -20,6 +20,8 @@ const BOOT_LIMIT: Duration = within(120);
 pub(crate) struct Node {
     machine: Machine,
     identity: LocalIdentity,
+    /// Programs of the node are made to do what they may not.
+    is_attacked: bool,
 }
 
 /// The emulator died: nothing is known about the node, and a second try is fair.
@@ -33,9 +35,9 @@ impl fmt::Display for NodeFailure {
 }
 
 impl Node {
-    pub(crate) fn start(config: MachineConfig, identity: LocalIdentity) -> Result<Self> {
+    pub(crate) fn start(config: MachineConfig, identity: LocalIdentity, is_attacked: bool) -> Result<Self> {
         let machine = Machine::start(config).context(NodeFailure)?;
-        Ok(Self { machine, identity })
+        Ok(Self { machine, identity, is_attacked })
     }
 
     /// A client with all rights.
@@ -157,6 +159,7 @@ impl Node {
 
     /// Asks over the API for a restart and waits until the node is back.
     pub(crate) fn reboots(&mut self) -> Result<()> {
+        self.was_refused_nothing()?;
         let before = self.machine.restarts();
         self.client()?.reboot()?;
         self.eventually("the machine restarts", within(60), |node| {
@@ -178,14 +181,28 @@ impl Node {
 
     /// Presses the power button and waits until the node has switched itself off.
     pub(crate) fn stops_at_the_power_button(&mut self) -> Result<()> {
+        self.was_refused_nothing()?;
         self.machine.powerdown()?;
         self.switches_itself_off()
     }
 
     /// Asks over the API for the end and waits until the node has switched itself off.
     pub(crate) fn powers_off_by_api(&mut self) -> Result<()> {
+        self.was_refused_nothing()?;
         self.client()?.call(Method::Post, "/v1/poweroff", None)?;
         self.switches_itself_off()
+    }
+
+    /// What programs of the node need, the policy lets them do: whatever a node went through, it refused them nothing. Workloads may try what they
+    /// like. A node that does not answer is not asked.
+    fn was_refused_nothing(&self) -> Result<()> {
+        if self.is_attacked {
+            return Ok(());
+        }
+        let denials = self.client()?.with_timeout(within(10)).denials().map(|list| list.denials).unwrap_or_default();
+        let own: Vec<_> = denials.iter().filter(|denial| denial.domain.as_deref() != Some("container_t")).collect();
+        ensure!(own.is_empty(), "the node refused its own programs: {own:#?}");
+        Ok(())
     }
 
     fn switches_itself_off(&mut self) -> Result<()> {
@@ -244,7 +261,7 @@ impl Node {
     fn starts_as(self, mut config: MachineConfig) -> Result<Self> {
         config.keep_disk = true;
         drop(self.machine);
-        Self::start(config, self.identity)
+        Self::start(config, self.identity, self.is_attacked)
     }
 
     /// Waits until the kernel has given up.

@@ -30,6 +30,7 @@ pub(crate) struct NodePlan {
     read_only_variables: bool,
     disk: Option<PathBuf>,
     identity: PathBuf,
+    is_attacked: bool,
 }
 
 impl NodePlan {
@@ -48,7 +49,14 @@ impl NodePlan {
             write_log: None,
             read_only_variables: false,
             disk: None,
+            is_attacked: false,
         }
+    }
+
+    /// Its own programs are made to do what they may not, and are refused it.
+    pub(crate) fn attacked(mut self) -> Self {
+        self.is_attacked = true;
+        self
     }
 
     /// Boots as real hardware does: firmware, boot loader, unified kernel image.
@@ -143,7 +151,7 @@ impl NodePlan {
         config.extra_args.extend(self.arguments);
         config.write_log = self.write_log;
         config.read_only_variables = self.read_only_variables;
-        Node::start(config, identity)
+        Node::start(config, identity, self.is_attacked)
     }
 
     fn boot(&self) -> Result<Boot> {
