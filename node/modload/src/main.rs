@@ -56,6 +56,7 @@ fn load(name: &str) -> Result<(), ModloadError> {
 
 fn serve() -> Result<(), ModloadError> {
     let settings = Settings::of_this_node();
+    settings.show_copy();
     // Listen first: a device that appears during the walk is then seen at least once, and so are settings.
     let events = uevent::Events::listen().map_err(ModloadError::Listen)?;
     let mut loader = Loader::new(Library::of_this_kernel(settings.at_start())?);

@@ -4,7 +4,9 @@
 //! last ran holds, so that a module that is not allowed stays out from the start of a boot.
 
 use std::{
-    fs, io,
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -21,6 +23,15 @@ impl Settings {
     /// Of this node.
     pub(crate) fn of_this_node() -> Self {
         Self { file: "/etc/ampoule/modules.json".into(), copy: "/state/modload/modules.json".into() }
+    }
+
+    /// Lets everybody read the copy, in which no secret is: what the kernel starts of this program is root's, whom the policy lets pass no mode, and
+    /// a module that settings keep out would come in before they are known.
+    pub(crate) fn show_copy(&self) {
+        let Some(folder) = self.copy.parent().filter(|folder| folder.exists()) else { return };
+        if let Err(error) = fs::set_permissions(folder, Permissions::from_mode(0o755)) {
+            log::warn!("{}: {error}; what the kernel asks for at the start of a boot is loaded whatever settings say", folder.display());
+        }
     }
 
     /// What holds while nobody has said that settings are known: the file's, else the copy's.
@@ -98,6 +109,21 @@ mod tests {
         assert!(denies(&settings.at_start()), "as before this boot");
         assert!(!denies(&settings.now()), "settings are known, and say nothing");
         assert!(!denies(&settings.at_start()) && !settings.copy.exists());
+    }
+
+    #[test]
+    fn everybody_may_read_the_copy() {
+        let (_folder, settings) = settings();
+        settings.show_copy();
+        let folder = settings.copy.parent().expect("a folder");
+        assert!(!folder.exists(), "a node without STATE has none");
+        fs::create_dir_all(folder).expect("made");
+        fs::set_permissions(folder, Permissions::from_mode(0o700)).expect("as init makes it");
+        settings.show_copy();
+        fs::write(&settings.file, r#"{"x-y":{"allowed":false}}"#).expect("written");
+        settings.now();
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        assert_eq!((mode(folder), mode(&settings.copy)), (0o755, 0o644));
     }
 
     #[test]
