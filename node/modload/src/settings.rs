@@ -25,11 +25,11 @@ impl Settings {
         Self { file: "/etc/ampoule/modules.json".into(), copy: "/state/modload/modules.json".into() }
     }
 
-    /// Lets everybody read the copy, in which no secret is: what the kernel starts of this program is root's, whom the policy lets pass no mode, and
+    /// Lets everybody read the copy, in which no secret is, and list nothing: what the kernel starts of this program is root's, whom the policy lets pass no mode, and
     /// a module that settings keep out would come in before they are known.
     pub(crate) fn show_copy(&self) {
         let Some(folder) = self.copy.parent().filter(|folder| folder.exists()) else { return };
-        if let Err(error) = fs::set_permissions(folder, Permissions::from_mode(0o755)) {
+        if let Err(error) = fs::set_permissions(folder, Permissions::from_mode(0o711)) {
             log::warn!("{}: {error}; what the kernel asks for at the start of a boot is loaded whatever settings say", folder.display());
         }
     }
@@ -123,7 +123,7 @@ mod tests {
         fs::write(&settings.file, r#"{"x-y":{"allowed":false}}"#).expect("written");
         settings.now();
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
-        assert_eq!((mode(folder), mode(&settings.copy)), (0o755, 0o644));
+        assert_eq!((mode(folder), mode(&settings.copy)), (0o711, 0o644));
     }
 
     #[test]
