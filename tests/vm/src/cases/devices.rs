@@ -4,6 +4,7 @@ use ampoule_api_types::v1::InterfaceStatus;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
+use super::settings;
 use crate::{
     context::Context,
     framework::{Node, within},
@@ -58,6 +59,8 @@ fn a_driver_is_loaded_for_its_device(context: &Context) -> Result<()> {
     is_driven(&mut node)?;
     node.set(json!({ "kernel": { "modules": { MODULE: { "allowed": false } } } }))?;
     node.says("modload", &format!("settings.kernel.modules keeps out: {MODULE}"), within(60))?;
+    // Before that, a restart takes the change back.
+    settings::is_confirmed(&mut node)?;
     node.reboots()?;
     let refusals = node.log_of("modload")?.iter().filter(|line| line.text.ends_with(&format!("does not allow {MODULE}"))).count();
     ensure!(card(&node, MAC)?.is_none() && loads(&node)?.len() == 1 && refusals > 0, "it was loaded: {:?}", node.log_of("modload")?);

@@ -265,7 +265,7 @@ fn a_full_state_refuses_changes(context: &Context) -> Result<()> {
     Ok(())
 }
 
-fn is_confirmed(node: &mut Node) -> Result<()> {
+pub(super) fn is_confirmed(node: &mut Node) -> Result<()> {
     node.eventually("the settings are confirmed", within(60), |node| {
         let standing = node.client()?.generations()?.standing;
         ensure!(standing.trial.is_none(), "{standing:?}");
