@@ -25,8 +25,8 @@ impl Settings {
         Self { file: "/etc/ampoule/modules.json".into(), copy: "/state/modload/modules.json".into() }
     }
 
-    /// Lets everybody read the copy, in which no secret is, and list nothing: what the kernel starts of this program is root's, whom the policy lets pass no mode, and
-    /// a module that settings keep out would come in before they are known.
+    /// Lets everybody read the copy, in which no secret is, and list nothing. What the kernel starts of this program is root's, whom the policy
+    /// lets pass no mode: without this, a module that settings keep out comes in when the kernel asks for it before they are known.
     pub(crate) fn show_copy(&self) {
         let Some(folder) = self.copy.parent().filter(|folder| folder.exists()) else { return };
         if let Err(error) = fs::set_permissions(folder, Permissions::from_mode(0o711)) {

@@ -128,10 +128,11 @@ fn image_made_so(context: &Context, old: &str, new: &str) -> Result<PathBuf> {
     let mut root = fs::read(context.image().join("root.erofs"))?;
     software::replace(&mut root, old, new)?;
     let (tree, hash) = hash_tree(&root);
-    let image = broken_image(context, "ROOT-A", |disk, start, _| write_at(disk, start, &root))?;
-    let mut disk = File::options().read(true).write(true).open(image.join("disk.raw"))?;
-    let (start, _) = partition(&mut disk, "VERITY-A")?;
-    write_at(&mut disk, start, &tree)?;
+    let image = broken_image(context, "ROOT-A", |disk, start, _| {
+        write_at(disk, start, &root)?;
+        let (start, _) = partition(disk, "VERITY-A")?;
+        write_at(disk, start, &tree)
+    })?;
     let mut line: CommandLine = fs::read_to_string(image.join("cmdline"))?.parse()?;
     // The partitions keep their names, which would follow from the hash.
     line.root.root_hash = hash;
