@@ -56,11 +56,12 @@ fn machine(config: &MachineConfig) -> Vec<String> {
     args
 }
 
-/// Emulated, wide vector instructions take longer than the plain ones they stand for, and programs that find them use them everywhere (checksums, hashes, strings).
+/// Emulated, wide vector instructions take longer than the plain ones they stand for, and programs that find them use them everywhere (checksums, hashes, strings). The same holds for string
+/// instructions that are said to be fast (`erms`, `fsrm`): the kernel and Go clear and copy memory with them, and the translator does so byte by byte.
 fn processor(engine: Accelerator) -> &'static str {
     match engine {
         Accelerator::Kvm => "-cpu max",
-        Accelerator::Tcg => "-cpu max,avx=off,avx2=off",
+        Accelerator::Tcg => "-cpu max,avx=off,avx2=off,erms=off,fsrm=off",
     }
 }
 

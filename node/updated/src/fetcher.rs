@@ -28,6 +28,8 @@ pub(crate) enum FetchError {
     Failed { url: String, kind: Kind, message: String, retry_after: Option<u64> },
     #[error("{url}: the connection ended after {got} of {wanted} bytes")]
     Short { url: String, got: u64, wanted: u64 },
+    #[error("{url}: the connection ended after {got} bytes, in the midst of the file")]
+    Unfinished { url: String, got: usize },
     #[error("{url}: the server sends more than the {limit} bytes that are taken")]
     TooLong { url: String, limit: u64 },
     #[error(
@@ -47,7 +49,7 @@ impl FetchError {
     /// Whether the same may go well in a moment.
     pub(crate) fn passes(&self) -> bool {
         match self {
-            Self::Fetcher(_) | Self::Short { .. } => true,
+            Self::Fetcher(_) | Self::Short { .. } | Self::Unfinished { .. } => true,
             Self::TooLong { .. } | Self::Overloaded { .. } | Self::Stopped => false,
             Self::Failed { kind, .. } => matches!(kind, Kind::TooSlow | Kind::Unreachable | Kind::Busy | Kind::Faulty),
         }
@@ -79,7 +81,7 @@ impl FetchError {
         let which = "settings.updates.metadata-base-url and .targets-base-url say which mirror is asked";
         Some(match self {
             Self::Overloaded { .. } => format!("what was verified is kept and not fetched again; {}", again()),
-            Self::Short { .. } | Self::Failed { kind: Kind::Unreachable | Kind::TooSlow | Kind::Faulty, .. } => {
+            Self::Short { .. } | Self::Unfinished { .. } | Self::Failed { kind: Kind::Unreachable | Kind::TooSlow | Kind::Faulty, .. } => {
                 format!("what was verified is kept and not fetched again; {}; {which}", again())
             }
             Self::Failed { .. } | Self::TooLong { .. } => which.to_owned(),
@@ -148,6 +150,11 @@ impl Answer {
     pub(crate) fn must_have(mut self, length: u64) -> Self {
         self.length = self.length.or(Some(length));
         self
+    }
+
+    /// Whether the server said how long it is.
+    pub(crate) fn has_length(&self) -> bool {
+        self.length.is_some()
     }
 
     /// Some of the next bytes; 0: the end.

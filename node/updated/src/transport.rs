@@ -56,6 +56,9 @@ impl Through {
                 let (mut answer, mut bytes, mut piece) = (self.fetcher.open(url, None, MAX_METADATA)?, Vec::new(), vec![0; PIECE]);
                 loop {
                     match answer.read(&mut piece)? {
+                        0 if !answer.has_length() && breaks_off(&bytes) => {
+                            return Err(FetchError::Unfinished { url: url.to_owned(), got: bytes.len() });
+                        }
                         0 => return Ok(bytes),
                         length => bytes.extend_from_slice(&piece[..length]),
                     }
@@ -89,6 +92,11 @@ impl Transport for Through {
             Ok(stream) => Ok(stream),
         }
     }
+}
+
+/// Whether more must come. Of an answer without a length that ends with the connection (RFC 9112, section 6.3), nothing but the file itself tells; all metadata is JSON.
+fn breaks_off(metadata: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(metadata).is_err_and(|error| error.is_eof())
 }
 
 fn keep(url: &str, error: FetchError, failed: &Failed) -> TransportError {

@@ -53,6 +53,8 @@ pub enum Behaviour {
     },
     /// It breaks off in the middle of each file so many times, whatever its name.
     CutEach(u64),
+    /// It says no length of metadata, whose end is the connection's, and breaks off in the middle of each file of it so many times.
+    CutUntold(u64),
 }
 
 impl Behaviour {
@@ -143,6 +145,9 @@ struct Connection {
     times: Arc<AtomicU64>,
 }
 
+/// Before a file whose end is the connection's (RFC 9112, section 6.3).
+const WITHOUT_LENGTH: &[u8] = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
+
 /// A piece of a file: first byte and the one after the last.
 type Piece = (u64, u64);
 
@@ -190,6 +195,10 @@ impl Connection {
                 head(&mut stream, range.map(|_| (from, to)), whole, to - from)?;
                 self.send(&mut stream, &bytes[usize::try_from(from)?..usize::try_from(from.midpoint(to))?])
             }
+            Behaviour::CutUntold(times) if hit(".json") && before < times => {
+                stream.write_all(WITHOUT_LENGTH)?;
+                self.send(&mut stream, &bytes[..bytes.len() / 2])
+            }
             _ => self.part(&mut stream, &bytes, range, whole),
         }
     }
@@ -225,7 +234,7 @@ impl Connection {
     }
 
     fn endless(&self, stream: &mut TcpStream, bytes: &[u8]) -> Result<()> {
-        stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
+        stream.write_all(WITHOUT_LENGTH)?;
         self.send(stream, bytes)?;
         while !self.stop.load(Ordering::SeqCst) {
             self.send(stream, &[b' '; 1 << 16])?;

@@ -65,7 +65,9 @@ fn cargo_deny(show: &Show) -> Result<PathBuf> {
     if !program.is_file() {
         show.stage("cargo-deny", "compiling it, once for this cache", || {
             let mut command = Command::new("cargo");
-            command.args(["install", "--locked", "--quiet", "cargo-deny", "--root"]).arg(&root);
+            // It runs for a second: what optimisation took would never come back.
+            command.args(["install", "--locked", "--quiet", "--debug", "cargo-deny", "--root"]).arg(&root);
+            command.env("CARGO_PROFILE_DEV_DEBUG", "0");
             command.env("CARGO_TARGET_DIR", paths::target());
             programs::must(show, "cargo-deny", &mut command)
         })?;
@@ -91,7 +93,7 @@ pub(crate) fn compile(show: &Show, tally: &mut Tally) -> bool {
 }
 
 /// Tests at once for each processor: tests of whole programs wait for them most of their time.
-const TESTS_AT_ONCE: usize = 3;
+const TESTS_AT_ONCE: usize = 6;
 
 /// Unit, property, fuzz and program tests of the whole workspace.
 pub(crate) fn unit(show: &Show, args: &TestArgs, tally: &mut Tally) {

@@ -184,6 +184,23 @@ fn a_file_that_always_breaks_off_is_asked_for_four_times_and_what_came_before_it
     assert_eq!((better.asked("root.verity"), better.asked("uki.efi")), ((0, 0), (0, 0)), "they are there");
 }
 
+/// Such an answer has no other end than the connection's: what came may be all.
+#[test]
+fn metadata_without_a_length_that_breaks_off_is_asked_for_again() {
+    let (node, server) = offered(Behaviour::CutUntold(1));
+    let log = node.log();
+    for name in ["timestamp.json", "snapshot.json", "targets.json"] {
+        let told = |line: &str| line.contains(name) && line.contains("in the midst of the file; tried again in");
+        assert!(log.lines().any(told), "{name}: {log}");
+    }
+    prepared(&node, &server);
+    let never = Server::start(&node.root.path().join("repository"), Behaviour::CutUntold(Behaviour::ALWAYS)).expect("a server");
+    sees(&node, &never);
+    let said = node.run("refresh").expect_err("cut");
+    assert!(said.contains("timestamp.json: the connection ended after") && said.contains("settings.updates.metadata-base-url"), "{said}");
+    assert_eq!(never.asked("timestamp.json"), (0, 4));
+}
+
 /// Who lies once is not asked again, and no other bytes are put behind those that came.
 #[test]
 fn wrong_bytes_and_files_without_end_are_not_asked_for_again() {
