@@ -42,10 +42,16 @@ mod workloads;
 
 use crate::runner::Case;
 
-/// Cases that mostly wait: for a time limit, a second try, a service that never comes. They need a machine and hardly a processor.
-pub(crate) const WAITING: [&str; 9] = [
+/// Cases that mostly wait: for a time limit, a second try, a service that never comes, an update that is to be well for a while. They need a machine and half a processor or less.
+pub(crate) const WAITING: [&str; 15] = [
     "an_update_whose_init_hangs_returns",
+    "an_update_that_breaks_a_workload_returns",
     "an_update_without_an_api_returns",
+    "an_update_is_used_and_gone_back_from",
+    "an_update_that_panics_returns",
+    "a_boot_is_good_when_commands_in_workloads_say_so",
+    "a_damaged_kernel_image_is_passed_over",
+    "an_update_with_a_broken_kernel_returns",
     "the_watchdog_resets_a_dead_node",
     "late_imds_is_waited_for",
     "a_crash_loop_backs_off",
