@@ -43,7 +43,8 @@ pub(crate) fn arguments(config: &MachineConfig, files: &Files) -> Vec<String> {
 
 fn machine(config: &MachineConfig) -> Vec<String> {
     let mut args = words("-nodefaults -no-user-config -display none");
-    args.extend(["-M".into(), "q35,hpet=off".into()]);
+    // Without the controller for disks of old, as in clouds: a kernel that finds one waits until each of its ports has said that nothing is there.
+    args.extend(["-M".into(), "q35,hpet=off,sata=off".into()]);
     args.extend(["-accel".into(), accelerator(config.accelerator)]);
     args.extend(words(processor(config.accelerator)));
     args.extend(["-m".into(), config.memory_mib.to_string()]);

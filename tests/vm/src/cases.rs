@@ -42,7 +42,7 @@ mod workloads;
 
 use crate::runner::Case;
 
-/// Cases that mostly wait: for a time limit, a second try, a service that never comes, an update that is to be well for a while. They need a machine and half a processor or less.
+/// Cases that mostly wait: for a time limit, a second try, a service that never comes, an update that is to be well for a while. They need a machine and half a processor.
 pub(crate) const WAITING: [&str; 15] = [
     "an_update_whose_init_hangs_returns",
     "an_update_that_breaks_a_workload_returns",

@@ -33,7 +33,7 @@ struct Arguments {
     #[arg(long)]
     tool: Option<PathBuf>,
     /// Cases at once [default: what memory and processors allow, at most 2 under emulation,
-    /// and two more of those that mostly wait]
+    /// and one more of those that mostly wait]
     #[arg(long)]
     jobs: Option<usize>,
     /// Only cases whose name contains one of these words

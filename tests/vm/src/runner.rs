@@ -65,9 +65,9 @@ pub(crate) fn default_jobs() -> usize {
     machines_that_fit(1024, 1).clamp(1, 2)
 }
 
-/// How many of the cases that mostly wait run beside `jobs`: those take half a processor each, and there must be memory.
+/// How many of the cases that mostly wait run beside `jobs`, if there is memory. With two of them two processors did no more than with one: machines that share a processor wait for each other.
 pub(crate) fn default_waiting(jobs: usize) -> usize {
-    machines_in_memory(1024).saturating_sub(jobs).min(2)
+    machines_in_memory(1024).saturating_sub(jobs).min(1)
 }
 
 /// Cases not yet begun.

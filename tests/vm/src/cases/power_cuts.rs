@@ -1,8 +1,21 @@
 //! Power cuts amid an update: every write of the disk is recorded, the disks that a cut could leave are rebuilt and judged by the boot loader's rules, and some are booted.
 
-use std::{fs, fs::File, path::Path, process::Command, time::Instant};
+use std::{
+    fs,
+    fs::File,
+    ops::Range,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+    time::Instant,
+};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde_json::json;
 
 use super::updates::{installs, is_good, offered, takes_its_loader, version};
@@ -10,7 +23,7 @@ use crate::{
     context::Context,
     framework::{Crashed, Known, WriteLog, boot_choice, partition, within},
     runner::Case,
-    software::Change,
+    software::{Change, Release},
 };
 
 pub(super) const CASES: &[Case] = &[
@@ -19,26 +32,52 @@ pub(super) const CASES: &[Case] = &[
         about: "of 600 disks that a cut could leave, from the first write of an update to the good boot and its boot loader, each has exactly one whole version to boot and a whole loader; ten are booted",
         limit: within(2400),
         soak: false,
-        run: |context| survives(context, 600, 10),
+        run: |context| survives(context, 600, 10, 1),
     },
     Case {
         name: "soak_an_update_survives_power_cuts",
         about: "the same with 6000 disks, of which 200 are booted",
         limit: within(6 * 3600),
         soak: true,
-        run: |context| survives(context, 6000, 200),
+        run: |context| survives(context, 6000, 200, 3),
     },
 ];
 
 /// What a person has set before the update.
 const MOTD: &str = "from before";
 
-fn survives(context: &Context, disks: usize, boots: usize) -> Result<()> {
-    let (release, server) = offered(context, Change::None)?;
+/// Judges so many disks and boots some of them, `at_once` machines side by side.
+fn survives(context: &Context, disks: usize, boots: usize, at_once: usize) -> Result<()> {
     let old = context.probe_image()?;
     let log = context.folder().join("writes");
+    let (sizes, release) = recorded(context, &log)?;
+    let known = [Known::read(&old)?, Known::read(release.image())?];
+    let run = WriteLog::open(&old.join("disk.raw"), &log)?;
+    let part = run.between(sizes);
+    ensure!(part.len() > 100, "only {} operations were recorded", part.len());
+    let cuts = run.cuts(part, disks, partition(&old.join("disk.raw"), "ESP")?);
+    let sample = Sample { context, known: &known, started: Instant::now(), booted: AtomicUsize::new(0), failed: AtomicBool::new(false) };
+    let (chosen, loaders) = sample.boots(at_once, |queue| {
+        let (every, mut seen) = (step(disks / boots), 0);
+        judge(&run, &cuts, &known, |cut, disk| {
+            seen += 1;
+            // In the middle of each stretch: the first and the last disks of all are the least interesting ones.
+            if seen % every == every / 2 { sample.keep(&old, cut, disk, queue) } else { Ok(()) }
+        })
+    })?;
+    ensure!(chosen.iter().all(|count| *count > disks / 50), "the cuts are all on one side of the change: {chosen:?}");
+    ensure!(loaders.iter().all(|count| *count > 0), "no cut was before or none was after the boot loader's change: {loaders:?}");
+    let booted = sample.booted.into_inner();
+    ensure!(booted >= boots * 9 / 10, "only {booted} of {boots} were booted");
+    println!("     {} disks boot {}, {} boot {}", chosen[0], known[0].version(), chosen[1], known[1].version());
+    Ok(fs::remove_file(log)?)
+}
+
+/// Records every write of a node in `log`. How long that is before and after an update, from its first write to the good boot and its boot loader; and the release.
+fn recorded(context: &Context, log: &Path) -> Result<(Range<u64>, Release)> {
+    let (release, server) = offered(context, Change::None)?;
     let plan = context.node_with_probe()?.through_firmware().with_settings(&server.settings());
-    let mut node = plan.recording_writes(log.clone()).start()?;
+    let mut node = plan.recording_writes(log.to_owned()).start()?;
     node.boots()?;
     is_good(&mut node)?;
     node.set(json!({ "motd": MOTD }))?;
@@ -48,27 +87,15 @@ fn survives(context: &Context, disks: usize, boots: usize) -> Result<()> {
         Ok(())
     })?;
 
-    let before = fs::metadata(&log)?.len();
+    let before = fs::metadata(log)?.len();
     installs(&mut node, &release.version)?;
     node.reboots()?;
     is_good(&mut node)?;
     ensure!(version(&node)? == release.version);
     takes_its_loader(&mut node)?;
-    let after = fs::metadata(&log)?.len();
+    let after = fs::metadata(log)?.len();
     node.stops_at_the_power_button()?;
-
-    let known = [Known::read(&old)?, Known::read(release.image())?];
-    let run = WriteLog::open(&old.join("disk.raw"), &log)?;
-    let part = run.between(before..after);
-    ensure!(part.len() > 100, "only {} operations were recorded", part.len());
-    let mut sample = Sample { every: step(disks / boots), seen: 0, booted: 0, started: Instant::now() };
-    let cuts = run.cuts(part, disks, partition(&old.join("disk.raw"), "ESP")?);
-    let (chosen, loaders) = judge(&run, &cuts, &known, |cut, disk| sample.take(context, &old, cut, disk, &known))?;
-    ensure!(chosen.iter().all(|count| *count > disks / 50), "the cuts are all on one side of the change: {chosen:?}");
-    ensure!(loaders.iter().all(|count| *count > 0), "no cut was before or none was after the boot loader's change: {loaders:?}");
-    ensure!(sample.booted >= boots * 9 / 10, "only {} of {boots} were booted", sample.booted);
-    println!("     {} disks boot {}, {} boot {}", chosen[0], known[0].version(), chosen[1], known[1].version());
-    Ok(fs::remove_file(log)?)
+    Ok((before..after, release))
 }
 
 /// About as many. Each cut gives three kinds of disk in turn (all written, nothing, some), so a multiple of three would boot one kind alone.
@@ -96,28 +123,66 @@ fn judge(
     Ok((chosen, loaders))
 }
 
-/// The disks that are booted: every so many of those that are judged, each at once, since it has some hundred mebibytes.
-struct Sample {
-    every: usize,
-    seen: usize,
-    booted: usize,
+/// A disk that is booted, and the operation that the power cut came before.
+type Disk = (usize, PathBuf);
+
+/// The disks that are booted: every so many of those that are judged, each as soon as a machine is free, since it has some hundred mebibytes.
+struct Sample<'c> {
+    context: &'c Context,
+    known: &'c [Known; 2],
     started: Instant,
+    booted: AtomicUsize,
+    /// One was not as it must be: no further one is taken.
+    failed: AtomicBool,
 }
 
-impl Sample {
-    fn take(&mut self, context: &Context, old: &Path, cut: usize, disk: &Crashed<'_>, known: &[Known; 2]) -> Result<()> {
-        self.seen += 1;
-        // In the middle of each stretch: the first and the last disks of all are the least interesting ones.
-        if self.seen % self.every != self.every / 2 {
-            return Ok(());
-        }
-        let path = context.folder().join(format!("cut-{cut}-{}.raw", self.seen));
+impl Sample<'_> {
+    /// What `judged` gives, when all disks that it queued were booted.
+    fn boots<T>(&self, at_once: usize, judged: impl FnOnce(&SyncSender<Disk>) -> Result<T>) -> Result<T> {
+        let (queue, disks) = sync_channel(0);
+        let disks = Arc::new(Mutex::new(disks));
+        thread::scope(|scope| {
+            let machines: Vec<_> = (0..at_once)
+                .map(|_| {
+                    scope.spawn({
+                        let disks = Arc::clone(&disks);
+                        move || self.each(&disks)
+                    })
+                })
+                .collect();
+            drop(disks);
+            let all = judged(&queue);
+            drop(queue);
+            // Why a machine ended says more than that nobody took the next disk.
+            machines.into_iter().try_for_each(|machine| machine.join().unwrap_or_else(|_| Err(anyhow!("the test itself panicked"))))?;
+            all
+        })
+    }
+
+    /// Makes the disk and hands it to the next machine that is free.
+    fn keep(&self, old: &Path, cut: usize, disk: &Crashed<'_>, queue: &SyncSender<Disk>) -> Result<()> {
+        ensure!(!self.failed.load(Ordering::Relaxed), "a disk before this one was not as it must be");
+        let path = self.context.folder().join(format!("cut-{cut}-{}.raw", self.started.elapsed().as_nanos()));
         make(&path, old, disk)?;
+        queue.send((cut, path)).context("no machine boots disks any more")
+    }
+
+    /// Boots disks until there are no more.
+    fn each(&self, disks: &Mutex<Receiver<Disk>>) -> Result<()> {
+        let next = || disks.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        while let Ok((cut, path)) = next() {
+            let told = self.boot(cut, &path).with_context(|| format!("the cut before operation {cut}"));
+            told.inspect_err(|_| self.failed.store(true, Ordering::Relaxed))?;
+        }
+        Ok(())
+    }
+
+    fn boot(&self, cut: usize, path: &Path) -> Result<()> {
         // The disks are those of the one node, with its certificates.
-        let identity = context.folder().join("node0/identity");
-        let version = boots_as_one_of_two(context, &path, &identity, known).with_context(|| format!("the cut before operation {cut}"))?;
-        self.booted += 1;
-        println!("     {}: the cut before operation {cut} boots {version}, {} s", self.booted, self.started.elapsed().as_secs());
+        let identity = self.context.folder().join("node0/identity");
+        let version = boots_as_one_of_two(self.context, path, &identity, self.known)?;
+        let booted = self.booted.fetch_add(1, Ordering::Relaxed) + 1;
+        println!("     {booted}: the cut before operation {cut} boots {version}, {} s", self.started.elapsed().as_secs());
         Ok(fs::remove_file(path)?)
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn disc(folder: &Path, label: &str, name: &str, text: &str) -> Result
     command.args(["-quiet", "-J", "-r", "-V", label, "-o"]).arg(&image).arg(&content);
     run(command, folder)?;
     let drive = format!("if=none,id=disc,media=cdrom,readonly=on,format=raw,file={}", image.display());
-    Ok(["-drive", &drive, "-device", "ide-cd,drive=disc,bus=ide.0"].map(str::to_owned).to_vec())
+    Ok(["-drive", &drive, "-device", "ich9-ahci,id=sata", "-device", "ide-cd,drive=disc,bus=sata.0"].map(str::to_owned).to_vec())
 }
 
 /// A FAT volume with one file; QEMU's words for it as a disk.
