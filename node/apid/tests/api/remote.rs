@@ -1,10 +1,14 @@
 //! The API over the network.
 
+use std::io;
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ampoule_api_client::{Client, ClientError, Method};
 use ampoule_api_types::{Role, operations};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
 use serde_json::{Value, json};
 
 use crate::{
@@ -40,6 +44,31 @@ fn nothing_listens_unless_a_setting_says_so() {
     let apid = Place::new().start_once();
     let remote = apid.settings();
     assert_ne!(remote["api"]["remote"]["enabled"], json!(true));
+}
+
+/// How a handshake of this version alone ends, with a certificate that the node trusts.
+fn greets(port: u16, authority: &Authority, version: &'static SupportedProtocolVersion) -> io::Result<()> {
+    let own = authority.client("admin");
+    let certificate = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate");
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate(&authority.pem)).expect("an authority");
+    let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).expect("a key");
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(&[version])
+        .expect("a version")
+        .with_root_certificates(roots)
+        .with_client_auth_cert(vec![certificate(&own.certificate)], key)
+        .expect("a configuration");
+    let mut client = ClientConnection::new(Arc::new(config), "localhost".try_into().expect("a name")).expect("a client");
+    client.complete_io(&mut TcpStream::connect(("127.0.0.1", port))?).map(drop)
+}
+
+#[test]
+fn older_tls_is_refused_with_the_best_of_certificates() {
+    let (_apid, authority, port) = open();
+    greets(port, &authority, &rustls::version::TLS13).expect("greeted");
+    let said = greets(port, &authority, &rustls::version::TLS12).expect_err("TLS 1.2").to_string();
+    assert!(said.contains("ProtocolVersion"), "{said}");
 }
 
 #[test]
