@@ -83,7 +83,7 @@ fn run(arguments: Arguments) -> Result<bool> {
     let passed = passed.and_then(|known| known.inspect_err(|error| println!("     what passed before is not known: {error:#}")).ok());
     let jobs = arguments.jobs.unwrap_or_else(runner::default_jobs);
     // Who names a number means it.
-    let waiting = if arguments.jobs.is_none() { runner::default_waiting(jobs) } else { 0 };
-    let plan = Plan { jobs, waiting, cases, passed, again: arguments.again };
+    let one_more_waits = arguments.jobs.is_none() && runner::one_more_fits(jobs);
+    let plan = Plan { jobs, one_more_waits, cases, passed, again: arguments.again };
     Ok(runner::run(plan, Context::new(places)))
 }

@@ -31,8 +31,8 @@ pub(crate) struct Case {
 /// What is to be run.
 pub(crate) struct Plan {
     pub(crate) jobs: usize,
-    /// Beside these, so many of the cases that mostly wait.
-    pub(crate) waiting: usize,
+    /// Beside these, one of the cases that mostly wait.
+    pub(crate) one_more_waits: bool,
     pub(crate) cases: Vec<Case>,
     /// Where it is noted which cases passed.
     pub(crate) passed: Option<Passed>,
@@ -65,9 +65,9 @@ pub(crate) fn default_jobs() -> usize {
     machines_that_fit(1024, 1).clamp(1, 2)
 }
 
-/// How many of the cases that mostly wait run beside `jobs`, if there is memory. With two of them two processors did no more than with one: machines that share a processor wait for each other.
-pub(crate) fn default_waiting(jobs: usize) -> usize {
-    machines_in_memory(1024).saturating_sub(jobs).min(1)
+/// Whether there is memory for one more machine than `jobs`. Two more did no more than one on two processors: machines that share a processor wait for each other.
+pub(crate) fn one_more_fits(jobs: usize) -> bool {
+    machines_in_memory(1024) > jobs
 }
 
 /// Cases not yet begun.
@@ -122,14 +122,14 @@ pub(crate) fn run(mut plan: Plan, context: Context) -> bool {
     let (start, load) = (Instant::now(), Load::now());
     let known = plan.take_out_known();
     let total = plan.cases.len();
-    println!("{total} cases, {} at once and {} more that mostly wait", plan.jobs, plan.waiting);
+    println!("{total} cases, {} at once", plan.jobs);
     if known > 0 {
         println!("{known} more passed before with the same images, tests and emulator, and are not run (--again)");
     }
     let queue = Arc::new(Mutex::new(Queue::new(plan.cases)));
     let (report, outcomes) = mpsc::channel();
     let workers: Vec<_> = std::iter::repeat_n(false, plan.jobs.max(1))
-        .chain(std::iter::repeat_n(true, plan.waiting))
+        .chain(plan.one_more_waits.then_some(true))
         .map(|only_waits| {
             let (queue, context, report) = (queue.clone(), context.clone(), report.clone());
             thread::spawn(move || {
@@ -248,7 +248,7 @@ mod tests {
         for again in [false, true] {
             let passed = Passed::open(folder.path(), &[b"7.2"], &[], &[]).expect("opened");
             passed.add(cases[0].name).expect("noted");
-            let mut plan = Plan { jobs: 1, waiting: 0, cases: cases.clone(), passed: Some(passed), again };
+            let mut plan = Plan { jobs: 1, one_more_waits: false, cases: cases.clone(), passed: Some(passed), again };
             assert_eq!(plan.take_out_known(), usize::from(!again));
             assert_eq!(plan.cases.iter().any(|case| case.name == cases[0].name), again);
         }

@@ -62,7 +62,7 @@ fn survives(context: &Context, disks: usize, boots: usize, at_once: usize) -> Re
         judge(&run, &cuts, &known, |cut, disk| {
             seen += 1;
             // In the middle of each stretch: the first and the last disks of all are the least interesting ones.
-            if seen % every == every / 2 { sample.keep(&old, cut, disk, queue) } else { Ok(()) }
+            if seen % every == every / 2 { sample.keep(&old, (cut, seen), disk, queue) } else { Ok(()) }
         })
     })?;
     ensure!(chosen.iter().all(|count| *count > disks / 50), "the cuts are all on one side of the change: {chosen:?}");
@@ -159,10 +159,10 @@ impl Sample<'_> {
         })
     }
 
-    /// Makes the disk and hands it to the next machine that is free.
-    fn keep(&self, old: &Path, cut: usize, disk: &Crashed<'_>, queue: &SyncSender<Disk>) -> Result<()> {
+    /// Makes the disk (of several of one cut the one of this number) and hands it to the next machine that is free.
+    fn keep(&self, old: &Path, (cut, number): (usize, usize), disk: &Crashed<'_>, queue: &SyncSender<Disk>) -> Result<()> {
         ensure!(!self.failed.load(Ordering::Relaxed), "a disk before this one was not as it must be");
-        let path = self.context.folder().join(format!("cut-{cut}-{}.raw", self.started.elapsed().as_nanos()));
+        let path = self.context.folder().join(format!("cut-{cut}-{number}.raw"));
         make(&path, old, disk)?;
         queue.send((cut, path)).context("no machine boots disks any more")
     }
