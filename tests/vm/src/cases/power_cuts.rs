@@ -6,22 +6,17 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     process::Command,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
-    },
-    thread,
+    sync::atomic::{AtomicUsize, Ordering},
     time::Instant,
 };
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::json;
 
 use super::updates::{installs, is_good, offered, takes_its_loader, version};
 use crate::{
     context::Context,
-    framework::{Crashed, Known, WriteLog, boot_choice, partition, within},
+    framework::{Crashed, Known, Pieces, WriteLog, boot_choice, partition, side_by_side, within},
     runner::Case,
     software::{Change, Release},
 };
@@ -56,15 +51,21 @@ fn survives(context: &Context, disks: usize, boots: usize, at_once: usize) -> Re
     let part = run.between(sizes);
     ensure!(part.len() > 100, "only {} operations were recorded", part.len());
     let cuts = run.cuts(part, disks, partition(&old.join("disk.raw"), "ESP")?);
-    let sample = Sample { context, known: &known, started: Instant::now(), booted: AtomicUsize::new(0), failed: AtomicBool::new(false) };
-    let (chosen, loaders) = sample.boots(at_once, |queue| {
+    let sample = Sample { context, known: &known, started: Instant::now(), booted: AtomicUsize::new(0) };
+    let find = |pieces: &Pieces<'_, (usize, PathBuf)>| {
         let (every, mut seen) = (step(disks / boots), 0);
         judge(&run, &cuts, &known, |cut, disk| {
             seen += 1;
             // In the middle of each stretch: the first and the last disks of all are the least interesting ones.
-            if seen % every == every / 2 { sample.keep(&old, (cut, seen), disk, queue) } else { Ok(()) }
+            if seen % every != every / 2 {
+                return Ok(());
+            }
+            let path = context.folder().join(format!("cut-{cut}-{seen}.raw"));
+            make(&path, &old, disk)?;
+            pieces.hand_on((cut, path))
         })
-    })?;
+    };
+    let (chosen, loaders) = side_by_side(at_once, find, |(cut, path)| sample.boot(cut, &path))?;
     ensure!(chosen.iter().all(|count| *count > disks / 50), "the cuts are all on one side of the change: {chosen:?}");
     ensure!(loaders.iter().all(|count| *count > 0), "no cut was before or none was after the boot loader's change: {loaders:?}");
     let booted = sample.booted.into_inner();
@@ -123,67 +124,24 @@ fn judge(
     Ok((chosen, loaders))
 }
 
-/// A disk that is booted, and the operation that the power cut came before.
-type Disk = (usize, PathBuf);
-
-/// The disks that are booted: every so many of those that are judged, each as soon as a machine is free, since it has some hundred mebibytes.
+/// The disks that are booted, each as soon as a machine is free, since it has some hundred mebibytes.
 struct Sample<'c> {
     context: &'c Context,
     known: &'c [Known; 2],
     started: Instant,
     booted: AtomicUsize,
-    /// One was not as it must be: no further one is taken.
-    failed: AtomicBool,
 }
 
 impl Sample<'_> {
-    /// What `judged` gives, when all disks that it queued were booted.
-    fn boots<T>(&self, at_once: usize, judged: impl FnOnce(&SyncSender<Disk>) -> Result<T>) -> Result<T> {
-        let (queue, disks) = sync_channel(0);
-        let disks = Arc::new(Mutex::new(disks));
-        thread::scope(|scope| {
-            let machines: Vec<_> = (0..at_once)
-                .map(|_| {
-                    scope.spawn({
-                        let disks = Arc::clone(&disks);
-                        move || self.each(&disks)
-                    })
-                })
-                .collect();
-            drop(disks);
-            let all = judged(&queue);
-            drop(queue);
-            // Why a machine ended says more than that nobody took the next disk.
-            machines.into_iter().try_for_each(|machine| machine.join().unwrap_or_else(|_| Err(anyhow!("the test itself panicked"))))?;
-            all
-        })
-    }
-
-    /// Makes the disk (of several of one cut the one of this number) and hands it to the next machine that is free.
-    fn keep(&self, old: &Path, (cut, number): (usize, usize), disk: &Crashed<'_>, queue: &SyncSender<Disk>) -> Result<()> {
-        ensure!(!self.failed.load(Ordering::Relaxed), "a disk before this one was not as it must be");
-        let path = self.context.folder().join(format!("cut-{cut}-{number}.raw"));
-        make(&path, old, disk)?;
-        queue.send((cut, path)).context("no machine boots disks any more")
-    }
-
-    /// Boots disks until there are no more.
-    fn each(&self, disks: &Mutex<Receiver<Disk>>) -> Result<()> {
-        let next = || disks.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        while let Ok((cut, path)) = next() {
-            let told = self.boot(cut, &path).with_context(|| format!("the cut before operation {cut}"));
-            told.inspect_err(|_| self.failed.store(true, Ordering::Relaxed))?;
-        }
-        Ok(())
-    }
-
-    fn boot(&self, cut: usize, path: &Path) -> Result<()> {
+    /// Boots the disk that a cut before this operation left, which is gone then.
+    fn boot(&self, cut: usize, disk: &Path) -> Result<()> {
         // The disks are those of the one node, with its certificates.
         let identity = self.context.folder().join("node0/identity");
-        let version = boots_as_one_of_two(self.context, path, &identity, self.known)?;
+        let version =
+            boots_as_one_of_two(self.context, disk, &identity, self.known).with_context(|| format!("the cut before operation {cut}"))?;
         let booted = self.booted.fetch_add(1, Ordering::Relaxed) + 1;
         println!("     {booted}: the cut before operation {cut} boots {version}, {} s", self.started.elapsed().as_secs());
-        Ok(fs::remove_file(path)?)
+        Ok(fs::remove_file(disk)?)
     }
 }
 
