@@ -5,6 +5,7 @@
 
 use super::{Workshop, cargo};
 use crate::hash::Facts;
+use crate::host::Record;
 use crate::licence;
 use crate::lock::{self, Locked};
 use crate::recipe::Recipe;
@@ -49,7 +50,9 @@ pub(super) fn make(
     std::fs::create_dir_all(&bin)?;
     // Beside what is made, as the sources of other kinds: whoever cleans up removes both.
     let target = out.with_file_name("target");
-    compile(recipe, programs, environment, &target, stage)?;
+    let read = Record::beside(out);
+    compile(recipe, programs, environment, &target, &read, stage)?;
+    read.check()?;
     for program in programs {
         let built = target.join(cargo::TARGET).join("release").join(program);
         std::fs::copy(&built, bin.join(program)).with_context(|| format!("cargo made no program {program}"))?;
@@ -62,6 +65,7 @@ fn compile(
     programs: &[String],
     environment: &BTreeMap<String, String>,
     target: &Path,
+    read: &Record,
     stage: &Stage,
 ) -> anyhow::Result<()> {
     let name = recipe.body.inputs.first().context("a crate package has its crate as first input")?;
@@ -71,7 +75,8 @@ fn compile(
         .args(programs.iter().flat_map(|p| ["--bin", p]))
         .env("CARGO_TARGET_DIR", target)
         .env("CARGO_ENCODED_RUSTFLAGS", cargo::flags(&recipe.dir, target)?.join("\x1f"))
-        .envs(cargo::C_COMPILER);
+        .envs(cargo::C_COMPILER)
+        .envs([read.variable()]);
     for (name, value) in environment {
         tool = tool.env(name, value);
     }
