@@ -32,6 +32,8 @@ pub fn open(device: &Path, writable: bool) -> io::Result<OwnedFd> {
 fn open_once(device: &Path, writable: bool) -> rustix::io::Result<OwnedFd> {
     let context = fsopen("vfat", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(&context, "source", device)?;
+    // FAT knows no owners. Whoever holds the folder may use it, whatever their user: nobody else comes to it.
+    fsconfig_set_string(&context, "umask", "0")?;
     let mut strict = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     if !writable {
         fsconfig_set_flag(&context, "ro")?;

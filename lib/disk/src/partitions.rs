@@ -59,6 +59,12 @@ impl Disks {
         name.map_or_else(|| "any disk".to_owned(), |name| format!("the disk {name}"))
     }
 
+    /// The device node of the disk that the root lies on, if that disk is known.
+    #[must_use]
+    pub fn root_device(&self) -> Option<PathBuf> {
+        Some(self.dev.join(self.root_disk.as_deref()?.file_name()?))
+    }
+
     /// Whether the disk of the root is known, so that no other counts.
     #[must_use]
     pub fn is_known(&self) -> bool {

@@ -35,7 +35,7 @@ pub enum InitError {
     /// The machine is going down.
     #[error("The node is shutting down")]
     ShuttingDown,
-    /// Only root and the API server may command.
+    /// Only root and the API server may command; a few more may restart the node.
     #[error("init takes commands from root and from the API server alone; ask the API, as with `ampctl`")]
     NotAllowed,
 }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Deserializer, de::Error};
 
 /// Everyone but root: names and numbers. Never renumber, never use a number again.
-pub const USERS: [(&str, u32); 15] = [
+pub const USERS: [(&str, u32); 16] = [
     ("apid", 60_600),
     ("netd", 60_601),
     ("logd", 60_602),
@@ -16,14 +16,13 @@ pub const USERS: [(&str, u32); 15] = [
     ("metricd", 60_605),
     ("provision", 60_606),
     ("modload", 60_607),
-    // The group alone is used: hostd runs as root, those who may ask for its status are in its group.
     ("hostd", 60_608),
-    // Who may ask init about services; only root and apid may tell it to do anything.
+    // The group alone is used: who may ask init about services. Whom it obeys stands in init.
     ("init", 60_609),
-    // The group alone is used: updated runs as root, those who may tell it what to do are in its group.
     ("updated", 60_610),
     ("netd-parser", 60_611),
     ("update-fetcher", 60_612),
+    ("boot-parameters", 60_613),
     // A service file that names no user.
     ("nobody", 65_534),
     // For the service that attacks a node in tests.

@@ -2,6 +2,7 @@
 //!
 //! One request, one reply, each one datagram of a seqpacket socket. Numbers are little-endian.
 
+use crate::identity::User;
 use crate::machine::State;
 use crate::service::{MAX_NAME, is_name};
 
@@ -36,10 +37,16 @@ pub enum Request {
 }
 
 impl Request {
-    /// Whether it changes anything, rather than asking how things are.
+    /// Whether the user of this number may make it: how things are, everyone who comes to the socket; to restart the machine, those whose work may end with
+    /// that; all else, root and the API server.
     #[must_use]
-    pub fn commands(&self) -> bool {
-        !matches!(self, Self::Service(_) | Self::Timeline(_))
+    pub fn is_open_to(&self, user: u32) -> bool {
+        let is_one_of = |names: &[&str]| names.iter().filter_map(|name| User::named(name)).any(|known| known.id() == user);
+        match self {
+            Self::Service(_) | Self::Timeline(_) => true,
+            Self::Reboot => is_one_of(&["root", "apid", "boot-parameters", "updated"]),
+            Self::Start(_) | Self::Stop(_) | Self::Restart(_) | Self::Reload(_) | Self::PowerOff => is_one_of(&["root", "apid"]),
+        }
     }
 }
 
@@ -67,7 +74,7 @@ pub enum Refusal {
     UnknownService,
     /// The machine is going down.
     ShuttingDown,
-    /// Only root and the API server may command; the others may ask.
+    /// Not open to this user ([`Request::is_open_to`]).
     NotAllowed,
 }
 
@@ -343,6 +350,27 @@ mod tests {
             Just(Request::Reboot),
             Just(Request::PowerOff),
         ]
+    }
+
+    #[test]
+    fn the_updater_restarts_the_machine_and_does_nothing_else() {
+        let service = || Name::new("hostd").expect("a name");
+        let orders = [
+            Request::Start(service()),
+            Request::Stop(service()),
+            Request::Restart(service()),
+            Request::Reload(service()),
+            Request::PowerOff,
+        ];
+        let user = |name: &str| User::named(name).expect("a user").id();
+        for name in ["updated", "boot-parameters"] {
+            assert!(Request::Reboot.is_open_to(user(name)) && Request::Service(0).is_open_to(user(name)));
+            assert!(orders.iter().all(|order| !order.is_open_to(user(name))), "{name}");
+        }
+        assert!(orders.iter().all(|order| order.is_open_to(user("root")) && order.is_open_to(user("apid"))));
+        assert!(
+            !Request::Reboot.is_open_to(user("hostd")) && !Request::Reboot.is_open_to(user("nobody")) && Request::Timeline(3).is_open_to(7)
+        );
     }
 
     proptest! {

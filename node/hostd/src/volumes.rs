@@ -85,7 +85,10 @@ fn fill(draft: &Path, from: Option<OwnedFd>) -> io::Result<()> {
             copy_folder(from.as_fd(), to.as_fd(), 0)?;
             copy_owner(to.as_fd(), &fstat(&from)?)?;
         }
-        None => fchmod(&to, Mode::from_raw_mode(0o755))?,
+        None => {
+            fchown(&to, Some(Uid::ROOT), Some(Gid::ROOT))?;
+            fchmod(&to, Mode::from_raw_mode(0o755))?;
+        }
     }
     syncfs(&to)?;
     Ok(())

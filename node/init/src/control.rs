@@ -69,7 +69,7 @@ fn serve_one(client: &OwnedFd, answer: &mut impl FnMut(Request) -> Reply) -> boo
         };
         let reply = match Request::decode(&bytes[..size]) {
             None => Reply::Refused(Refusal::Malformed),
-            Some(request) if request.commands() && !may_command(client) => Reply::Refused(Refusal::NotAllowed),
+            Some(request) if !request.is_open_to(caller(client)) => Reply::Refused(Refusal::NotAllowed),
             Some(request) => answer(request),
         };
         if rustix::net::send(client, &reply.encode(), SendFlags::NOSIGNAL).is_err() {
@@ -79,9 +79,7 @@ fn serve_one(client: &OwnedFd, answer: &mut impl FnMut(Request) -> Reply) -> boo
     true
 }
 
-/// Root and the API server, as the kernel knew who connected.
-fn may_command(client: &OwnedFd) -> bool {
-    let commanders = [Some(User::ROOT), User::named("apid")];
-    let caller = sockopt::socket_peercred(client).map(|peer| peer.uid.as_raw());
-    caller.is_ok_and(|uid| commanders.iter().flatten().any(|user| user.id() == uid))
+/// The user that connected, as the kernel knew it; nobody where it does not say.
+fn caller(client: &OwnedFd) -> u32 {
+    sockopt::socket_peercred(client).map_or(User::NOBODY.id(), |peer| peer.uid.as_raw())
 }

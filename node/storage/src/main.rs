@@ -2,7 +2,7 @@
 //!
 //! Runs once, before everything that keeps data. First boot: puts the seed file system on both partitions. Every boot: grows
 //! DATA to the end of the disk and both file systems to the end of their partitions, mounts them, makes the standard
-//! folders. Nothing is ever written to a partition that holds anything else; then its place gets a memory file system,
+//! folders. The disk of the root is opened to the updater, which runs as a user of its own. Nothing is ever written to a partition that holds anything else; then its place gets a memory file system,
 //! so that the API comes up and can tell (`/run/ampoule/storage.degraded`). Running it again changes nothing.
 
 mod content;
@@ -11,9 +11,17 @@ mod grow;
 mod mounts;
 mod volume;
 
-use std::{fs, io, process::ExitCode, thread};
+use std::{
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::{PermissionsExt, chown},
+    process::ExitCode,
+    thread,
+};
 
 use ampoule_disk::Disks;
+use ampoule_supervise::identity::User;
+use error::StorageError;
 use volume::{DATA, STATE, Volume};
 
 /// One line per place that lives in memory; exists only if there is one.
@@ -25,6 +33,9 @@ fn main() -> ExitCode {
     // Side by side: most of the time goes into waiting for the disk.
     let results =
         thread::scope(|scope| [&STATE, &DATA].map(|volume| scope.spawn(|| bring_up(volume, &disks))).map(|running| running.join()));
+    if let Err(error) = open_to_updater(&disks) {
+        log::warn!("this node cannot be updated: {}", ampoule_report::chain(&error));
+    }
     let results: Vec<Outcome> = results.into_iter().map(|result| result.unwrap_or(Outcome::Nothing)).collect();
     report(&results);
     if results.contains(&Outcome::Nothing) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
@@ -39,6 +50,13 @@ enum Outcome {
     InMemory(String),
     /// Not there at all: what needs it must not start.
     Nothing,
+}
+
+/// Lets the updater write the idle slot and its names in the table: the disk of the root stays root's, and the updater's group may read and write it.
+fn open_to_updater(disks: &Disks) -> Result<(), StorageError> {
+    let (Some(device), Some(updater)) = (disks.root_device(), User::named("updated")) else { return Ok(()) };
+    let open = || chown(&device, None, Some(updater.id())).and_then(|()| fs::set_permissions(&device, Permissions::from_mode(0o660)));
+    open().map_err(StorageError::io("give to the updater's group", &device))
 }
 
 fn bring_up(volume: &Volume, disks: &Disks) -> Outcome {

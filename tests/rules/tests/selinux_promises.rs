@@ -78,6 +78,7 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("a service makes a user namespace", "(allow apid_t self (user_namespace (create)))"),
     ("a service is root in a user namespace", "(allow netd_t self (cap_userns (sys_admin)))"),
     ("the engine watches the kernel from a user namespace", "(allow containerd_t self (cap2_userns (perfmon)))"),
+    ("the log service looks into the API server", "(allow logd_t apid_t (file (open read)))"),
     ("services share memory", "(allow apid_t self (shm (create)))"),
     ("a service shares memory with a workload", "(allow hostd_t container_t (shm (read)))"),
     ("services share a semaphore", "(allow netd_t netd_parser_t (sem (write)))"),
