@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    os::unix::fs::chown,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -31,27 +32,31 @@ use crate::{
 };
 
 /// The control group above those of all workloads.
-const CGROUP: &str = "/ampoule/workloads";
+pub(crate) const CGROUP: &str = "/ampoule/workloads";
 /// Larger than any real resolver file, in bytes.
 const MAX_RESOLVER_BYTES: u64 = 64 * 1024;
 
-/// A process that was started.
-pub(crate) struct Started {
-    /// Its number on the node.
-    pub(crate) pid: u32,
+/// A container whose process can be started.
+pub(crate) struct Ready {
+    /// Its root file system.
+    pub(crate) mounts: Vec<Mount>,
+    /// The FIFOs that take its output and its errors.
+    pub(crate) output: [PathBuf; 2],
+    /// What uid 0 inside is on the node.
+    pub(crate) root: u32,
     /// The container's address.
     pub(crate) address: String,
 }
 
-/// Makes and starts the container of a workload of which nothing is there. `output` is set as soon
-/// as something may write to it, so that the caller can clear up wherever this ends.
+/// Makes the container of a workload of which nothing is there. `output` is set as soon as something may write to it. Wherever this
+/// ends, the caller can clear up.
 pub(crate) async fn bring_up(
     ground: &Ground,
     name: &str,
     workload: &Workload,
     digest: &str,
     output: &mut Option<Output>,
-) -> Result<Started, HostError> {
+) -> Result<Ready, HostError> {
     let reference = Reference::parse(&workload.image)?;
     let image = ready_image(ground, name, &reference).await?;
     ground.board.update(name, |status| status.state = State::Creating);
@@ -96,10 +101,8 @@ pub(crate) async fn bring_up(
     ground.engine.create_container(container).await?;
     let out = output.insert(Output::open(&folder, name, &ground.sink)?);
     let root = ids.map_or(0, |ids| ids.first);
-    let mounts = labelled(mounts, owner);
-    let pid = ground.engine.start_task(name, mounts, [&out.stdout, &out.stderr], root).await?;
-    log::info!("{name}: runs as process {pid} at {}", attachment.address);
-    Ok(Started { pid, address: attachment.address.to_string() })
+    let output = [out.stdout.clone(), out.stderr.clone()];
+    Ok(Ready { mounts: labelled(mounts, owner), output, root, address: attachment.address.to_string() })
 }
 
 /// The mounts of a root file system in which everything has the label of `owner`, layers that others share too.
@@ -170,7 +173,7 @@ async fn prepare_rootfs(
     tokio::task::spawn_blocking(work).await.map_err(died)?
 }
 
-/// Writes the files about names that every container expects.
+/// Writes the files about names that every container expects, as root's.
 fn write_files(ground: &Ground, name: &str, folder: &Path, attachment: &Attachment) -> Result<BTreeMap<&'static str, PathBuf>, HostError> {
     let resolver = files::read_bounded(&ground.options.resolver, MAX_RESOLVER_BYTES)?.unwrap_or_default();
     let hosts = format!("127.0.0.1 localhost\n::1 localhost\n{} {name}\n", attachment.address);
@@ -182,7 +185,7 @@ fn write_files(ground: &Ground, name: &str, folder: &Path, attachment: &Attachme
     let mut paths = BTreeMap::new();
     for (inside, file, content) in content {
         let path = folder.join(file);
-        std::fs::write(&path, content).map_err(HostError::file("write", &path))?;
+        std::fs::write(&path, content).and_then(|()| chown(&path, Some(0), Some(0))).map_err(HostError::file("write", &path))?;
         paths.insert(inside, path);
     }
     Ok(paths)

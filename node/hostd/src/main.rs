@@ -9,6 +9,7 @@ mod error;
 mod files;
 mod fleet;
 mod ground;
+mod leftovers;
 mod network;
 mod options;
 mod output;

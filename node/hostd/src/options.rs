@@ -9,6 +9,8 @@ use thiserror::Error;
 pub(crate) struct Options {
     /// containerd's socket.
     pub(crate) containerd: PathBuf,
+    /// Where the runc that containerd starts keeps what it knows of containers.
+    pub(crate) runc: PathBuf,
     /// The workloads, as `apid` wrote them.
     pub(crate) workloads: PathBuf,
     /// Credentials for registries, as `apid` wrote them.
@@ -41,6 +43,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             containerd: "/run/containerd/containerd.sock".into(),
+            runc: "/run/containerd/runc".into(),
             workloads: "/etc/ampoule/workloads.json".into(),
             credentials: "/etc/ampoule/registry-credentials.json".into(),
             oci_defaults: "/etc/ampoule/oci-defaults.json".into(),
@@ -63,7 +66,7 @@ impl Default for Options {
 pub(crate) enum OptionsError {
     /// No such flag.
     #[error(
-        "unknown flag '{0}'; known: --containerd --workloads --credentials --oci-defaults --hosts --run --data --volumes --isolations --checks --checks-socket --status --log --resolver, each with a path"
+        "unknown flag '{0}'; known: --containerd --runc --workloads --credentials --oci-defaults --hosts --run --data --volumes --isolations --checks --checks-socket --status --log --resolver, each with a path"
     )]
     Unknown(String),
     /// A flag at the end.
@@ -87,6 +90,7 @@ impl Options {
     fn place(&mut self, flag: &str) -> Option<&mut PathBuf> {
         Some(match flag {
             "--containerd" => &mut self.containerd,
+            "--runc" => &mut self.runc,
             "--workloads" => &mut self.workloads,
             "--credentials" => &mut self.credentials,
             "--oci-defaults" => &mut self.oci_defaults,

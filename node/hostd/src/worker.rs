@@ -4,18 +4,20 @@
 //! look at what is there, keep it if it is what the goal wants, else clear it away and make it.
 
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use ampoule_workload::{Isolation, Next, RestartPolicy, Restarts, Workload};
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    bring_up::bring_up,
+    bring_up::{Ready, bring_up},
     engine::{Container, Exit, TaskState},
     error::HostError,
     ground::Ground,
+    leftovers,
     output::Output,
     status::{State, timestamp},
 };
@@ -59,12 +61,14 @@ pub(crate) struct Worker {
     name: String,
     goals: watch::Receiver<Goal>,
     output: Option<Output>,
+    /// A process that is being made. It is made to its end, whatever becomes of the goal meanwhile: a runc that is ended in the middle leaves half a container.
+    starting: Option<JoinHandle<Result<u32, HostError>>>,
 }
 
 impl Worker {
     /// A worker for `name` that follows `goals`.
     pub(crate) fn new(ground: Arc<Ground>, name: String, goals: watch::Receiver<Goal>) -> Self {
-        Self { ground, name, goals, output: None }
+        Self { ground, name, goals, output: None, starting: None }
     }
 
     /// Works until the goal is `Remove` or `Shutdown` and reached.
@@ -134,6 +138,7 @@ impl Worker {
 
     /// Leads to a living process: the one that is there if it is the wanted one, else a new one.
     async fn adopt_or_make(&mut self, workload: &Workload, digest: &str) -> Result<Instant, HostError> {
+        self.settle().await;
         if let Some(container) = self.ground.engine.container(&self.name).await? {
             let task = self.ground.engine.task(&self.name).await?;
             match task {
@@ -146,12 +151,34 @@ impl Worker {
         self.clear().await?;
         let ground = Arc::clone(&self.ground);
         self.tell_isolation(workload, ground.register.assign(&self.name)?);
-        let started = bring_up(&ground, &self.name, workload, digest, &mut self.output).await?;
-        self.tell_running(started.pid, &started.address, SystemTime::now());
+        let ready = bring_up(&ground, &self.name, workload, digest, &mut self.output).await?;
+        let address = ready.address.clone();
+        let pid = self.start(ready).await?;
+        log::info!("{}: runs as process {pid} at {address}", self.name);
+        self.tell_running(pid, &address, SystemTime::now());
         // Beside the process's life: containerd takes its time to free layers.
         let ground = Arc::clone(&self.ground);
         tokio::spawn(async move { ground.remove_unused_images().await });
         Ok(Instant::now())
+    }
+
+    async fn start(&mut self, ready: Ready) -> Result<u32, HostError> {
+        let (ground, name) = (Arc::clone(&self.ground), self.name.clone());
+        let starting = self.starting.insert(tokio::spawn(async move {
+            let Ready { mounts, output, root, .. } = ready;
+            ground.engine.start_task(&name, mounts, output.each_ref().map(PathBuf::as_path), root).await
+        }));
+        let started = starting.await;
+        self.starting = None;
+        started.map_err(HostError::network("hear whether the process was started"))?
+    }
+
+    /// Waits until a process that was being made when the goal changed is there, or is not.
+    async fn settle(&mut self) {
+        if let Some(starting) = self.starting.take() {
+            // What became of it is looked up: this may not have heard of it.
+            let _ = starting.await;
+        }
     }
 
     async fn adopt(&mut self, workload: &Workload, container: &Container, pid: u32) -> Result<Instant, HostError> {
@@ -194,6 +221,7 @@ impl Worker {
     }
 
     async fn try_stop(&mut self) -> Result<(), HostError> {
+        self.settle().await;
         let container = self.ground.engine.container(&self.name).await?;
         self.end(container.as_ref()).await?;
         self.clear().await
@@ -227,6 +255,7 @@ impl Worker {
         // Also if there is none: where this was cut short by a change of the goal, containerd keeps a shim without a process, which it does not tell
         // of and which is in the way of every later start ("already exists").
         engine.remove_task(&self.name).await?;
+        leftovers::remove(&self.ground.options.runc, &self.name).await?;
         if let Some(output) = self.output.take() {
             output.finish().await;
         }

@@ -1,5 +1,7 @@
 //! Workloads follow their settings, and only theirs; they come back when they die, but not in a frenzy.
 
+use std::time::Duration;
+
 use ampoule_api_types::v1::WorkloadState;
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -17,6 +19,13 @@ pub(super) const CASES: &[Case] = &[
         limit: within(600),
         soak: false,
         run: a_change_leaves_others_alone,
+    },
+    Case {
+        name: "changes_while_it_starts_harm_nothing",
+        about: "a workload whose settings change again and again, at every point of its start, runs with the last of them, and no start of it fails on what an earlier one left",
+        limit: within(600),
+        soak: false,
+        run: changes_while_it_starts_harm_nothing,
     },
     Case {
         name: "a_crash_loop_backs_off",
@@ -67,6 +76,28 @@ fn a_change_leaves_others_alone(context: &Context) -> Result<()> {
 
     node.set(json!({ "motd": "nothing to do with workloads" }))?;
     ensure!(node.workload("steady")?.pid == steady, "the other was touched");
+    Ok(())
+}
+
+/// Milliseconds between two changes: some meet the container while it is made, some its process while it is started, on any machine.
+const BETWEEN_CHANGES: [u64; 16] = [3000, 400, 700, 1000, 1300, 1600, 1900, 2200, 2500, 2800, 3100, 3400, 3700, 4000, 4500, 5000];
+
+fn changes_while_it_starts_harm_nothing(context: &Context) -> Result<()> {
+    let settings = "[workloads.moving]\nimage = \"{image}\"\ncommand = [\"/bin/sh\", \"-c\", \"trap 'exit 0' TERM; echo this is $ROUND; sleep infinity & wait\"]\nenv = { ROUND = \"first\" }\n";
+    let mut node = node_with(context, settings)?;
+    node.runs("moving")?;
+    for (round, pause) in BETWEEN_CHANGES.into_iter().enumerate() {
+        node.set(json!({ "workloads": { "moving": { "env": { "ROUND": format!("round {round}") } } } }))?;
+        std::thread::sleep(Duration::from_millis(pause));
+    }
+    node.set(json!({ "workloads": { "moving": { "env": { "ROUND": "last" } } } }))?;
+    node.eventually("it runs with the last settings", within(120), |node| {
+        let lines = node.log_of("workload/moving")?;
+        ensure!(lines.iter().any(|line| line.text == "this is last"), "{lines:?}");
+        Ok(())
+    })?;
+    let failed = node.log_of("hostd")?.into_iter().filter(|line| line.text.contains("not started")).collect::<Vec<_>>();
+    ensure!(failed.is_empty(), "{failed:#?}");
     Ok(())
 }
 
