@@ -1,5 +1,5 @@
 //! An engine that was taken over: in containerd's domain and with its rights it asks runc for containers in other domains than theirs, and
-//! starts two workloads of which one reaches for the other.
+//! starts two workloads of which one reaches for the other. Or it leaves a workload's container half made, as a runc that was killed does.
 //!
 //! Inside of a container the same program says in which domain it is, waits, or reaches.
 
@@ -19,7 +19,8 @@ fn main() {
         Some("inside") => return println!("INSIDE {}", label()),
         Some("reach") => return neighbours::reach(&words[1..]),
         Some(_) => {}
-        None if is_asked_for() => attack(),
+        None if is_asked_for("probe-engine") => attack(),
+        None if is_asked_for("probe-half") => leave_half(),
         None => {}
     }
     thread::sleep(Duration::MAX);
@@ -30,8 +31,15 @@ fn label() -> String {
     label.trim_end_matches(['\0', '\n']).to_owned()
 }
 
-fn is_asked_for() -> bool {
-    fs::read_to_string("/etc/motd").unwrap_or_default().split_whitespace().any(|word| word == "probe-engine")
+fn is_asked_for(what: &str) -> bool {
+    fs::read_to_string("/etc/motd").unwrap_or_default().split_whitespace().any(|word| word == what)
+}
+
+fn leave_half() {
+    match Bundle::new("half", MINE).and_then(|bundle| bundle.leave_half("half")) {
+        Ok(pid) => eprintln!("<6>PROBE half is half made: {pid}"),
+        Err(error) => eprintln!("<3>PROBE FAILED to leave a container half made: {error}"),
+    }
 }
 
 fn attack() {
