@@ -116,7 +116,11 @@ fn a_container_that_was_left_half_made_is_taken_away(context: &Context) -> Resul
     let image = registry.image("shell")?;
     let mut node = context.node_with_probe()?.trusting_registry(&registry.address()).with_settings("motd = \"probe-half\"").start()?;
     node.boots()?;
-    node.says("probe-engine", "half is half made", within(120))?;
+    node.eventually("a container is left half made", within(120), |node| {
+        let lines = node.log_of("probe-engine")?;
+        ensure!(lines.iter().any(|line| line.text.contains("half is half made")), "{lines:?}");
+        Ok(())
+    })?;
     node.set(json!({ "workloads": { "half": { "image": image, "command": ["/bin/sleep", "infinity"] } } }))?;
     node.runs("half")?;
     let lines = node.log_of("hostd")?;
