@@ -93,11 +93,13 @@ impl Worker {
             status.message.clear();
         });
         loop {
+            // Anew for each life: ports and limits change around a process that lives, and the next one must not have those of the first.
+            let Some(workload) = self.wanted(&digest) else { return };
             let mut goals = self.goals.clone();
             let next = tokio::select! {
                 biased;
                 () = superseded(&mut goals, &digest) => return,
-                next = self.one_life(workload, &digest, &mut restarts) => next,
+                next = self.one_life(&workload, &digest, &mut restarts) => next,
             };
             let (policy, mut same_goals) = (self.policy(), self.goals.clone());
             tokio::select! {
@@ -106,6 +108,14 @@ impl Worker {
                 // What rests may run again under another policy.
                 () = other_policy(&mut same_goals, policy) => return,
             }
+        }
+    }
+
+    /// What is wanted now, if it is still a container for `digest`.
+    fn wanted(&self, digest: &str) -> Option<Arc<Workload>> {
+        match &*self.goals.borrow() {
+            Goal::Run(workload) if workload.container_digest() == digest => Some(Arc::clone(workload)),
+            _ => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ampoule_api_types::v1::WorkloadState;
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 use crate::{
@@ -26,6 +26,13 @@ pub(super) const CASES: &[Case] = &[
         limit: within(600),
         soak: false,
         run: changes_while_it_starts_harm_nothing,
+    },
+    Case {
+        name: "a_limit_that_changed_stays_changed",
+        about: "a limit of the disk that changes around a living process is also that of the process that comes after it",
+        limit: within(480),
+        soak: false,
+        run: a_limit_that_changed_stays_changed,
     },
     Case {
         name: "a_container_that_was_left_half_made_is_taken_away",
@@ -108,6 +115,21 @@ fn changes_while_it_starts_harm_nothing(context: &Context) -> Result<()> {
     let lines = node.log_of("hostd")?;
     let in_the_way = lines.iter().filter(|line| line.text.contains("not started") && line.text.contains("exists")).collect::<Vec<_>>();
     ensure!(in_the_way.is_empty(), "{in_the_way:#?}");
+    Ok(())
+}
+
+fn a_limit_that_changed_stays_changed(context: &Context) -> Result<()> {
+    let settings = "[workloads.brief]\nimage = \"{image}\"\ndisk = \"100MiB\"\ncommand = [\"/bin/sh\", \"-c\", \"sleep 20\"]\n";
+    let mut node = node_with(context, settings)?;
+    let first = node.runs("brief")?;
+    node.set(json!({ "workloads": { "brief": { "disk": "200MiB" } } }))?;
+    node.eventually("another process runs", within(120), |node| {
+        let now = node.workload("brief")?;
+        ensure!(now.state == WorkloadState::Running && now.pid != first.pid, "{now:?}");
+        Ok(())
+    })?;
+    let limit = node.workload("brief")?.disk.context("no limit is told")?.limit;
+    ensure!(limit == 200 << 20, "the limit is {limit} bytes");
     Ok(())
 }
 
