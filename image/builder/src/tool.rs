@@ -66,7 +66,7 @@ impl Tool {
         self
     }
 
-    pub(crate) fn envs<V: AsRef<OsStr>>(mut self, variables: impl IntoIterator<Item = (&'static str, V)>) -> Self {
+    pub(crate) fn envs(mut self, variables: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
         self.command.envs(variables);
         self
     }

@@ -1,12 +1,10 @@
-//! What the host's toolchain puts into an image: libraries and start-up code that compilers link into programs, and headers that C code is compiled with.
+//! What the host's toolchain puts into an image: libraries and start-up code that compilers link into programs.
 //!
 //! They are in the lock, by version and by a hash over their files. They come from the host's distribution, which moves on as
 //! Debian's archive does: a build goes on with what is there and says so, and only `--locked` refuses.
 
-mod headers;
 mod part;
 
-pub(crate) use headers::Record;
 pub(crate) use part::Part;
 #[cfg(test)]
 pub(crate) use part::linked_beside;

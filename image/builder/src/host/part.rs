@@ -1,6 +1,5 @@
 //! The parts of the host's toolchain that end up in programs, and the files they consist of.
 
-use super::headers;
 use crate::hash::{self, Facts};
 use crate::licence::Component;
 use crate::manifest::Input;
@@ -13,8 +12,6 @@ use std::path::{Path, PathBuf};
 pub(crate) enum Part {
     /// The C library, as archives, and the code that starts a static program.
     CLibrary,
-    /// What C code is compiled with.
-    CHeaders,
     /// What the C compiler adds by itself.
     CompilerRuntime,
     /// Rust's standard library for programs of a node.
@@ -32,21 +29,16 @@ const FIRMWARE: &str = "x86_64-unknown-uefi";
 const C_LIBRARY: &[&str] = &["rcrt1.o", "crti.o", "crtn.o", "libc.a", "libm.a", "libpthread.a", "libdl.a", "librt.a", "libutil.a"];
 const COMPILER_RUNTIME: &[&str] = &["crtbeginS.o", "crtendS.o", "libgcc.a", "libgcc_eh.a"];
 
-/// Of the C library, the kernel and the compiler.
-const C_HEADERS_LICENCE: &str = "LGPL-2.1-or-later AND GPL-2.0-only WITH Linux-syscall-note AND GPL-3.0-or-later WITH GCC-exception-3.1";
-
 /// Crates that lie beside the standard library and are in no program but tests, compilers and measurements.
 const RUST_UNUSED: &[&str] = &["libtest-", "libgetopts-", "libproc_macro-", "libprofiler_builtins-"];
 
 impl Part {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::CLibrary, Self::CHeaders, Self::CompilerRuntime, Self::RustLibrary, Self::FirmwareLibrary, Self::GoLibrary];
+    pub(crate) const ALL: [Self; 5] = [Self::CLibrary, Self::CompilerRuntime, Self::RustLibrary, Self::FirmwareLibrary, Self::GoLibrary];
 
     /// Its entry in the lock.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::CLibrary => "glibc",
-            Self::CHeaders => "c-headers",
             Self::CompilerRuntime => "libgcc",
             Self::RustLibrary => "rust-std-x86_64-unknown-linux-gnu",
             Self::FirmwareLibrary => "rust-std-x86_64-unknown-uefi",
@@ -71,7 +63,6 @@ impl Part {
     fn version(self) -> anyhow::Result<String> {
         match self {
             Self::CLibrary => release("ldd"),
-            Self::CHeaders => Ok(format!("{}+linux{}", release("ldd")?, headers::kernel_release()?)),
             Self::CompilerRuntime => release("gcc"),
             Self::RustLibrary | Self::FirmwareLibrary => rust_version(&Tool::new("rustc").arg("-vV").output()?),
             Self::GoLibrary => Ok(Tool::new("go").args(["env", "GOVERSION"]).output()?.trim().trim_start_matches("go").to_owned()),
@@ -82,7 +73,6 @@ impl Part {
     pub(crate) fn files(self) -> anyhow::Result<Vec<(String, PathBuf)>> {
         match self {
             Self::CLibrary => of_gcc(C_LIBRARY),
-            Self::CHeaders => headers::files(),
             Self::CompilerRuntime => of_gcc(COMPILER_RUNTIME),
             Self::RustLibrary => of_rust(LINUX),
             Self::FirmwareLibrary => of_rust(FIRMWARE),
@@ -94,7 +84,6 @@ impl Part {
     pub(crate) fn component(self, version: &str) -> Component {
         let (kind, licence) = match self {
             Self::CLibrary => ("generic/glibc", "LGPL-2.1-or-later"),
-            Self::CHeaders => ("generic/c-headers", C_HEADERS_LICENCE),
             Self::CompilerRuntime => ("generic/libgcc", "GPL-3.0-or-later WITH GCC-exception-3.1"),
             Self::RustLibrary | Self::FirmwareLibrary => ("generic/rust-std", "MIT OR Apache-2.0"),
             Self::GoLibrary => ("golang/stdlib", "BSD-3-Clause"),

@@ -2,7 +2,7 @@
 
 use super::Workshop;
 use crate::hash::Facts;
-use crate::host::{Part, Record};
+use crate::host::Part;
 use crate::licence::{self, Component};
 use crate::stage::Stage;
 use crate::tool::{Tool, version_of};
@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 pub(super) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// What is in every program beside its crates.
-pub(super) const PARTS: &[Part] = &[Part::RustLibrary, Part::CLibrary, Part::CHeaders, Part::CompilerRuntime];
+/// What is linked into every program beside its crates.
+pub(super) const PARTS: &[Part] = &[Part::RustLibrary, Part::CLibrary, Part::CompilerRuntime];
 
 /// Equal functions are there once, and the list of what to relocate is packed: a tenth less to read, to verify and to fetch.
 const FLAGS: &[&str] = &[
@@ -78,9 +78,7 @@ pub(super) fn make(
     let target = target_dir(workshop, PARTS)?;
     // Cargo leaves what another build is making in the same directory half done for us.
     let _held = workshop.cache.hold(&target.file_name().unwrap_or_default().to_string_lossy())?;
-    let read = Record::beside(out);
-    compile(workshop.repo, programs, &target, &read, stage)?;
-    read.check()?;
+    compile(workshop.repo, programs, &target, stage)?;
     for program in programs {
         let built = target.join(TARGET).join("release").join(program);
         std::fs::copy(&built, bin.join(program)).with_context(|| format!("cargo made no program {program}"))?;
@@ -100,7 +98,7 @@ pub(super) fn target_dir(workshop: &Workshop, parts: &[Part]) -> anyhow::Result<
     workshop.cache.shared(&format!("cargo-{}", &facts.finish()[..16]))
 }
 
-fn compile(repo: &Path, programs: &[String], target: &Path, read: &Record, stage: &Stage) -> anyhow::Result<()> {
+fn compile(repo: &Path, programs: &[String], target: &Path, stage: &Stage) -> anyhow::Result<()> {
     let packages = programs.iter().flat_map(|p| ["-p".to_owned(), format!("ampoule-{p}")]);
     let mut done = 0;
     Tool::new("cargo")
@@ -110,7 +108,6 @@ fn compile(repo: &Path, programs: &[String], target: &Path, read: &Record, stage
         .env("CARGO_TARGET_DIR", target)
         .env("CARGO_ENCODED_RUSTFLAGS", flags(repo, target)?.join("\x1f"))
         .envs(C_COMPILER)
-        .envs([read.variable()])
         .run_with(stage, |line| {
             done += u64::from(line.trim_start().starts_with("Compiling "));
             stage.step(done, done.max(200));

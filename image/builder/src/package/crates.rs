@@ -5,7 +5,6 @@
 
 use super::{Workshop, cargo};
 use crate::hash::Facts;
-use crate::host::Record;
 use crate::licence;
 use crate::lock::{self, Locked};
 use crate::recipe::Recipe;
@@ -50,9 +49,7 @@ pub(super) fn make(
     std::fs::create_dir_all(&bin)?;
     // Beside what is made, as the sources of other kinds: whoever cleans up removes both.
     let target = out.with_file_name("target");
-    let read = Record::beside(out);
-    compile(recipe, programs, environment, &target, &read, stage)?;
-    read.check()?;
+    compile(recipe, programs, environment, &target, stage)?;
     for program in programs {
         let built = target.join(cargo::TARGET).join("release").join(program);
         std::fs::copy(&built, bin.join(program)).with_context(|| format!("cargo made no program {program}"))?;
@@ -65,7 +62,6 @@ fn compile(
     programs: &[String],
     environment: &BTreeMap<String, String>,
     target: &Path,
-    read: &Record,
     stage: &Stage,
 ) -> anyhow::Result<()> {
     let name = recipe.body.inputs.first().context("a crate package has its crate as first input")?;
@@ -75,8 +71,7 @@ fn compile(
         .args(programs.iter().flat_map(|p| ["--bin", p]))
         .env("CARGO_TARGET_DIR", target)
         .env("CARGO_ENCODED_RUSTFLAGS", cargo::flags(&recipe.dir, target)?.join("\x1f"))
-        .envs(cargo::C_COMPILER)
-        .envs([read.variable()]);
+        .envs(cargo::C_COMPILER);
     for (name, value) in environment {
         tool = tool.env(name, value);
     }
