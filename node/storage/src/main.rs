@@ -52,11 +52,11 @@ enum Outcome {
     Nothing,
 }
 
-/// Lets the updater write the idle slot and its names in the table: the disk of the root stays root's, and the updater's group may read and write it.
+/// Lets the updater write the idle slot and its names in the table: the disk of the root is its user's. Not its group's, in which are those who tell it what to do.
 fn open_to_updater(disks: &Disks) -> Result<(), StorageError> {
     let (Some(device), Some(updater)) = (disks.root_device(), User::named("updated")) else { return Ok(()) };
-    let open = || chown(&device, None, Some(updater.id())).and_then(|()| fs::set_permissions(&device, Permissions::from_mode(0o660)));
-    open().map_err(StorageError::io("give to the updater's group", &device))
+    let open = || chown(&device, Some(updater.id()), None).and_then(|()| fs::set_permissions(&device, Permissions::from_mode(0o600)));
+    open().map_err(StorageError::io("give to the updater", &device))
 }
 
 fn bring_up(volume: &Volume, disks: &Disks) -> Outcome {
