@@ -17,7 +17,7 @@ pub const USERS: [(&str, u32); 16] = [
     ("provision", 60_606),
     ("modload", 60_607),
     ("hostd", 60_608),
-    // The group alone is used: who may ask init about services. Whom it obeys stands in init.
+    // The group alone is used: who may ask init about services. Whom it obeys: `Request::is_open_to`.
     ("init", 60_609),
     ("updated", 60_610),
     ("netd-parser", 60_611),

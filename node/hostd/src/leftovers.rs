@@ -1,11 +1,7 @@
 //! What runc leaves when it is ended in the middle of making a container: its folder, which is in the way of every later container of that name
 //! ("container with given ID already exists"), and maybe the container's first process, which waits for ever to be started. The engine knows of neither.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, io, path::Path, time::Duration};
 
 use crate::{bring_up::CGROUP, engine::NAMESPACE, error::HostError};
 
@@ -35,14 +31,14 @@ async fn remove_at(folder: &Path, group: &Path) -> Result<(), HostError> {
 
 /// Ends every process of a control group, and takes the group away (`cgroup.kill` of the kernel's cgroup-v2.rst).
 async fn end_all(group: &Path) -> io::Result<()> {
-    let kill: PathBuf = group.join("cgroup.kill");
+    let kill = group.join("cgroup.kill");
     if !kill.exists() {
         return Ok(());
     }
     fs::write(kill, "1")?;
     for _ in 1..LOOKS {
         match fs::remove_dir(group) {
-            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::BUSY.raw_os_error()) => tokio::time::sleep(PAUSE).await,
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => tokio::time::sleep(PAUSE).await,
             other => return other,
         }
     }

@@ -85,10 +85,7 @@ fn fill(draft: &Path, from: Option<OwnedFd>) -> io::Result<()> {
             copy_folder(from.as_fd(), to.as_fd(), 0)?;
             copy_owner(to.as_fd(), &fstat(&from)?)?;
         }
-        None => {
-            fchown(&to, Some(Uid::ROOT), Some(Gid::ROOT))?;
-            fchmod(&to, Mode::from_raw_mode(0o755))?;
-        }
+        None => give(to.as_fd(), Uid::ROOT, Gid::ROOT, 0o755)?,
     }
     syncfs(&to)?;
     Ok(())
@@ -141,10 +138,14 @@ fn copy_file(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr, stat: &Stat)
     copy_owner(target.as_fd(), stat)
 }
 
-/// Owner first: changing it takes set-id bits away.
 fn copy_owner(to: BorrowedFd<'_>, stat: &Stat) -> io::Result<()> {
-    fchown(to, Some(owner(stat)), Some(group(stat)))?;
-    Ok(fchmod(to, Mode::from_raw_mode(stat.st_mode & 0o7777))?)
+    give(to, owner(stat), group(stat), stat.st_mode & 0o7777)
+}
+
+/// Owner first: changing it takes set-id bits away.
+fn give(to: BorrowedFd<'_>, owner: Uid, group: Gid, mode: u32) -> io::Result<()> {
+    fchown(to, Some(owner), Some(group))?;
+    Ok(fchmod(to, Mode::from_raw_mode(mode))?)
 }
 
 fn owner(stat: &Stat) -> Uid {

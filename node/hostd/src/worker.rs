@@ -42,9 +42,16 @@ pub(crate) enum Goal {
 }
 
 impl Goal {
-    /// True if a container for `digest` is what this goal wants.
+    /// The workload, if a container for `digest` is what this goal wants.
+    fn wants(&self, digest: &str) -> Option<&Arc<Workload>> {
+        match self {
+            Goal::Run(workload) if workload.container_digest() == digest => Some(workload),
+            _ => None,
+        }
+    }
+
     fn keeps(&self, digest: &str) -> bool {
-        matches!(self, Goal::Run(workload) if workload.container_digest() == digest)
+        self.wants(digest).is_some()
     }
 
     fn restart_policy(&self) -> RestartPolicy {
@@ -94,7 +101,7 @@ impl Worker {
         });
         loop {
             // Anew for each life: ports and limits change around a process that lives, and the next one must not have those of the first.
-            let Some(workload) = self.wanted(&digest) else { return };
+            let Some(workload) = self.goals.borrow().wants(&digest).cloned() else { return };
             let mut goals = self.goals.clone();
             let next = tokio::select! {
                 biased;
@@ -108,14 +115,6 @@ impl Worker {
                 // What rests may run again under another policy.
                 () = other_policy(&mut same_goals, policy) => return,
             }
-        }
-    }
-
-    /// What is wanted now, if it is still a container for `digest`.
-    fn wanted(&self, digest: &str) -> Option<Arc<Workload>> {
-        match &*self.goals.borrow() {
-            Goal::Run(workload) if workload.container_digest() == digest => Some(Arc::clone(workload)),
-            _ => None,
         }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! Runs once, before everything that keeps data. First boot: puts the seed file system on both partitions. Every boot: grows
 //! DATA to the end of the disk and both file systems to the end of their partitions, mounts them, makes the standard
-//! folders. The disk of the root is opened to the updater, which runs as a user of its own. Nothing is ever written to a partition that holds anything else; then its place gets a memory file system,
-//! so that the API comes up and can tell (`/run/ampoule/storage.degraded`). Running it again changes nothing.
+//! folders, and gives the disk of the root to the updater, which has a user of its own. Nothing is ever written to a partition
+//! that holds anything else; then its place gets a memory file system, so that the API comes up and can tell
+//! (`/run/ampoule/storage.degraded`). Running it again changes nothing.
 
 mod content;
 mod error;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
     // Side by side: most of the time goes into waiting for the disk.
     let results =
         thread::scope(|scope| [&STATE, &DATA].map(|volume| scope.spawn(|| bring_up(volume, &disks))).map(|running| running.join()));
-    if let Err(error) = open_to_updater(&disks) {
+    if let Err(error) = give_to_updater(&disks) {
         log::warn!("this node cannot be updated: {}", ampoule_report::chain(&error));
     }
     let results: Vec<Outcome> = results.into_iter().map(|result| result.unwrap_or(Outcome::Nothing)).collect();
@@ -52,11 +53,12 @@ enum Outcome {
     Nothing,
 }
 
-/// Lets the updater write the idle slot and its names in the table: the disk of the root is its user's. Not its group's, in which are those who tell it what to do.
-fn open_to_updater(disks: &Disks) -> Result<(), StorageError> {
+/// Lets the updater write the idle slot and its names in the table: the disk of the root is its user's. Not its group's, in which
+/// are those who tell it what to do.
+fn give_to_updater(disks: &Disks) -> Result<(), StorageError> {
     let (Some(device), Some(updater)) = (disks.root_device(), User::named("updated")) else { return Ok(()) };
-    let open = || chown(&device, Some(updater.id()), None).and_then(|()| fs::set_permissions(&device, Permissions::from_mode(0o600)));
-    open().map_err(StorageError::io("give to the updater", &device))
+    let given = || chown(&device, Some(updater.id()), None).and_then(|()| fs::set_permissions(&device, Permissions::from_mode(0o600)));
+    given().map_err(StorageError::io("give to the updater", &device))
 }
 
 fn bring_up(volume: &Volume, disks: &Disks) -> Outcome {
